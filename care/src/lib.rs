@@ -1,1 +1,9 @@
-//! Placeholder.
+//! People, organisations, plans, tasks, conversations, access and audit; the database they live in, and the web.
+//!
+//! Knows no radio and no MQTT. A patient is read only through [`access::decide`], and every such read is logged with its
+//! reason. `web` is a feature of its own, so that the room that admits readings never sees it.
+//!
+//! **Invariant:** whoever writes does so in one [`store::Tx`]; nothing is half-written.
+
+pub mod live;
+pub mod store;
