@@ -15,3 +15,5 @@ pub mod language;
 pub mod live;
 pub mod people;
 pub mod store;
+#[cfg(feature = "web")]
+pub mod web;
