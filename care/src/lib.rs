@@ -9,11 +9,15 @@ pub mod access;
 pub mod accounts;
 pub mod audit;
 pub mod clock;
+pub mod conversations;
 pub mod health;
 pub mod intake;
 pub mod language;
 pub mod live;
 pub mod people;
+pub mod readings;
 pub mod store;
+pub mod tasks;
 #[cfg(feature = "web")]
 pub mod web;
+pub mod worklist;
