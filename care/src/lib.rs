@@ -10,12 +10,14 @@ pub mod accounts;
 pub mod audit;
 pub mod clock;
 pub mod conversations;
+pub mod export;
 pub mod health;
 pub mod intake;
 pub mod language;
 pub mod live;
 pub mod people;
 pub mod readings;
+pub mod register;
 pub mod store;
 pub mod tasks;
 #[cfg(feature = "web")]
