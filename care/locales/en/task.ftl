@@ -1,7 +1,7 @@
 not-done = It was not done.
 you-see-this = You see this because of:
 open-patient = Open the patient with every chart
-late = came late
+card-late = came late
 to-reading = Follow to the reading
 more-readings = More readings behind it
 card-since = since { $when }
@@ -38,7 +38,7 @@ close-note = Note (needed for a false alert: why?)
 close-follow-up = Follow up, date
 close-does = One click below closes the task and writes it in the history with your name. New signs open a new task.
 close-label = What was done
-history = History
+card-history = History
 event-opened = opened the task
 event-joined = added a sign
 event-raised = raised the urgency

@@ -1,7 +1,7 @@
 not-done = Det blev inte gjort.
 you-see-this = Du ser detta för att:
 open-patient = Öppna patienten med alla kurvor
-late = kom sent
+card-late = kom sent
 to-reading = Följ till mätningen
 more-readings = Fler mätningar bakom
 card-since = sedan { $when }
@@ -38,7 +38,7 @@ close-note = Anteckning (krävs vid falskt larm: varför?)
 close-follow-up = Följ upp, datum
 close-does = Ett klick nedan avslutar uppgiften och skriver det i historiken med ditt namn. Kommer nya tecken öppnas en ny uppgift.
 close-label = Vad blev gjort
-history = Historik
+card-history = Historik
 event-opened = öppnade uppgiften
 event-joined = lade till ett tecken
 event-raised = höjde angelägenheten

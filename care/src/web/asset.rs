@@ -21,12 +21,13 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-static ASSETS: [Asset; 6] = [
+static ASSETS: [Asset; 7] = [
     Asset { name: "app.css", content_type: CSS, bytes: include_bytes!("../../static/app.css") },
     Asset { name: "me.css", content_type: CSS, bytes: include_bytes!("../../static/me.css") },
     Asset { name: "patient.css", content_type: CSS, bytes: include_bytes!("../../static/patient.css") },
     Asset { name: "live.js", content_type: SCRIPT, bytes: include_bytes!("../../static/live.js") },
     Asset { name: "worklist.js", content_type: SCRIPT, bytes: include_bytes!("../../static/worklist.js") },
+    Asset { name: "steps.js", content_type: SCRIPT, bytes: include_bytes!("../../static/steps.js") },
     Asset { name: "icon.svg", content_type: SVG, bytes: include_bytes!("../../static/icon.svg") },
 ];
 

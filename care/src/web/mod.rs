@@ -15,6 +15,7 @@ mod frame;
 mod guard;
 mod live;
 mod login;
+mod me;
 mod page;
 pub mod patient;
 mod probes;
@@ -32,7 +33,6 @@ use tokio::net::TcpListener;
 pub use state::AppState;
 
 /// Every page, behind every guard.
-#[must_use]
 pub fn router(state: AppState) -> Router {
     let pages = Router::new()
         .route("/", get(login::home))
@@ -46,6 +46,13 @@ pub fn router(state: AppState) -> Router {
         .route("/tasks/{id}", get(task::show))
         .route("/tasks/{id}/message", post(task::acts::message))
         .route("/tasks/{id}/{act}", post(task::acts::act))
+        .route("/me", get(me::today::show))
+        .route("/me/questions", get(me::questions::waiting))
+        .route("/me/form", get(me::questions::form))
+        .route("/me/answers", post(me::questions::answer))
+        .route("/me/values", get(me::values::show))
+        .route("/me/conversation", get(me::talk::show).post(me::talk::write))
+        .route("/me/plan", get(me::plan::show))
         .route("/live", get(live::listen))
         .route("/chain", get(chain::show))
         .route("/livez", get(probes::live))

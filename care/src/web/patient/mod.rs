@@ -5,7 +5,6 @@ use axum::Router;
 use super::AppState;
 
 /// The pages under `/patients/{id}` and `/readings/{id}`.
-#[must_use]
 pub(crate) fn router() -> Router<AppState> {
     Router::new()
 }
