@@ -18,3 +18,5 @@ pub mod people;
 pub mod readings;
 pub mod store;
 pub mod tasks;
+#[cfg(feature = "web")]
+pub mod web;

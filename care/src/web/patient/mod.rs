@@ -1,0 +1,11 @@
+//! The patient page for staff, and where each reading came from.
+
+use axum::Router;
+
+use super::AppState;
+
+/// The pages under `/patients/{id}` and `/readings/{id}`.
+#[must_use]
+pub(crate) fn router() -> Router<AppState> {
+    Router::new()
+}
