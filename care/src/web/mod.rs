@@ -10,12 +10,12 @@
 mod asset;
 mod chain;
 mod failure;
-mod format;
+pub(crate) mod format;
 mod frame;
 mod guard;
 pub mod patient;
 mod state;
-mod text;
+pub(crate) mod text;
 mod visit;
 
 use axum::Router;
