@@ -12,13 +12,16 @@ pub mod audit;
 pub(crate) mod chart;
 pub mod clock;
 pub mod conversations;
+pub mod export;
 pub mod health;
 pub mod intake;
 pub mod language;
 pub mod live;
 pub mod people;
 pub mod readings;
+pub mod register;
 pub mod store;
 pub mod tasks;
 #[cfg(feature = "web")]
 pub mod web;
+pub mod worklist;

@@ -1,1 +1,20 @@
-# login
+login-title = Sign in
+login-login = User name
+login-password = Password
+login-submit = Sign in
+login-failed = You were not signed in.
+login-wrong = The user name or the password is wrong. Try again.
+login-locked = Too many attempts. You can try again after { $until }.
+password-title = Change password
+password-must = The password you were given works only once. Choose your own before you go on.
+password-old = Current password
+password-new = New password
+password-again = New password once more
+password-hint = At least { $count } characters. A sentence you remember is fine.
+password-submit = Change password
+password-back = Back
+password-failed = The password was not changed.
+password-wrong = The current password is wrong.
+password-too-short = The new password must have at least { $count } characters.
+password-same = The new password is the same as the old one.
+password-differ = The two new passwords differ.

@@ -1,1 +1,20 @@
-# login
+login-title = Logga in
+login-login = Användarnamn
+login-password = Lösenord
+login-submit = Logga in
+login-failed = Du blev inte inloggad.
+login-wrong = Användarnamnet eller lösenordet stämmer inte. Försök igen.
+login-locked = För många försök. Du kan försöka igen efter { $until }.
+password-title = Byt lösenord
+password-must = Lösenordet du fick gäller bara en gång. Välj ett eget innan du går vidare.
+password-old = Nuvarande lösenord
+password-new = Nytt lösenord
+password-again = Nytt lösenord en gång till
+password-hint = Minst { $count } tecken. En mening du minns går bra.
+password-submit = Byt lösenord
+password-back = Tillbaka
+password-failed = Lösenordet är inte bytt.
+password-wrong = Det nuvarande lösenordet stämmer inte.
+password-too-short = Det nya lösenordet måste ha minst { $count } tecken.
+password-same = Det nya lösenordet är samma som det gamla.
+password-differ = De två nya lösenorden är olika.
