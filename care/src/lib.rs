@@ -8,6 +8,8 @@
 pub mod access;
 pub mod accounts;
 pub mod audit;
+#[cfg(feature = "web")]
+pub(crate) mod chart;
 pub mod clock;
 pub mod conversations;
 pub mod export;

@@ -10,7 +10,7 @@
 mod asset;
 mod chain;
 mod failure;
-mod format;
+pub(crate) mod format;
 mod frame;
 mod guard;
 mod live;
@@ -21,7 +21,7 @@ pub mod patient;
 mod probes;
 mod state;
 mod task;
-mod text;
+pub(crate) mod text;
 mod visit;
 mod words;
 mod worklist;
