@@ -42,6 +42,8 @@ pub struct FrameQuirks {
     pub zero_mean_arterial_absent: bool,
     /// How many steps of the weight field make a kilogram (2A9D): 200 by the specification.
     pub weight_steps_per_kg: u16,
+    /// Its records come with the high byte first and diastolic before systolic (Omron).
+    pub big_endian_record: bool,
     /// Where its seconds count from (Transtek).
     pub epoch: Epoch,
 }
@@ -55,6 +57,17 @@ pub enum Epoch {
     /// 2010-01-01T00:00:00.
     #[serde(rename = "2010")]
     Year2010,
+}
+
+impl Epoch {
+    /// Its start, in seconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn unix_s(self) -> i64 {
+        match self {
+            Self::Year1970 => 0,
+            Self::Year2010 => 1_262_304_000,
+        }
+    }
 }
 
 /// How a model behaves while connected.
