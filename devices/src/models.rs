@@ -165,3 +165,75 @@ fn matches(pattern: &str, text: &str) -> bool {
     }
     left.ends_with(tail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// To add a spelling, add a row: names as the devices advertise them or as people write them.
+    #[test]
+    fn a_model_is_found_by_its_names() {
+        let rows = [
+            ("A&D UA-651BLE", Some("A&D UA-651BLE")),
+            ("a&d_ua-651ble_000001", Some("A&D UA-651BLE")),
+            ("A&D_UC-352BLE_000001", Some("A&D UC-352BLE")),
+            ("UC-352BLE", Some("A&D UC-352BLE")),
+            ("BM85", Some("Beurer BM85")),
+            ("beurer bm85", Some("Beurer BM85")),
+            ("Beurer BF720", Some("Beurer BF720")),
+            ("Elite 900", Some("Elite 900")),
+            ("Xiaomi Mi Scale 1", Some("Xiaomi Mi Scale 1")),
+            ("MI_SCALE", Some("Xiaomi Mi Scale 1")),
+            ("MI SCALE2", Some("Xiaomi Mi Scale 2")),
+            ("MIBCS", Some("Xiaomi Mi Scale 2")),
+            ("Medisana BS444", Some("Medisana BS444")),
+            ("Medisana BS440", Some("Medisana BS440")),
+            ("Medisana BS4xx", Some("Medisana BS444")),
+            ("01257B5D1A3C", Some("Trisa Body Analyze")),
+            ("Omron HEM-7xxx", Some("Omron HEM-7xxx")),
+            ("HEM-7142T2", Some("Omron HEM-7xxx")),
+            ("HEM-7600T-E", Some("Omron HEM-7600T")),
+            ("FORA IR20", Some("FORA IR20")),
+            ("ChoiceMMed", Some("ChoiceMMed")),
+            ("Renpho ES-WBE28", Some("Renpho ES-WBE28")),
+            (" BM85 ", Some("Beurer BM85")),
+            ("Nobody 1", None),
+            ("", None),
+        ];
+        for (name, expected) in rows {
+            assert_eq!(find(name).map(|model| model.name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_model_is_found_by_its_own_name() {
+        for model in all() {
+            assert_eq!(find(model.name), Some(model));
+        }
+    }
+
+    #[test]
+    fn default_clocks_are_dates() {
+        for model in all() {
+            for date in model.default_clocks {
+                assert!(date.parse::<jiff::civil::Date>().is_ok(), "{}: {date}", model.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        let rows = [
+            ("a*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a*c", "abd", false),
+            ("*", "", true),
+            ("a", "ab", false),
+            ("ab*ba", "aba", false),
+            ("*b*", "abc", true),
+        ];
+        for (pattern, text, expected) in rows {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}
