@@ -5,3 +5,4 @@ pub mod config;
 pub mod home;
 pub mod outbox;
 pub mod source;
+pub mod uplink;
