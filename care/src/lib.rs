@@ -5,5 +5,13 @@
 //!
 //! **Invariant:** whoever writes does so in one [`store::Tx`]; nothing is half-written.
 
+pub mod access;
+pub mod accounts;
+pub mod audit;
+pub mod clock;
+pub mod health;
+pub mod intake;
+pub mod language;
 pub mod live;
+pub mod people;
 pub mod store;

@@ -6,6 +6,8 @@
 //!
 //! **Invariant:** a value of a type in this crate has passed its checks; nobody further in checks it again.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod envelope;
 pub mod ids;
 pub mod measurement;

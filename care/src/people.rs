@@ -1,0 +1,199 @@
+//! Patients and the units around them, as the store knows them. Reads only; who may read is [`crate::access`]'s to say.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use vitals::{PatientId, Timestamp};
+
+use crate::language::Language;
+use crate::store::StoreError;
+
+/// A unit that takes part in a patient's care.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelatedUnit {
+    /// The unit.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its organisation.
+    pub organisation: String,
+    /// The organisation's name.
+    pub organisation_name: String,
+    /// `region`, `municipality`, `primary_care` or `provider`.
+    pub organisation_kind: String,
+}
+
+/// One medicine for a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Medication {
+    /// The medicine.
+    pub name: String,
+    /// The dose in words.
+    pub dose: String,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when; `None` while it goes on.
+    pub until: Option<Timestamp>,
+    /// Who prescribed or changed it.
+    pub changed_by: String,
+}
+
+/// What is known of a patient beside the measurements.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PatientFacts {
+    /// The patient.
+    pub id: PatientId,
+    /// Their name.
+    pub name: String,
+    /// The language they read.
+    pub language: Language,
+    /// The policy that judges their readings.
+    pub policy: String,
+    /// Their date of birth, `1937-01-31`.
+    pub born: Option<String>,
+    /// The units with a care relation, the one that answers for the record first.
+    pub units: Vec<RelatedUnit>,
+    /// When they consented to sharing across organisations.
+    pub consent_from: Option<Timestamp>,
+    /// When that consent ends or ended.
+    pub consent_until: Option<Timestamp>,
+    /// Limits of their own, as JSON of the policy's overrides.
+    pub overrides: Option<String>,
+    /// Their plan in words.
+    pub plan_text: Option<String>,
+    /// Who wrote it.
+    pub plan_by: Option<String>,
+    /// When it last changed.
+    pub plan_changed: Option<Timestamp>,
+}
+
+impl PatientFacts {
+    /// Since when the patient's consent to sharing holds, if it does at `now`.
+    #[must_use]
+    pub fn consent_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.consent_from.filter(|from| *from <= now && self.consent_until.is_none_or(|until| now < until))
+    }
+
+    /// Age in whole years at `now`, where the date of birth is known.
+    #[must_use]
+    pub fn age_years(&self, now: Timestamp) -> Option<i16> {
+        let born: jiff::civil::Date = self.born.as_deref()?.parse().ok()?;
+        let today = now.to_jiff().to_zoned(crate::clock::zone()).date();
+        let had_birthday = (today.month(), today.day()) >= (born.month(), born.day());
+        Some(today.year() - born.year() - i16::from(!had_birthday)).filter(|years| *years >= 0)
+    }
+}
+
+/// The facts about `patient`; `None` when there is no such patient.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn facts(
+    connection: &mut sqlx::SqliteConnection,
+    patient: &PatientId,
+) -> Result<Option<PatientFacts>, StoreError> {
+    let row = sqlx::query(
+        "SELECT id, name, language, policy, born, consent_from, consent_until, overrides, plan_text, plan_by, plan_changed
+         FROM patient WHERE id = $1",
+    )
+    .bind(patient.as_str())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let units = related_units(connection, patient).await?;
+    Ok(Some(facts_of(&row, units)?))
+}
+
+fn facts_of(row: &SqliteRow, units: Vec<RelatedUnit>) -> Result<PatientFacts, StoreError> {
+    let language: String = row.try_get("language")?;
+    Ok(PatientFacts {
+        id: patient_id(row.try_get("id")?)?,
+        name: row.try_get("name")?,
+        language: Language::from_key(&language)
+            .ok_or_else(|| StoreError::unreadable("a language", &language))?,
+        policy: row.try_get("policy")?,
+        born: row.try_get("born")?,
+        units,
+        consent_from: optional_time(row.try_get("consent_from")?)?,
+        consent_until: optional_time(row.try_get("consent_until")?)?,
+        overrides: row.try_get("overrides")?,
+        plan_text: row.try_get("plan_text")?,
+        plan_by: row.try_get("plan_by")?,
+        plan_changed: optional_time(row.try_get("plan_changed")?)?,
+    })
+}
+
+async fn related_units(
+    connection: &mut sqlx::SqliteConnection,
+    patient: &PatientId,
+) -> Result<Vec<RelatedUnit>, StoreError> {
+    sqlx::query(
+        "SELECT unit.id AS id, unit.name AS name, organisation.id AS organisation,
+                organisation.name AS organisation_name, organisation.kind AS organisation_kind
+         FROM patient_unit JOIN unit ON unit.id = patient_unit.unit
+              JOIN organisation ON organisation.id = unit.organisation
+         WHERE patient_unit.patient = $1 AND patient_unit.until_at IS NULL ORDER BY patient_unit.position",
+    )
+    .bind(patient.as_str())
+    .fetch_all(connection)
+    .await?
+    .iter()
+    .map(|row| {
+        Ok(RelatedUnit {
+            id: row.try_get("id")?,
+            name: row.try_get("name")?,
+            organisation: row.try_get("organisation")?,
+            organisation_name: row.try_get("organisation_name")?,
+            organisation_kind: row.try_get("organisation_kind")?,
+        })
+    })
+    .collect()
+}
+
+/// The patient's medicines, in order of start, those that ended among them.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn medications(
+    connection: &mut sqlx::SqliteConnection,
+    patient: &PatientId,
+) -> Result<Vec<Medication>, StoreError> {
+    sqlx::query("SELECT name, dose, from_at, until_at, changed_by FROM medication WHERE patient = $1 ORDER BY from_at, name")
+        .bind(patient.as_str())
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(Medication {
+                name: row.try_get("name")?,
+                dose: row.try_get("dose")?,
+                from: time(row.try_get("from_at")?)?,
+                until: optional_time(row.try_get("until_at")?)?,
+                changed_by: row.try_get("changed_by")?,
+            })
+        })
+        .collect()
+}
+
+/// A time as the store keeps it.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] outside the years 1 to 9999.
+pub fn time(millis: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millis(millis).map_err(|error| StoreError::unreadable("a time", error))
+}
+
+/// As [`time`], where there may be none.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] outside the years 1 to 9999.
+pub fn optional_time(millis: Option<i64>) -> Result<Option<Timestamp>, StoreError> {
+    millis.map(time).transpose()
+}
+
+/// A patient's id as the store keeps it.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] for what is no id.
+pub fn patient_id(id: &str) -> Result<PatientId, StoreError> {
+    id.parse().map_err(|error| StoreError::unreadable("a patient id", error))
+}
