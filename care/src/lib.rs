@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod admission;
 pub mod audit;
 pub mod clock;
 pub mod health;
