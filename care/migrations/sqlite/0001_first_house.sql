@@ -68,6 +68,7 @@ CREATE TABLE account (
     kind        TEXT NOT NULL,
     subject     TEXT NOT NULL,
     password    TEXT NOT NULL,
+    given       TEXT NOT NULL,
     must_change BIGINT NOT NULL,
     failures    BIGINT NOT NULL DEFAULT 0,
     locked_until BIGINT,

@@ -1,0 +1,211 @@
+//! The record of readings, read: as a chart's events for the rules, and as rows for tables and exports.
+//!
+//! Writing is `admission`'s alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alerts::ChartEvent;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use vitals::{
+    AbsentReason, ClockClass, Content, DeviceTime, Flag, Kind, Outcome, PatientId, Quantity, Reading,
+    Timestamp,
+};
+
+use crate::people;
+use crate::store::StoreError;
+
+/// A reading with everything that is kept about how it came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// The reading.
+    pub reading: Reading,
+    /// Its place in the journal.
+    pub arrival: i64,
+    /// How it came from a device; `None` for answers.
+    pub origin: Option<Origin>,
+    /// Who answered, for answers: the kind of person and their id.
+    pub author: Option<(String, String)>,
+    /// The task whose conversation asked, for answers.
+    pub task: Option<String>,
+}
+
+/// How a measurement came from a device to the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The device's address.
+    pub device: String,
+    /// Its model.
+    pub model: Option<String>,
+    /// What its clock showed.
+    pub device_time: Option<DeviceTime>,
+    /// What was added to that, s.
+    pub clock_offset_s: Option<i64>,
+    /// Its number for the person.
+    pub user_slot: Option<u8>,
+    /// The gateway that heard it.
+    pub gateway: String,
+    /// The gateway's database.
+    pub outbox: String,
+    /// The place there.
+    pub seq: u64,
+    /// When it was sealed, by the gateway's clock.
+    pub sealed_at: Timestamp,
+    /// The characteristic or vendor format of the frame.
+    pub raw_format: String,
+    /// The frame, in hex.
+    pub raw_hex: String,
+}
+
+const SELECT: &str = "SELECT arrival, id, patient, at, received_at, kind, outcome, vals, absent, flags, clock, clock_offset_s,
+ device, model, device_time, user_slot, gateway, outbox, seq, sealed_at, raw_format, raw_hex, author_kind, author, task
+ FROM reading ";
+
+/// A patient's readings that arrived with or after `since`, in order of arrival, as events of their chart.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn chart_events(
+    connection: &mut sqlx::SqliteConnection,
+    patient: &PatientId,
+    since: Timestamp,
+) -> Result<Vec<ChartEvent>, StoreError> {
+    let sql = format!("{SELECT} WHERE patient = $1 AND received_at >= $2 ORDER BY arrival");
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(patient.as_str())
+        .bind(since.as_millis())
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(|row| Ok(ChartEvent::Reading(reading_of(row)?)))
+        .collect()
+}
+
+/// A patient's readings measured within `[from, to)`, in order of measuring.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn between(
+    connection: &mut sqlx::SqliteConnection,
+    patient: &PatientId,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<Recorded>, StoreError> {
+    let sql = format!("{SELECT} WHERE patient = $1 AND at >= $2 AND at < $3 ORDER BY at, arrival");
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(patient.as_str())
+        .bind(from.as_millis())
+        .bind(to.as_millis())
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(row_of)
+        .collect()
+}
+
+/// One reading.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn one(connection: &mut sqlx::SqliteConnection, id: &str) -> Result<Option<Recorded>, StoreError> {
+    let sql = format!("{SELECT} WHERE id = $1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(connection).await?;
+    row.as_ref().map(row_of).transpose()
+}
+
+/// The journal: at most `limit` readings after place `after`, in order of arrival; one patient's, or all; received since.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn journal(
+    connection: &mut sqlx::SqliteConnection,
+    after: i64,
+    limit: i64,
+    patient: Option<&PatientId>,
+    since: Option<Timestamp>,
+) -> Result<Vec<Recorded>, StoreError> {
+    let sql = format!(
+        "{SELECT} WHERE arrival > $1 AND ($2 IS NULL OR patient = $2) AND ($3 IS NULL OR received_at >= $3)
+         ORDER BY arrival LIMIT $4"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(after)
+        .bind(patient.map(PatientId::as_str))
+        .bind(since.map(Timestamp::as_millis))
+        .bind(limit)
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(row_of)
+        .collect()
+}
+
+fn row_of(row: &SqliteRow) -> Result<Recorded, StoreError> {
+    let author_kind: Option<String> = row.try_get("author_kind")?;
+    let author: Option<String> = row.try_get("author")?;
+    Ok(Recorded {
+        reading: reading_of(row)?,
+        arrival: row.try_get("arrival")?,
+        origin: origin_of(row)?,
+        author: author_kind.zip(author),
+        task: row.try_get("task")?,
+    })
+}
+
+fn reading_of(row: &SqliteRow) -> Result<Reading, StoreError> {
+    let id: String = row.try_get("id")?;
+    let patient: String = row.try_get("patient")?;
+    Ok(Reading {
+        id: id.parse().map_err(|error| StoreError::unreadable("a reading id", error))?,
+        patient: people::patient_id(&patient)?,
+        at: people::time(row.try_get("at")?)?,
+        received_at: people::time(row.try_get("received_at")?)?,
+        content: content_of(row)?,
+    })
+}
+
+fn content_of(row: &SqliteRow) -> Result<Content, StoreError> {
+    let text = |column: &str| row.try_get::<String, _>(column);
+    let kind = text("kind")?;
+    let vals = text("vals")?;
+    if kind == "symptoms" {
+        return Ok(Content::Symptoms(json("symptom answers", &vals)?));
+    }
+    let clock: Option<String> = row.try_get("clock")?;
+    let outcome = text("outcome")?;
+    Ok(Content::Vitals {
+        kind: Kind::from_key(&kind).ok_or_else(|| StoreError::unreadable("a kind", &kind))?,
+        outcome: Outcome::from_key(&outcome).ok_or_else(|| StoreError::unreadable("an outcome", &outcome))?,
+        values: json("values", &vals)?,
+        absent: json::<BTreeMap<Quantity, AbsentReason>>("absent values", &text("absent")?)?,
+        flags: json::<BTreeSet<Flag>>("flags", &text("flags")?)?,
+        clock: clock.as_deref().and_then(ClockClass::from_key).unwrap_or(ClockClass::None),
+    })
+}
+
+fn origin_of(row: &SqliteRow) -> Result<Option<Origin>, StoreError> {
+    let device: Option<String> = row.try_get("device")?;
+    let Some(device) = device else { return Ok(None) };
+    let device_time: Option<String> = row.try_get("device_time")?;
+    let user_slot: Option<i64> = row.try_get("user_slot")?;
+    let seq: i64 = row.try_get("seq")?;
+    Ok(Some(Origin {
+        device,
+        model: row.try_get("model")?,
+        device_time: device_time
+            .map(|text| text.parse().map_err(|error| StoreError::unreadable("a device's time", error)))
+            .transpose()?,
+        clock_offset_s: row.try_get("clock_offset_s")?,
+        user_slot: user_slot.and_then(|slot| u8::try_from(slot).ok()),
+        gateway: row.try_get("gateway")?,
+        outbox: row.try_get("outbox")?,
+        seq: u64::try_from(seq).map_err(|error| StoreError::unreadable("a sequence number", error))?,
+        sealed_at: people::time(row.try_get("sealed_at")?)?,
+        raw_format: row.try_get("raw_format")?,
+        raw_hex: row.try_get("raw_hex")?,
+    }))
+}
+
+fn json<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::unreadable(what, error))
+}

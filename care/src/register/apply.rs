@@ -1,0 +1,541 @@
+//! Making the store agree with a register, in one transaction, and saying what changed.
+
+use std::path::Path;
+
+use serde_json::json;
+use sqlx::Row;
+use vitals::Timestamp;
+
+use crate::accounts;
+use crate::audit::{self, Entry};
+use crate::register::file::{Credentials, Patient, Register, RegisterError, WornBy};
+use crate::store::{Store, StoreError, Tx};
+
+/// Why a register was not applied. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The register is wrong.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for ApplyError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// One thing that was added or changed; a JSON line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// `added` or `changed`.
+    pub what: &'static str,
+    /// The table of the register.
+    pub table: &'static str,
+    /// Which entry.
+    pub id: String,
+}
+
+impl Changed {
+    /// The JSON line.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        json!({ "change": self.what, "table": self.table, "id": self.id })
+    }
+}
+
+/// Applies `register` for `user`, an operating-system user or an administrator's login, and logs that it was done.
+/// `directory` is where its password files are, `policies` the names a patient may have.
+///
+/// # Errors
+/// [`ApplyError`]; then nothing was changed.
+pub async fn apply(
+    store: &Store,
+    register: &Register,
+    directory: &Path,
+    policies: &[&str],
+    user: &str,
+    now: Timestamp,
+) -> Result<Vec<Changed>, ApplyError> {
+    let mut applying = Applying { tx: store.write().await?, directory, policies, changed: Vec::new() };
+    applying.organisations(register).await?;
+    applying.units(register).await?;
+    applying.staff(register).await?;
+    for patient in &register.patient {
+        applying.patient(patient).await?;
+    }
+    applying.things(register).await?;
+    for worn in &register.worn_by {
+        applying.worn_by(worn).await?;
+    }
+    let Applying { mut tx, changed, .. } = applying;
+    if !changed.is_empty() {
+        audit::append(&mut tx, &Entry::at_the_command_line(user, "admin apply", None), now).await?;
+    }
+    tx.commit().await?;
+    Ok(changed)
+}
+
+struct Applying<'a> {
+    tx: Tx,
+    directory: &'a Path,
+    policies: &'a [&'a str],
+    changed: Vec<Changed>,
+}
+
+/// A row as text, column by column, so that one comparison serves every table.
+type Columns<'a> = Vec<(&'static str, Cell<'a>)>;
+
+#[derive(Clone, Debug, PartialEq)]
+enum Cell<'a> {
+    Text(&'a str),
+    OptionalText(Option<String>),
+    OptionalNumber(Option<i64>),
+    Number(i64),
+}
+
+impl Applying<'_> {
+    /// Adds or changes one row whose key columns come first; says which in `changed`. A row that agrees is left alone.
+    async fn upsert(
+        &mut self,
+        table: &'static str,
+        id: String,
+        key: Columns<'_>,
+        rest: Columns<'_>,
+    ) -> Result<bool, ApplyError> {
+        let names: Vec<&str> = rest.iter().map(|(name, _)| *name).collect();
+        let matches = key.iter().enumerate().map(|(at, (name, _))| format!("{name} = ${}", at + 1));
+        let matches = matches.collect::<Vec<_>>().join(" AND ");
+        let agrees = (key.len() + 1..).zip(&names).map(|(at, name)| format!("{name} IS ${at}"));
+        let agrees = std::iter::once("1 = 1".to_owned()).chain(agrees).collect::<Vec<_>>().join(" AND ");
+        // Table and column names are literals of this file; every value is bound.
+        let sql = format!("SELECT ({agrees}) AS agrees FROM {table} WHERE {matches}");
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for (_, cell) in key.iter().chain(&rest) {
+            query = bind(query, cell);
+        }
+        let found = query.fetch_optional(&mut *self.tx).await?;
+        let what = match found.map(|row| row.try_get::<i64, _>("agrees")).transpose()? {
+            Some(0) => "changed",
+            Some(_) => return Ok(false),
+            None => "added",
+        };
+        let columns = key.iter().chain(&rest).map(|(name, _)| *name).collect::<Vec<_>>();
+        let places = (1..=columns.len()).map(|at| format!("${at}")).collect::<Vec<_>>().join(", ");
+        let sets =
+            names.iter().map(|name| format!("{name} = excluded.{name}")).collect::<Vec<_>>().join(", ");
+        let keys = key.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let on_conflict = if sets.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {sets}") };
+        let sql = format!(
+            "INSERT INTO {table} ({}) VALUES ({places}) ON CONFLICT ({keys}) DO {on_conflict}",
+            columns.join(", ")
+        );
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for (_, cell) in key.iter().chain(&rest) {
+            query = bind(query, cell);
+        }
+        query.execute(&mut *self.tx).await?;
+        self.changed.push(Changed { what, table, id });
+        Ok(true)
+    }
+
+    /// Refuses a reference to a row that is not there. The file's own rows were written before it is asked.
+    async fn must_exist(
+        &mut self,
+        table: &'static str,
+        id: &str,
+        key: &'static str,
+        to: &str,
+    ) -> Result<(), ApplyError> {
+        let sql = format!("SELECT 1 FROM {key} WHERE id = $1");
+        let found = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(to).fetch_optional(&mut *self.tx).await?;
+        if found.is_none() {
+            return Err(RegisterError::Reference { table, id: id.to_owned(), key, to: to.to_owned() }.into());
+        }
+        Ok(())
+    }
+
+    async fn organisations(&mut self, register: &Register) -> Result<(), ApplyError> {
+        for one in &register.organisation {
+            let rest = vec![("name", Cell::Text(&one.name)), ("kind", Cell::Text(one.kind.key()))];
+            self.upsert("organisation", one.id.clone(), vec![("id", Cell::Text(&one.id))], rest).await?;
+        }
+        Ok(())
+    }
+
+    async fn units(&mut self, register: &Register) -> Result<(), ApplyError> {
+        for one in &register.unit {
+            self.must_exist("unit", &one.id, "organisation", &one.organisation).await?;
+            let rest = vec![("organisation", Cell::Text(&one.organisation)), ("name", Cell::Text(&one.name))];
+            self.upsert("unit", one.id.clone(), vec![("id", Cell::Text(&one.id))], rest).await?;
+        }
+        Ok(())
+    }
+
+    async fn staff(&mut self, register: &Register) -> Result<(), ApplyError> {
+        for one in &register.staff {
+            self.must_exist("staff", &one.id, "unit", &one.unit).await?;
+            let rest = vec![
+                ("unit", Cell::Text(&one.unit)),
+                ("role", Cell::Text(one.role.key())),
+                ("name", Cell::Text(&one.name)),
+                ("until_at", Cell::OptionalNumber(one.until.map(Timestamp::as_millis))),
+            ];
+            self.upsert("staff", one.id.clone(), vec![("id", Cell::Text(&one.id))], rest).await?;
+            self.account("staff", &one.id, &one.credentials()).await?;
+        }
+        Ok(())
+    }
+
+    async fn patient(&mut self, one: &Patient) -> Result<(), ApplyError> {
+        let id = one.id.as_str();
+        if !self.policies.contains(&one.policy.as_str()) {
+            let what = format!("policy {:?} is none of {}", one.policy, self.policies.join(", "));
+            return Err(RegisterError::value("patient", id, what).into());
+        }
+        let plan = one.plan.as_ref();
+        let mut rest = vec![
+            ("name", Cell::Text(&one.name)),
+            ("language", Cell::Text(one.language.key())),
+            ("policy", Cell::Text(&one.policy)),
+        ];
+        // What a register leaves out stays as it is in the store: it never removes.
+        if let Some(born) = &one.born {
+            rest.push(("born", Cell::Text(born)));
+        }
+        if let Some(consent) = one.consent {
+            rest.push(("consent_from", Cell::Number(consent.from.as_millis())));
+            rest.push(("consent_until", Cell::OptionalNumber(consent.until.map(Timestamp::as_millis))));
+        }
+        if let Some(plan) = plan {
+            rest.push(("plan_text", Cell::Text(&plan.text)));
+            rest.push(("plan_by", Cell::OptionalText(plan.by.clone())));
+            rest.push(("plan_changed", Cell::OptionalNumber(plan.changed.map(Timestamp::as_millis))));
+            rest.push(("overrides", Cell::OptionalText(overrides(id, plan.limits.as_ref())?)));
+        }
+        self.upsert("patient", id.to_owned(), vec![("id", Cell::Text(id))], rest).await?;
+        self.care_relations(one).await?;
+        for proxy in &one.proxy {
+            let rest = vec![
+                ("patient", Cell::Text(id)),
+                ("name", Cell::Text(&proxy.name)),
+                ("until_at", Cell::OptionalNumber(proxy.until.map(Timestamp::as_millis))),
+            ];
+            self.upsert("proxy", proxy.id.clone(), vec![("id", Cell::Text(&proxy.id))], rest).await?;
+            self.account("proxy", &proxy.id, &proxy.credentials()).await?;
+        }
+        for medicine in plan.into_iter().flat_map(|plan| &plan.medication) {
+            let key = vec![
+                ("patient", Cell::Text(id)),
+                ("name", Cell::Text(&medicine.name)),
+                ("from_at", Cell::Number(medicine.from.as_millis())),
+            ];
+            let rest = vec![
+                ("dose", Cell::Text(&medicine.dose)),
+                ("until_at", Cell::OptionalNumber(medicine.until.map(Timestamp::as_millis))),
+                ("changed_by", Cell::Text(&medicine.by)),
+            ];
+            self.upsert("medication", format!("{id} {}", medicine.name), key, rest).await?;
+        }
+        self.account("patient", id, &one.credentials()).await
+    }
+
+    async fn care_relations(&mut self, one: &Patient) -> Result<(), ApplyError> {
+        let id = one.id.as_str();
+        for (position, unit) in (0_i64..).zip(&one.units) {
+            self.must_exist("patient", id, "unit", unit).await?;
+            let key = vec![("patient", Cell::Text(id)), ("unit", Cell::Text(unit))];
+            let rest = vec![("position", Cell::Number(position))];
+            self.upsert("patient_unit", format!("{id} {unit}"), key, rest).await?;
+        }
+        Ok(())
+    }
+
+    async fn things(&mut self, register: &Register) -> Result<(), ApplyError> {
+        for one in &register.gateway {
+            let id = one.id.as_str();
+            self.upsert("gateway", id.to_owned(), vec![("id", Cell::Text(id))], Vec::new()).await?;
+        }
+        for one in &register.device {
+            let id = one.id.as_str();
+            let rest = vec![("model", Cell::Text(&one.model))];
+            self.upsert("device", id.to_owned(), vec![("id", Cell::Text(id))], rest).await?;
+        }
+        Ok(())
+    }
+
+    async fn worn_by(&mut self, one: &WornBy) -> Result<(), ApplyError> {
+        let (device, patient) = (one.device.as_str(), one.patient.as_str());
+        let id = format!("{device} by {patient}");
+        self.must_exist("worn_by", &id, "device", device).await?;
+        self.must_exist("worn_by", &id, "patient", patient).await?;
+        let key = vec![
+            ("device", Cell::Text(device)),
+            ("patient", Cell::Text(patient)),
+            ("slot", Cell::Number(one.slot.map_or(-1, i64::from))),
+            ("from_at", Cell::Number(one.from.as_millis())),
+        ];
+        let rest = vec![("until_at", Cell::OptionalNumber(one.until.map(Timestamp::as_millis)))];
+        self.upsert("worn_by", id, key, rest).await?;
+        Ok(())
+    }
+
+    /// Makes the account, or changes its login or password. The password of the file is compared with the one last
+    /// applied from a file, not with the one in use: whoever chose a password of their own keeps it when the same
+    /// register is applied again.
+    async fn account(
+        &mut self,
+        kind: &'static str,
+        subject: &str,
+        given: &Credentials,
+    ) -> Result<(), ApplyError> {
+        let Some(login) = &given.login else {
+            if given.password.is_some() || given.password_file.is_some() {
+                return Err(RegisterError::value(kind, subject, "a password needs a login").into());
+            }
+            return Ok(());
+        };
+        let whose =
+            sqlx::query_as::<_, (String, String)>("SELECT kind, subject FROM account WHERE login = $1")
+                .bind(login)
+                .fetch_optional(&mut *self.tx)
+                .await?;
+        if let Some((other_kind, other)) = whose.filter(|(k, s)| (k.as_str(), s.as_str()) != (kind, subject))
+        {
+            let what = format!("login {login:?} belongs to {other_kind} {other:?}");
+            return Err(RegisterError::value(kind, subject, what).into());
+        }
+        let before = sqlx::query_as::<_, (String, String)>(
+            "SELECT login, given FROM account WHERE kind = $1 AND subject = $2",
+        )
+        .bind(kind)
+        .bind(subject)
+        .fetch_optional(&mut *self.tx)
+        .await?;
+        let password = self.password(kind, subject, given)?;
+        let what = match (&before, &password) {
+            (None, None) => {
+                return Err(RegisterError::value(
+                    kind,
+                    subject,
+                    "a new login needs password or password_file",
+                )
+                .into());
+            }
+            (None, Some(_)) => "added",
+            (Some((was, hash)), password) => {
+                let same = password.as_ref().is_none_or(|password| accounts::verify_password(password, hash));
+                if same && was == login {
+                    return Ok(());
+                }
+                "changed"
+            }
+        };
+        self.write_account(kind, subject, login, password.as_deref(), given.must_change).await?;
+        self.changed.push(Changed { what, table: "account", id: login.clone() });
+        Ok(())
+    }
+
+    async fn write_account(
+        &mut self,
+        kind: &str,
+        subject: &str,
+        login: &str,
+        password: Option<&str>,
+        must_change: bool,
+    ) -> Result<(), ApplyError> {
+        // Sessions name their login: a login that changes ends them.
+        sqlx::query(
+            "DELETE FROM session WHERE login IN (SELECT login FROM account WHERE kind = $1 AND subject = $2)",
+        )
+        .bind(kind)
+        .bind(subject)
+        .execute(&mut *self.tx)
+        .await?;
+        let Some(password) = password else {
+            sqlx::query("UPDATE account SET login = $3 WHERE kind = $1 AND subject = $2")
+                .bind(kind)
+                .bind(subject)
+                .bind(login)
+                .execute(&mut *self.tx)
+                .await?;
+            return Ok(());
+        };
+        sqlx::query(
+            "INSERT INTO account (login, kind, subject, password, given, must_change) VALUES ($1, $2, $3, $4, $4, $5)
+             ON CONFLICT (kind, subject) DO UPDATE SET login = excluded.login, password = excluded.password,
+                given = excluded.given, must_change = excluded.must_change, failures = 0, locked_until = NULL",
+        )
+        .bind(login)
+        .bind(kind)
+        .bind(subject)
+        .bind(accounts::hash_password(password)?)
+        .bind(i64::from(must_change))
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    fn password(
+        &self,
+        kind: &'static str,
+        subject: &str,
+        given: &Credentials,
+    ) -> Result<Option<String>, RegisterError> {
+        match (&given.password, &given.password_file) {
+            (Some(_), Some(_)) => {
+                Err(RegisterError::value(kind, subject, "password and password_file: give one of them"))
+            }
+            (Some(password), None) if !password.is_empty() => Ok(Some(password.clone())),
+            (Some(_), None) => Err(RegisterError::value(kind, subject, "password is empty")),
+            (None, Some(file)) => {
+                let path = self.directory.join(file);
+                let text = std::fs::read_to_string(&path).map_err(|error| {
+                    RegisterError::value(
+                        kind,
+                        subject,
+                        format_args!("password_file {}: {error}", path.display()),
+                    )
+                })?;
+                let first = text.lines().next().unwrap_or_default().to_owned();
+                if first.is_empty() {
+                    let what = format!("password_file {} is empty", path.display());
+                    return Err(RegisterError::value(kind, subject, what));
+                }
+                Ok(Some(first))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+fn bind<'q>(query: Query<'q>, cell: &Cell<'_>) -> Query<'q> {
+    match cell {
+        Cell::Text(text) => query.bind((*text).to_owned()),
+        Cell::OptionalText(text) => query.bind(text.clone()),
+        Cell::OptionalNumber(number) => query.bind(*number),
+        Cell::Number(number) => query.bind(*number),
+    }
+}
+
+/// The patient's own limits as JSON, checked against what a policy knows.
+fn overrides(patient: &str, limits: Option<&toml::Table>) -> Result<Option<String>, RegisterError> {
+    let Some(limits) = limits else { return Ok(None) };
+    let wrong = |error: &dyn std::fmt::Display| {
+        RegisterError::value("patient", patient, format_args!("plan.limits: {error}"))
+    };
+    let value = serde_json::to_value(limits).map_err(|error| wrong(&error))?;
+    let checked: alerts::Overrides = serde_json::from_value(value).map_err(|error| wrong(&error))?;
+    serde_json::to_string(&checked).map(Some).map_err(|error| wrong(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The published example of a register.
+    const EXAMPLE: &str = r#"
+organisation = [{ id = "region", name = "Region Exempel", kind = "region" }]
+unit    = [{ id = "hf", organisation = "region", name = "Hjärtsviktsmottagningen" }]
+staff   = [{ id = "anna", unit = "hf", role = "heart_failure_nurse", name = "Anna Test", login = "anna", password = "first password", must_change = true }]
+patient = [{ id = "p1", name = "Svea Test", units = ["hf"], language = "sv", policy = "recommended" }]
+gateway = [{ id = "gw-0001" }]
+device  = [{ id = "546c0e000001", model = "A&D UA-651BLE" }]
+worn_by = [{ device = "546c0e000001", patient = "p1", from = "2026-01-01T00:00:00Z" }]
+"#;
+
+    async fn applied(store: &Store, text: &str) -> Result<Vec<Changed>, ApplyError> {
+        let now = Timestamp::from_millis(1_767_225_600_000).expect("in range");
+        apply(store, &Register::parse(text)?, Path::new("."), &["recommended"], "operator", now).await
+    }
+
+    #[tokio::test]
+    async fn the_example_applies_once_and_twice_changes_nothing() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(directory.path()).await.expect("opens");
+        let first = applied(&store, EXAMPLE).await.expect("applies");
+        assert_eq!(
+            first.len(),
+            9,
+            "one line for each entry, one for the care relation, one for the account: {first:?}"
+        );
+        assert_eq!(applied(&store, EXAMPLE).await.expect("applies"), []);
+        let renamed = EXAMPLE.replace("Svea Test", "Svea Prov");
+        let changed = applied(&store, &renamed).await.expect("applies");
+        assert_eq!(changed, [Changed { what: "changed", table: "patient", id: "p1".into() }]);
+        let ended = EXAMPLE.replace(
+            "from = \"2026-01-01T00:00:00Z\"",
+            "from = \"2026-01-01T00:00:00Z\", until = \"2026-02-01T00:00:00Z\"",
+        );
+        assert_eq!(
+            applied(&store, &ended).await.expect("applies").len(),
+            2,
+            "the name back, the device's end"
+        );
+    }
+
+    /// To add a case, add a row: what to change in the example, and what the one line must say.
+    #[tokio::test]
+    async fn one_wrong_reference_refuses_the_whole_file() {
+        let rows = [
+            ("unit = \"hf\"", "unit = \"gone\"", "staff \"anna\": unit \"gone\" is neither"),
+            ("units = [\"hf\"]", "units = [\"hf\", \"gone\"]", "patient \"p1\": unit \"gone\" is neither"),
+            ("patient = \"p1\"", "patient = \"p9\"", "patient \"p9\" is neither"),
+            ("organisation = \"region\"", "organisation = \"gone\"", "unit \"hf\": organisation \"gone\""),
+            ("policy = \"recommended\"", "policy = \"mine\"", "policy \"mine\" is none of recommended"),
+            ("password = \"first password\", ", "", "needs password"),
+        ];
+        for (was, becomes, says) in rows {
+            assert!(EXAMPLE.contains(was), "the row must change something: {was}");
+            let directory = tempfile::tempdir().expect("a temporary directory");
+            let store = Store::open(directory.path()).await.expect("opens");
+            let error = applied(&store, &EXAMPLE.replace(was, becomes)).await.expect_err(becomes).to_string();
+            assert!(error.contains(says), "{error}");
+            let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM organisation")
+                .fetch_one(&mut *store.read().await.expect("reads"))
+                .await
+                .expect("counts");
+            assert_eq!(left, 0, "nothing was changed");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_of_ones_own_survives_the_same_register() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(directory.path()).await.expect("opens");
+        let now = Timestamp::from_millis(1_767_225_600_000).expect("in range");
+        applied(&store, EXAMPLE).await.expect("applies");
+        let token = accounts::log_in(&store, "anna", "first password", now).await.expect("signs in");
+        let anna = accounts::who(&store, &token, now).await.expect("reads").expect("is signed in");
+        assert!(anna.must_change);
+        accounts::change_password(&store, &anna, &token, "first password", "a better password", now)
+            .await
+            .expect("changes");
+        assert_eq!(applied(&store, EXAMPLE).await.expect("applies"), []);
+        accounts::log_in(&store, "anna", "a better password", now).await.expect("signs in with her own");
+        assert!(accounts::log_in(&store, "anna", "first password", now).await.is_err());
+        applied(&store, &EXAMPLE.replace("first password", "reset password")).await.expect("applies");
+        accounts::log_in(&store, "anna", "reset password", now).await.expect("a new one in the file resets");
+    }
+
+    #[tokio::test]
+    async fn five_wrong_passwords_lock_for_five_minutes() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(directory.path()).await.expect("opens");
+        let now = Timestamp::from_millis(1_767_225_600_000).expect("in range");
+        applied(&store, EXAMPLE).await.expect("applies");
+        for _ in 0..5 {
+            let error = accounts::log_in(&store, "anna", "guess", now).await.expect_err("wrong");
+            assert!(matches!(error, accounts::LoginError::Wrong), "{error}");
+        }
+        let error = accounts::log_in(&store, "anna", "first password", now).await.expect_err("locked");
+        assert!(matches!(error, accounts::LoginError::Locked { .. }), "{error}");
+        let later = now.plus_millis(5 * Timestamp::MINUTE_MS);
+        accounts::log_in(&store, "anna", "first password", later).await.expect("five minutes later");
+    }
+}

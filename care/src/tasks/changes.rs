@@ -1,0 +1,336 @@
+//! What rules do to tasks, inside the transaction that admits a reading.
+
+use alerts::{AutoClose, ClosedCase, Competence, Finding, OpenCase, Policy, Priority, Problem, TaskChange};
+use sqlx::Row;
+use vitals::{GatewayId, PatientId, Timestamp};
+
+use crate::conversations;
+use crate::live::Change;
+use crate::people::{PatientFacts, RelatedUnit};
+use crate::store::{StoreError, Tx, numbers};
+use crate::tasks::{self, Status};
+
+/// Who acts when no person does, in histories and conversations.
+pub const SYSTEM: &str = "Vågen";
+const CLOSED_DAYS: i64 = 60;
+
+/// The patient's open cases, and those that closed in the last 60 days, as triage needs them.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn open_cases(
+    tx: &mut Tx,
+    patient: &PatientId,
+    now: Timestamp,
+) -> Result<(Vec<OpenCase>, Vec<ClosedCase>), StoreError> {
+    let mut open = Vec::new();
+    let mut closed = Vec::new();
+    for task in tasks::list(tx, Some(patient), None).await? {
+        match (task.status, task.closed_at) {
+            (Status::Open, _) => open.push(OpenCase {
+                rules: rules_of(tx, &task.id).await?,
+                id: task.id,
+                problem: task.problem,
+                priority: task.priority,
+                opened_at: task.opened_at,
+                last_finding_at: task.last_finding_at,
+            }),
+            (Status::Closed, Some(closed_at)) if closed_at.plus_days(CLOSED_DAYS) >= now => {
+                closed.push(ClosedCase { problem: task.problem, priority: task.priority, closed_at });
+            }
+            (Status::Closed, _) => {}
+        }
+    }
+    Ok((open, closed))
+}
+
+async fn rules_of(tx: &mut Tx, task: &str) -> Result<Vec<String>, StoreError> {
+    Ok(sqlx::query_scalar("SELECT rule FROM finding WHERE task = $1 GROUP BY rule ORDER BY MIN(id)")
+        .bind(task)
+        .fetch_all(&mut **tx)
+        .await?)
+}
+
+/// Carries out `changes` for the patient in `facts`, and opens the conversation of each task that opens.
+///
+/// # Errors
+/// [`StoreError`]; the caller's transaction must then be dropped.
+pub async fn apply(
+    tx: &mut Tx,
+    facts: &PatientFacts,
+    policy: &Policy,
+    changes: Vec<TaskChange>,
+) -> Result<Vec<Change>, StoreError> {
+    let mut announced = Vec::new();
+    for change in changes {
+        let task = match change {
+            TaskChange::Open { problem, priority, at, due_at, competence, findings } => {
+                let unit = unit_for(facts, competence).map(|unit| unit.id.clone());
+                let new = NewTask {
+                    patient: Some(&facts.id),
+                    gateway: None,
+                    problem,
+                    priority,
+                    at,
+                    due_at,
+                    unit: unit.as_deref(),
+                    competence,
+                };
+                let task = insert(tx, policy, &new, &findings).await?;
+                conversations::open(tx, facts, &task, problem, &findings, at).await?;
+                announced.push(Change::Message { task: Some(task.clone()), patient: facts.id.to_string() });
+                task
+            }
+            TaskChange::Join { case, priority, due_at, findings } => {
+                join(tx, &case, priority, due_at, &findings).await?;
+                case
+            }
+            TaskChange::Close { case, why, at } => {
+                close_by_itself(tx, &case, why, at).await?;
+                case
+            }
+        };
+        announced.push(Change::Task { task, patient: Some(facts.id.to_string()) });
+    }
+    Ok(announced)
+}
+
+/// The patient's unit that has `competence`: the municipality's for help in the home, else the one that answers for the
+/// record.
+fn unit_for(facts: &PatientFacts, competence: Competence) -> Option<&RelatedUnit> {
+    let in_the_home = match competence {
+        Competence::HomeCare | Competence::MeasuringSupport => true,
+        Competence::HeartFailureNurse | Competence::Physician | Competence::Technician => false,
+    };
+    let municipal = facts.units.iter().find(|unit| in_the_home && unit.organisation_kind == "municipality");
+    municipal.or_else(|| facts.units.first())
+}
+
+struct NewTask<'a> {
+    patient: Option<&'a PatientId>,
+    gateway: Option<&'a GatewayId>,
+    problem: Problem,
+    priority: Priority,
+    at: Timestamp,
+    due_at: Timestamp,
+    unit: Option<&'a str>,
+    competence: Competence,
+}
+
+async fn insert(
+    tx: &mut Tx,
+    policy: &Policy,
+    new: &NewTask<'_>,
+    findings: &[Finding],
+) -> Result<String, StoreError> {
+    let id = uuid::Uuid::new_v4().to_string();
+    sqlx::query(
+        "INSERT INTO task (id, patient, gateway, problem, priority, status, opened_at, due_at, last_finding_at, unit,
+                           competence, policy, policy_version)
+         VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $6, $8, $9, $10, $11)",
+    )
+    .bind(&id)
+    .bind(new.patient.map(PatientId::as_str))
+    .bind(new.gateway.map(GatewayId::as_str))
+    .bind(new.problem.key())
+    .bind(new.priority.key())
+    .bind(new.at.as_millis())
+    .bind(new.due_at.as_millis())
+    .bind(new.unit)
+    .bind(new.competence.key())
+    .bind(policy.name())
+    .bind(policy.version())
+    .execute(&mut **tx)
+    .await?;
+    add_findings(tx, &id, findings).await?;
+    event(tx, &id, new.at, SYSTEM, "opened", "").await?;
+    Ok(id)
+}
+
+async fn join(
+    tx: &mut Tx,
+    task: &str,
+    priority: Priority,
+    due_at: Option<Timestamp>,
+    findings: &[Finding],
+) -> Result<(), StoreError> {
+    let Some(at) = findings.iter().map(|finding| finding.at).max() else { return Ok(()) };
+    let before =
+        sqlx::query("SELECT priority FROM task WHERE id = $1").bind(task).fetch_one(&mut **tx).await?;
+    let before: String = before.try_get("priority")?;
+    sqlx::query(
+        "UPDATE task SET priority = $2, last_finding_at = MAX(last_finding_at, $3),
+                due_at = MIN(due_at, COALESCE($4, due_at)) WHERE id = $1",
+    )
+    .bind(task)
+    .bind(priority.key())
+    .bind(at.as_millis())
+    .bind(due_at.map(Timestamp::as_millis))
+    .execute(&mut **tx)
+    .await?;
+    add_findings(tx, task, findings).await?;
+    let raised = Priority::from_key(&before).is_some_and(|before| before < priority);
+    event(tx, task, at, SYSTEM, if raised { "raised" } else { "joined" }, "").await
+}
+
+async fn close_by_itself(tx: &mut Tx, task: &str, why: AutoClose, at: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE task SET status = 'closed', closed_at = $2, outcome = $3 WHERE id = $1 AND status = 'open'",
+    )
+    .bind(task)
+    .bind(at.as_millis())
+    .bind(why.key())
+    .execute(&mut **tx)
+    .await?;
+    event(tx, task, at, SYSTEM, "closed", why.key()).await
+}
+
+async fn add_findings(tx: &mut Tx, task: &str, findings: &[Finding]) -> Result<(), StoreError> {
+    for finding in findings {
+        let id = numbers::next(tx, "finding").await?;
+        sqlx::query(
+            "INSERT INTO finding (id, task, problem, priority, at, late, rule, policy_version, observed, limit_value, unit,
+                                  text_sv, text_en)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        )
+        .bind(id)
+        .bind(task)
+        .bind(finding.problem.key())
+        .bind(finding.priority.key())
+        .bind(finding.at.as_millis())
+        .bind(i64::from(finding.late))
+        .bind(&finding.reason.rule)
+        .bind(&finding.reason.policy_version)
+        .bind(finding.reason.observed)
+        .bind(finding.reason.limit)
+        .bind(&finding.reason.unit)
+        .bind(&finding.reason.text_sv)
+        .bind(&finding.reason.text_en)
+        .execute(&mut **tx)
+        .await?;
+        for (position, reading) in (0_i64..).zip(&finding.readings) {
+            sqlx::query("INSERT INTO finding_reading (finding, position, reading) VALUES ($1, $2, $3)")
+                .bind(id)
+                .bind(position)
+                .bind(reading.as_str())
+                .execute(&mut **tx)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn event(
+    tx: &mut Tx,
+    task: &str,
+    at: Timestamp,
+    actor: &str,
+    action: &str,
+    note: &str,
+) -> Result<(), StoreError> {
+    let id = numbers::next(tx, "task_event").await?;
+    sqlx::query("INSERT INTO task_event (id, task, at, actor, action, note) VALUES ($1, $2, $3, $4, $5, $6)")
+        .bind(id)
+        .bind(task)
+        .bind(at.as_millis())
+        .bind(actor)
+        .bind(action)
+        .bind(note)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Something about a gateway that a person must see to.
+#[derive(Clone, Debug)]
+pub struct GatewayCase {
+    /// The gateway.
+    pub gateway: GatewayId,
+    /// What was found, and when.
+    pub finding: Finding,
+    /// When somebody must have acted.
+    pub due_at: Timestamp,
+    /// Who can help.
+    pub competence: Competence,
+}
+
+async fn open_gateway_task(
+    tx: &mut Tx,
+    gateway: &GatewayId,
+    patient: Option<&PatientId>,
+) -> Result<Option<(String, Priority)>, StoreError> {
+    let row = sqlx::query(
+        "SELECT id, priority FROM task WHERE problem = 'gateway' AND status = 'open'
+         AND (gateway = $1 OR patient = $2) ORDER BY opened_at LIMIT 1",
+    )
+    .bind(gateway.as_str())
+    .bind(patient.map(PatientId::as_str))
+    .fetch_optional(&mut **tx)
+    .await?;
+    row.map(|row| {
+        let priority: String = row.try_get("priority")?;
+        let priority =
+            Priority::from_key(&priority).ok_or_else(|| StoreError::unreadable("a priority", &priority))?;
+        Ok((row.try_get("id")?, priority))
+    })
+    .transpose()
+}
+
+/// Opens a task about a gateway, or joins the one that is open. It belongs to `patient`, when one is known to use it.
+///
+/// # Errors
+/// [`StoreError`]; the caller's transaction must then be dropped.
+pub async fn open_gateway(
+    tx: &mut Tx,
+    patient: Option<&PatientFacts>,
+    policy: &Policy,
+    case: &GatewayCase,
+) -> Result<Change, StoreError> {
+    let id = patient.map(|facts| &facts.id);
+    let findings = std::slice::from_ref(&case.finding);
+    let task = match open_gateway_task(tx, &case.gateway, id).await? {
+        Some((task, priority)) => {
+            join(tx, &task, priority.max(case.finding.priority), Some(case.due_at), findings).await?;
+            task
+        }
+        None => {
+            let new = NewTask {
+                patient: id,
+                gateway: Some(&case.gateway),
+                problem: Problem::Gateway,
+                priority: case.finding.priority,
+                at: case.finding.at,
+                due_at: case.due_at,
+                unit: patient.and_then(|facts| unit_for(facts, case.competence)).map(|unit| unit.id.as_str()),
+                competence: case.competence,
+            };
+            insert(tx, policy, &new, findings).await?
+        }
+    };
+    Ok(Change::Task { task, patient: id.map(ToString::to_string) })
+}
+
+/// Closes the task about `gateway`'s silence, if the rule `rule` alone opened it: the gateway was heard again.
+///
+/// # Errors
+/// [`StoreError`]; the caller's transaction must then be dropped.
+pub async fn close_gateway(
+    tx: &mut Tx,
+    gateway: &GatewayId,
+    rule: &str,
+    now: Timestamp,
+) -> Result<Option<Change>, StoreError> {
+    let row = sqlx::query(
+        "SELECT id, patient FROM task WHERE problem = 'gateway' AND status = 'open' AND gateway = $1
+         AND NOT EXISTS (SELECT 1 FROM finding WHERE finding.task = task.id AND finding.rule <> $2)",
+    )
+    .bind(gateway.as_str())
+    .bind(rule)
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let task: String = row.try_get("id")?;
+    let patient: Option<String> = row.try_get("patient")?;
+    close_by_itself(tx, &task, AutoClose::Resolved, now).await?;
+    Ok(Some(Change::Task { task, patient }))
+}
