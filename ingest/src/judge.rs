@@ -156,7 +156,8 @@ fn judge_array<'a>(text: &'a str, gateway: &GatewayId, received_at: Timestamp) -
     let mut items: Vec<Item<'a>> =
         elements.into_iter().map(|element| judge_element(element, gateway, received_at)).collect();
     items.extend(surplus.into_iter().map(|element| {
-        let detail = format!("a message may hold {ENVELOPES_PER_MESSAGE_MAX} envelopes; this one came after them");
+        let detail =
+            format!("a message may hold {ENVELOPES_PER_MESSAGE_MAX} envelopes; this one came after them");
         refused(element, Reason::Malformed, detail)
     }));
     if let Some(detail) = broken {
@@ -239,7 +240,10 @@ fn judge_element<'a>(element: &'a str, gateway: &GatewayId, received_at: Timesta
         Ok(envelope) => {
             let ahead_ms = Item::at(&envelope, received_at).millis_since(received_at);
             if ahead_ms > FUTURE_MS_MAX {
-                let detail = format!("measurement.measured_at lies {} min ahead of its arrival", ahead_ms / Timestamp::MINUTE_MS);
+                let detail = format!(
+                    "measurement.measured_at lies {} min ahead of its arrival",
+                    ahead_ms / Timestamp::MINUTE_MS
+                );
                 return refused(element, Reason::FutureDated, detail);
             }
             Item {
@@ -292,7 +296,11 @@ struct Keys<'a> {
 impl<'a> Keys<'a> {
     fn of(element: &'a str) -> Self {
         // An array would be read as keys by position.
-        if element.starts_with('{') { serde_json::from_str(element).unwrap_or_default() } else { Self::default() }
+        if element.starts_with('{') {
+            serde_json::from_str(element).unwrap_or_default()
+        } else {
+            Self::default()
+        }
     }
 
     fn place(&self) -> Option<Place> {

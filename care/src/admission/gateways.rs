@@ -115,13 +115,15 @@ async fn heard(
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn last_patient(tx: &mut Tx, gateway: &GatewayId) -> Result<Option<PatientId>, StoreError> {
-    sqlx::query_scalar::<_, String>("SELECT patient FROM reading WHERE gateway = $1 ORDER BY arrival DESC LIMIT 1")
-        .bind(gateway.as_str())
-        .fetch_optional(&mut **tx)
-        .await?
-        .as_deref()
-        .map(patient_id)
-        .transpose()
+    sqlx::query_scalar::<_, String>(
+        "SELECT patient FROM reading WHERE gateway = $1 ORDER BY arrival DESC LIMIT 1",
+    )
+    .bind(gateway.as_str())
+    .fetch_optional(&mut **tx)
+    .await?
+    .as_deref()
+    .map(patient_id)
+    .transpose()
 }
 
 /// Every patient of the register, in the order of their ids.
@@ -129,6 +131,7 @@ pub async fn last_patient(tx: &mut Tx, gateway: &GatewayId) -> Result<Option<Pat
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn patients(connection: &mut SqliteConnection) -> Result<Vec<PatientId>, StoreError> {
-    let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM patient ORDER BY id").fetch_all(connection).await?;
+    let ids: Vec<String> =
+        sqlx::query_scalar("SELECT id FROM patient ORDER BY id").fetch_all(connection).await?;
     ids.iter().map(|id| patient_id(id)).collect()
 }

@@ -76,12 +76,14 @@ pub async fn find(
 /// [`StoreError`] of the database.
 pub async fn begin(tx: &mut Tx, gateway: &GatewayId, outbox: &OutboxId) -> Result<Stream, StoreError> {
     let id = numbers::next(tx, "stream").await?;
-    sqlx::query("INSERT INTO stream (id, gateway, outbox, through, highest, heard_at) VALUES ($1, $2, $3, 0, 0, 0)")
-        .bind(id)
-        .bind(gateway.as_str())
-        .bind(outbox.as_str())
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "INSERT INTO stream (id, gateway, outbox, through, highest, heard_at) VALUES ($1, $2, $3, 0, 0, 0)",
+    )
+    .bind(id)
+    .bind(gateway.as_str())
+    .bind(outbox.as_str())
+    .execute(&mut **tx)
+    .await?;
     Ok(Stream { id, through: 0, highest: 0, gap_since: None })
 }
 
@@ -117,7 +119,13 @@ pub async fn decided(tx: &mut Tx, stream: i64, seq: Seq) -> Result<Option<String
 ///
 /// # Errors
 /// [`StoreError`] of the database, also when it was decided already.
-pub async fn decide(tx: &mut Tx, stream: i64, seq: Seq, hash: &str, verdict: Verdict) -> Result<(), StoreError> {
+pub async fn decide(
+    tx: &mut Tx,
+    stream: i64,
+    seq: Seq,
+    hash: &str,
+    verdict: Verdict,
+) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO decided (stream, seq, hash, verdict) VALUES ($1, $2, $3, $4)")
         .bind(stream)
         .bind(signed(seq.get()))

@@ -69,8 +69,8 @@ pub async fn weights_kg(
     .await?;
     let mut weights = Vec::with_capacity(rows.len());
     for row in rows {
-        let values: Values =
-            serde_json::from_str(&row).map_err(|error| StoreError::unreadable("the values of a reading", error))?;
+        let values: Values = serde_json::from_str(&row)
+            .map_err(|error| StoreError::unreadable("the values of a reading", error))?;
         weights.extend(values.get(Quantity::WeightKg));
     }
     Ok(weights)
