@@ -8,7 +8,7 @@ use alerts::Reason;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::Row;
-use vitals::{Content, PatientId, RawFrame, ReadingId, Timestamp};
+use vitals::{Content, PatientId, ReadingId, Timestamp};
 
 use crate::audit::{self, Entry};
 use crate::conversations::{self, AuthorKind, Message};

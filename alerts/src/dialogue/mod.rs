@@ -1,27 +1,12 @@
 //! The words to the patient. A stub that grows.
 
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
 use vitals::{Reading, Severity, Symptom, SymptomAnswers, Timestamp};
 
 use crate::chart::Chart;
 use crate::finding::{Competence, Finding, Priority, Problem};
 use crate::policy::Policy;
-
-/// A text in both languages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bilingual {
-    /// Swedish.
-    pub sv: String,
-    /// English.
-    pub en: String,
-}
-
-impl Bilingual {
-    fn of(sv: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { sv: sv.into(), en: en.into() }
-    }
-}
+pub use crate::words::Bilingual;
 
 /// A text in both languages that is known when the program is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
