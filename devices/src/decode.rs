@@ -6,6 +6,25 @@
 //! **Invariant:** [`decode`] returns for every input. A value that was not received is never a number: it is left out
 //! of the values and named in `absent` with the device's reason.
 
+mod blood_pressure;
+mod body_composition;
+mod cuff_pressure;
+mod current_time;
+mod cursor;
+mod date_time;
+mod draft;
+mod heart_rate;
+mod number;
+mod omron_record;
+mod oximetry_continuous;
+mod oximetry_spot;
+mod temperature;
+mod transtek_8a21;
+mod transtek_8a22;
+mod weight;
+mod xiaomi_181b;
+mod xiaomi_181d;
+
 use std::fmt;
 
 use serde::{Serialize, Serializer};
@@ -41,6 +60,8 @@ pub enum Quirk {
     Epoch2010,
     /// Seconds count from 1970-01-01.
     Epoch1970,
+    /// A record came with its bytes in the other order.
+    BigEndianRecord,
     /// Bytes followed after the last field that the flags announce; they were not read.
     SurplusBytes,
 }
@@ -57,6 +78,7 @@ impl Quirk {
             Self::WeightFactor005 => "weight_factor_0_05",
             Self::Epoch2010 => "epoch_2010",
             Self::Epoch1970 => "epoch_1970",
+            Self::BigEndianRecord => "big_endian_record",
             Self::SurplusBytes => "surplus_bytes",
         }
     }
@@ -115,8 +137,24 @@ pub enum DecodeError {
 ///
 /// # Errors
 /// [`DecodeError`], naming field and offset, when the bytes end early or hold a number that nothing can hold.
-pub fn decode(_format: Format, _bytes: &[u8], _model: Option<&Model>) -> Result<Decoded, DecodeError> {
-    Ok(Decoded { measurement: Measurement::empty(vitals::Kind::Weight), quirks: Vec::new() })
+pub fn decode(format: Format, bytes: &[u8], model: Option<&Model>) -> Result<Decoded, DecodeError> {
+    match format {
+        Format::Weight => weight::decode(bytes, model),
+        Format::BodyComposition => body_composition::decode(bytes, model),
+        Format::BloodPressure => blood_pressure::decode(bytes, model),
+        Format::CuffPressure => cuff_pressure::decode(bytes, model),
+        Format::OximetrySpot => oximetry_spot::decode(bytes),
+        Format::OximetryContinuous => oximetry_continuous::decode(bytes),
+        Format::Temperature => temperature::decode(bytes),
+        Format::HeartRate => heart_rate::decode(bytes),
+        Format::DateTime => date_time::decode(bytes),
+        Format::CurrentTime => current_time::decode(bytes),
+        Format::Xiaomi181d => xiaomi_181d::decode(bytes),
+        Format::Xiaomi181b => xiaomi_181b::decode(bytes),
+        Format::Transtek8a21 => transtek_8a21::decode(bytes, model),
+        Format::Transtek8a22 => transtek_8a22::decode(bytes, model),
+        Format::OmronRecord => omron_record::decode(bytes, model),
+    }
 }
 
 /// Reads one frame as the model that `name` matches sends it. A name that matches none is read by the specification,
@@ -131,4 +169,9 @@ pub fn decode_named(format: Format, bytes: &[u8], name: Option<&str>) -> Result<
         decoded.quirks.insert(0, Quirk::UnknownModel);
     }
     Ok(decoded)
+}
+
+/// Whether bit `index` of a frame's flags is set.
+fn bit(flags: u32, index: u32) -> bool {
+    flags & (1 << index) != 0
 }

@@ -42,6 +42,8 @@ pub struct FrameQuirks {
     pub zero_mean_arterial_absent: bool,
     /// How many steps of the weight field make a kilogram (2A9D): 200 by the specification.
     pub weight_steps_per_kg: u16,
+    /// Its records come with the high byte first and diastolic before systolic (Omron).
+    pub big_endian_record: bool,
     /// Where its seconds count from (Transtek).
     pub epoch: Epoch,
 }
@@ -55,6 +57,17 @@ pub enum Epoch {
     /// 2010-01-01T00:00:00.
     #[serde(rename = "2010")]
     Year2010,
+}
+
+impl Epoch {
+    /// Its start, in seconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn unix_s(self) -> i64 {
+        match self {
+            Self::Year1970 => 0,
+            Self::Year2010 => 1_262_304_000,
+        }
+    }
 }
 
 /// How a model behaves while connected.
@@ -72,6 +85,8 @@ pub struct Behaviour {
     pub subscribe_after_ms: i64,
     /// Omits the time of a record that it measured with an unset clock.
     pub omits_time_when_unset: bool,
+    /// Says nothing until it has been told the time (Transtek).
+    pub speaks_once_told_the_time: bool,
     /// Deletes its records once they are transferred.
     pub deletes_after_transfer: bool,
     /// Hangs up by itself after sending what it has.
@@ -151,4 +166,76 @@ fn matches(pattern: &str, text: &str) -> bool {
         left = &left[at + part.len()..];
     }
     left.ends_with(tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// To add a spelling, add a row: names as the devices advertise them or as people write them.
+    #[test]
+    fn a_model_is_found_by_its_names() {
+        let rows = [
+            ("A&D UA-651BLE", Some("A&D UA-651BLE")),
+            ("a&d_ua-651ble_000001", Some("A&D UA-651BLE")),
+            ("A&D_UC-352BLE_000001", Some("A&D UC-352BLE")),
+            ("UC-352BLE", Some("A&D UC-352BLE")),
+            ("BM85", Some("Beurer BM85")),
+            ("beurer bm85", Some("Beurer BM85")),
+            ("Beurer BF720", Some("Beurer BF720")),
+            ("Elite 900", Some("Elite 900")),
+            ("Xiaomi Mi Scale 1", Some("Xiaomi Mi Scale 1")),
+            ("MI_SCALE", Some("Xiaomi Mi Scale 1")),
+            ("MI SCALE2", Some("Xiaomi Mi Scale 2")),
+            ("MIBCS", Some("Xiaomi Mi Scale 2")),
+            ("Medisana BS444", Some("Medisana BS444")),
+            ("Medisana BS440", Some("Medisana BS440")),
+            ("Medisana BS4xx", Some("Medisana BS444")),
+            ("01257B5D1A3C", Some("Trisa Body Analyze")),
+            ("Omron HEM-7xxx", Some("Omron HEM-7xxx")),
+            ("HEM-7142T2", Some("Omron HEM-7xxx")),
+            ("HEM-7600T-E", Some("Omron HEM-7600T")),
+            ("FORA IR20", Some("FORA IR20")),
+            ("ChoiceMMed", Some("ChoiceMMed")),
+            ("Renpho ES-WBE28", Some("Renpho ES-WBE28")),
+            (" BM85 ", Some("Beurer BM85")),
+            ("Nobody 1", None),
+            ("", None),
+        ];
+        for (name, expected) in rows {
+            assert_eq!(find(name).map(|model| model.name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_model_is_found_by_its_own_name() {
+        for model in all() {
+            assert_eq!(find(model.name), Some(model));
+        }
+    }
+
+    #[test]
+    fn default_clocks_are_dates() {
+        for model in all() {
+            for date in model.default_clocks {
+                assert!(date.parse::<jiff::civil::Date>().is_ok(), "{}: {date}", model.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        let rows = [
+            ("a*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a*c", "abd", false),
+            ("*", "", true),
+            ("a", "ab", false),
+            ("ab*ba", "aba", false),
+            ("*b*", "abc", true),
+        ];
+        for (pattern, text, expected) in rows {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
 }
