@@ -321,11 +321,13 @@ impl Home {
         self.until(&format!("{count} acknowledgements"), async || self.acks().len() >= count).await;
     }
 
-    /// Waits until the last message to gw-0001 is a receipt of `outbox` through `through`.
+    /// Waits until the last receipt that gw-0001 got for `outbox` is through `through`.
     pub(super) async fn receipted(&self, outbox: &str, through: u64) {
         let expected = json!({"v": 1, "receipt": {"outbox": outbox, "through": through}});
-        self.until(&expected.to_string(), async || self.down().last().is_some_and(|last| *last == expected))
-            .await;
+        self.until(&expected.to_string(), async || {
+            self.down().iter().rfind(|message| message["receipt"]["outbox"] == outbox) == Some(&expected)
+        })
+        .await;
     }
 
     /// Everything that gw-0001 got.
