@@ -22,7 +22,9 @@ impl Failure {
     pub(crate) fn work(error: impl Into<anyhow::Error>) -> Self {
         let error = error.into();
         let broken_pipe = error.chain().any(|cause| {
-            cause.downcast_ref::<std::io::Error>().is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+            cause
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
         });
         if broken_pipe { Self::NobodyReads } else { Self::Work(error) }
     }

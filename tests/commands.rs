@@ -99,17 +99,24 @@ fn replay_prints_the_tasks_that_would_have_opened() {
     assert!(("2026-01-22".."2026-01-28").contains(&opened), "{opened}");
     assert!(!task["reading_ids"].as_array().expect("a list").is_empty());
     let reason = &task["reasons"][0];
-    assert!(reason["observed"].is_number() && reason["limit"].is_number() && reason["unit"] == "kg", "{reason}");
+    assert!(
+        reason["observed"].is_number() && reason["limit"].is_number() && reason["unit"] == "kg",
+        "{reason}"
+    );
     assert!(reason["text_sv"].as_str().is_some_and(|text| text.contains(',')), "a decimal comma: {reason}");
-    let summary: Value = serde_json::from_slice(&replay(&["--summary"], &gaining()).stdout).expect("one object");
+    let summary: Value =
+        serde_json::from_slice(&replay(&["--summary"], &gaining()).stdout).expect("one object");
     assert_eq!((&summary["readings"], &summary["patients"]), (&json!(27), &json!(1)));
     assert_eq!(summary["tasks_by_problem"]["decompensation"], 1, "{summary}");
 }
 
 #[test]
 fn a_malformed_line_stops_a_replay_with_its_number() {
-    let good = r#"{"patient":"p1","at":"2026-01-01T07:04:00.000Z","kind":"weight","values":{"weight_kg":80.1}}"#;
-    for bad in ["{", r#"{"patient":"p1"}"#, &good.replace("80.1", "\"80\""), &good.replace("weight\"", "mood\"")] {
+    let good =
+        r#"{"patient":"p1","at":"2026-01-01T07:04:00.000Z","kind":"weight","values":{"weight_kg":80.1}}"#;
+    for bad in
+        ["{", r#"{"patient":"p1"}"#, &good.replace("80.1", "\"80\""), &good.replace("weight\"", "mood\"")]
+    {
         let output = replay(&[], &format!("{good}\n{bad}\n"));
         assert_eq!(output.status.code(), Some(2), "{bad}");
         assert!(stderr(&output).contains('2'), "{}", stderr(&output));
@@ -126,7 +133,8 @@ fn what_cannot_work_says_so_in_one_line() {
         path.display().to_string()
     };
     let wrong_key = file("wrong.toml", "data = \"d\"\ncolour = 1\n");
-    let wrong_register = file("register.toml", "unit = [{ id = \"u\", organisation = \"gone\", name = \"U\" }]");
+    let wrong_register =
+        file("register.toml", "unit = [{ id = \"u\", organisation = \"gone\", name = \"U\" }]");
     let nowhere = kept.path().join("nowhere").display().to_string();
     let data = data.display().to_string();
     let rows: [(&[&str], i32, &str); 9] = [
@@ -157,7 +165,8 @@ fn the_printed_configuration_serves() {
     let printed = stdout(&run(vagen().args(["serve", "--print-config"])));
     let config = kept.path().join("vagen.toml");
     std::fs::write(&config, &printed).expect("written");
-    let serving = Serving::start_with(&data, &["--config", &config.display().to_string(), "--mqtt", "0"], &[]);
+    let serving =
+        Serving::start_with(&data, &["--config", &config.display().to_string(), "--mqtt", "0"], &[]);
     assert!(serving.http.starts_with("http://127.0.0.1:"));
 }
 
@@ -213,5 +222,8 @@ fn exports_of_an_empty_store_are_empty_and_leave_their_trace() {
     }
     let audit = export(&data, "audit");
     let actions: Vec<&str> = audit.iter().filter_map(|entry| entry["action"].as_str()).collect();
-    assert_eq!(actions, ["admin apply", "export readings", "export tasks", "export quarantine", "export audit"]);
+    assert_eq!(
+        actions,
+        ["admin apply", "export readings", "export tasks", "export quarantine", "export audit"]
+    );
 }

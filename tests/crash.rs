@@ -34,8 +34,14 @@ worn_by = [{}, {}]
         homes(&|n| format!(r#"{{ id = "gw-{n}" }}"#)),
         homes(&|n| format!(r#"{{ id = "{}", model = "A&D UC-352BLE" }}"#, scale(n))),
         homes(&|n| format!(r#"{{ id = "{}", model = "A&D UA-651BLE" }}"#, cuff(n))),
-        homes(&|n| format!(r#"{{ device = "{}", patient = "p{n}", from = "2020-01-01T00:00:00Z" }}"#, scale(n))),
-        homes(&|n| format!(r#"{{ device = "{}", patient = "p{n}", from = "2020-01-01T00:00:00Z" }}"#, cuff(n))),
+        homes(&|n| format!(
+            r#"{{ device = "{}", patient = "p{n}", from = "2020-01-01T00:00:00Z" }}"#,
+            scale(n)
+        )),
+        homes(&|n| format!(
+            r#"{{ device = "{}", patient = "p{n}", from = "2020-01-01T00:00:00Z" }}"#,
+            cuff(n)
+        )),
     )
 }
 
@@ -49,7 +55,8 @@ fn cuff(home: usize) -> String {
 
 /// A Date Time (0x2A08) that no other frame of this home has: `index` minutes after the first of 2025.
 fn device_time(index: usize) -> String {
-    let at = jiff::civil::date(2025, 1, 1).at(0, 0, 0, 0).saturating_add(jiff::Span::new().minutes(index as i64));
+    let at =
+        jiff::civil::date(2025, 1, 1).at(0, 0, 0, 0).saturating_add(jiff::Span::new().minutes(index as i64));
     let [low, high] = (at.year() as u16).to_le_bytes();
     format!("{low:02x}{high:02x}{:02x}{:02x}{:02x}{:02x}00", at.month(), at.day(), at.hour(), at.minute())
 }
@@ -81,7 +88,8 @@ fn capture(home: usize, readings: usize, from: jiff::Timestamp) -> String {
         } else {
             (scale(home), "A&D_UC-352BLE_000001", "2a9d", weighing(index))
         };
-        let address = device.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).expect("hex")).collect::<Vec<_>>();
+        let address =
+            device.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).expect("hex")).collect::<Vec<_>>();
         let address = address.join(":").to_uppercase();
         let service = if is_cuff { "1810" } else { "181d" };
         let mut line = |offset_ms: i64, event: Value| {
@@ -90,7 +98,10 @@ fn capture(home: usize, readings: usize, from: jiff::Timestamp) -> String {
             whole.as_object_mut().expect("an object").extend(event.as_object().expect("an object").clone());
             text.push_str(&format!("{whole}\n"));
         };
-        line(0, json!({ "name": name, "event": "advertise", "service_uuids": [service], "service_data": {} }));
+        line(
+            0,
+            json!({ "name": name, "event": "advertise", "service_uuids": [service], "service_data": {} }),
+        );
         line(10, json!({ "event": "connect" }));
         line(20, json!({ "event": "notify", "characteristic": characteristic, "hex": frame }));
         line(30, json!({ "event": "disconnect" }));
@@ -124,7 +135,8 @@ fn die_at(data: &Path, port: u16, step: &str, nth: u64) {
     let _ = std::fs::remove_file(&held);
     let hold = format!("{step}:{nth}:{}", held.display());
     let mqtt = port.to_string();
-    let mut child = spawn(data, &data.with_extension("ready.json"), &["--mqtt", &mqtt], &[("VAGEN_HOLD", &hold)]);
+    let mut child =
+        spawn(data, &data.with_extension("ready.json"), &["--mqtt", &mqtt], &[("VAGEN_HOLD", &hold)]);
     wait_for(&format!("the process to reach {step}"), || held.exists().then_some(()));
     child.kill().expect("it can be killed");
     child.wait().expect("it ends");
@@ -226,11 +238,14 @@ fn killed_at_every_step_it_loses_nothing_and_counts_nothing_twice() {
     let control = data.with_file_name("control");
     apply(&control, &register());
     let serving = Serving::start(&control);
-    finish((0..HOMES).map(|home| gateway(&directory, "control", home, "fast", serving.mqtt_port())).collect());
+    finish(
+        (0..HOMES).map(|home| gateway(&directory, "control", home, "fast", serving.mqtt_port())).collect(),
+    );
 
     for home in 0..HOMES {
-        let sent: Vec<String> =
-            (0..readings).map(|index| if index % 10 == 9 { pressure(index) } else { weighing(index) }).collect();
+        let sent: Vec<String> = (0..readings)
+            .map(|index| if index % 10 == 9 { pressure(index) } else { weighing(index) })
+            .collect();
         let patient = format!("p{home}");
         let mut stored = held[&patient].clone();
         assert_eq!(stored.len(), readings, "{patient}: lost or doubled");

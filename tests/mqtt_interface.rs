@@ -22,7 +22,8 @@ fn readings_are_stored_once_and_receipted_in_order() {
     apply(&data, REGISTER);
     let serving = Serving::start(&data);
     let gateway = Gateway::connect(serving.mqtt_port(), "gw-0001");
-    let envelope = |seq: u64| weighing("gw-0001", "box-a", seq, SCALE, 80.0 + seq as f64 / 10.0, 100 - seq as i64);
+    let envelope =
+        |seq: u64| weighing("gw-0001", "box-a", seq, SCALE, 80.0 + seq as f64 / 10.0, 100 - seq as i64);
 
     gateway.up(envelope(1).to_string());
     gateway.receipt("box-a", 1);
@@ -79,7 +80,8 @@ fn what_cannot_be_admitted_is_quarantined_and_never_blocks_its_neighbours() {
     let mut foreign = good(2);
     foreign["gateway"] = json!("gw-0002");
     let mut future = good(3);
-    future["measurement"]["measured_at"] = json!(format!("{:.3}", jiff::Timestamp::now() + jiff::SignedDuration::from_mins(11)));
+    future["measurement"]["measured_at"] =
+        json!(format!("{:.3}", jiff::Timestamp::now() + jiff::SignedDuration::from_mins(11)));
     let mut unworn = good(4);
     unworn["device"]["id"] = json!("ffffffffffff");
     let mut ended = good(5);
@@ -128,7 +130,8 @@ fn a_void_is_decided_and_opens_a_gateway_task() {
     let gateway = Gateway::connect(serving.mqtt_port(), "gw-0001");
     gateway.up(weighing("gw-0001", "box-a", 1, SCALE, 80.0, 50).to_string());
     gateway.receipt("box-a", 1);
-    gateway.up(json!({ "v": 1, "gateway": "gw-0001", "outbox": "box-a", "seq": 2, "void": "disk error" }).to_string());
+    gateway.up(json!({ "v": 1, "gateway": "gw-0001", "outbox": "box-a", "seq": 2, "void": "disk error" })
+        .to_string());
     gateway.receipt("box-a", 2);
     let task = wait_for("a gateway task", || {
         export(&data, "tasks").into_iter().find(|task| task["problem"] == "gateway")

@@ -98,7 +98,7 @@ impl Situation<'_> {
 
     fn open_case(&self, problem: Problem, findings: Vec<Finding>) -> Option<TaskChange> {
         let priority = highest(&findings);
-        if findings.is_empty() || self.is_cooling(problem, priority) {
+        if findings.is_empty() || self.is_cooling(problem, priority) || self.is_reminder(problem, &findings) {
             return None;
         }
         Some(TaskChange::Open {
@@ -113,6 +113,13 @@ impl Situation<'_> {
 
     fn due(&self, priority: Priority) -> Timestamp {
         due_at(self.policy.due(), priority, self.now, self.zone)
+    }
+
+    /// Whether silence has lasted only long enough to remind the patient, with nothing yet for staff to do.
+    fn is_reminder(&self, problem: Problem, findings: &[Finding]) -> bool {
+        let days = findings.iter().filter_map(|finding| finding.reason.observed).fold(0.0, f64::max);
+        problem == Problem::Silence
+            && self.policy.rules().silence.is_some_and(|limits| days < limits.task_days)
     }
 
     /// Whether staff closed this problem so lately that no more than the same is no news. Silence and failures close by

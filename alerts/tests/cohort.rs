@@ -1,12 +1,12 @@
 //! Policies over a made cohort: how many admissions they foresee, and at what price in false tasks.
 
-#![allow(missing_docs, clippy::cast_precision_loss, clippy::cast_possible_truncation)]
+#![allow(missing_docs, clippy::print_stdout, clippy::cast_precision_loss, clippy::cast_possible_truncation)]
 
 #[path = "cohort/simulate.rs"]
 mod simulate;
 
-use alerts::Policy;
 use alerts::replay::{Replay, Replayed};
+use alerts::{Policy, Problem};
 use jiff::tz::TimeZone;
 use simulate::{Cohort, cohort, day_of};
 
@@ -27,9 +27,9 @@ fn run(policy: &Policy, cohort: &Cohort) -> Replayed {
     replay.finish()
 }
 
-fn judge(cohort: &Cohort, replayed: &Replayed, patients: usize) -> Figures {
+fn judge(cohort: &Cohort, replayed: &Replayed, patients: usize, counts: impl Fn(Problem) -> bool) -> Figures {
     let mut opened: Vec<Vec<f64>> = vec![Vec::new(); patients];
-    for task in replayed.tasks.iter().filter(|task| task.problem.is_clinical()) {
+    for task in replayed.tasks.iter().filter(|task| counts(task.problem)) {
         let patient: usize = task.patient.as_str()[1..].parse().expect("a number");
         opened[patient].push(day_of(task.opened_at));
     }
@@ -70,8 +70,7 @@ fn judge(cohort: &Cohort, replayed: &Replayed, patients: usize) -> Figures {
 }
 
 fn policy(file: &str) -> Policy {
-    let path = format!("{}/policies/{file}", env!("CARGO_MANIFEST_DIR"));
-    Policy::parse(&std::fs::read_to_string(&path).expect(&path)).expect(&path)
+    Policy::parse(&std::fs::read_to_string(file).expect(file)).expect(file)
 }
 
 /// Not a test of numbers but the bench they are judged on: `cargo test -p alerts --test cohort -- --ignored --nocapture`.
@@ -81,18 +80,25 @@ fn figures() {
     let patients: usize = std::env::var("PATIENTS").ok().and_then(|n| n.parse().ok()).unwrap_or(400);
     let seed = std::env::var("SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
     let cohort = cohort(patients, seed);
-    for file in ["recommended.toml", "esc-2kg-3d.toml"] {
-        if !std::path::Path::new(&format!("{}/policies/{file}", env!("CARGO_MANIFEST_DIR"))).exists() {
-            continue;
-        }
+    let named = std::env::var("POLICIES").unwrap_or_else(|_| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/policies");
+        format!("{folder}/recommended.toml:{folder}/esc-2kg-3d.toml")
+    });
+    for file in named.split(':') {
         let begun = std::time::Instant::now();
         let replayed = run(&policy(file), &cohort);
         let seconds = begun.elapsed().as_secs_f64();
-        let figures = judge(&cohort, &replayed, patients);
-        println!(
-            "{file}: sensitivity {:.2} (>= 3 d before {:.2}), false {:.2}/patient-year, chance {:.2}",
-            figures.sensitivity, figures.early, figures.false_per_year, figures.chance
-        );
+        let show = |what: &str, counts: &dyn Fn(Problem) -> bool| {
+            let figures = judge(&cohort, &replayed, patients, counts);
+            println!(
+                "{file} {what}: sensitivity {:.2} (>= 3 d before {:.2}), false {:.2}/patient-year, chance {:.2}",
+                figures.sensitivity, figures.early, figures.false_per_year, figures.chance
+            );
+        };
+        show("clinical", &|problem| problem.is_clinical());
+        for problem in Problem::ALL.iter().filter(|problem| problem.is_clinical()) {
+            show(problem.key(), &|one| one == *problem);
+        }
         println!("{}", serde_json::to_string(&replayed.summary(seconds)).expect("figures"));
     }
 }

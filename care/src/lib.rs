@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod admission;
 pub mod audit;
 #[cfg(feature = "web")]
 pub(crate) mod chart;

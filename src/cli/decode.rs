@@ -10,7 +10,8 @@ use crate::failure::{Failure, OrFail};
 pub(crate) fn run(arguments: &DecodeArguments) -> Result<(), Failure> {
     let format: Format = arguments.characteristic.parse().map_err(Failure::input)?;
     let bytes = bytes_of_hex(&arguments.hex.concat())?;
-    let decoded = devices::decode_named(format, &bytes, arguments.model.as_deref()).map_err(Failure::input)?;
+    let decoded =
+        devices::decode_named(format, &bytes, arguments.model.as_deref()).map_err(Failure::input)?;
     let mut out = io::stdout().lock();
     serde_json::to_writer(&mut out, &decoded).or_fail()?;
     writeln!(out).or_fail()
@@ -34,7 +35,10 @@ fn bytes_of_hex(text: &str) -> Result<Vec<u8>, Failure> {
         return Err(Failure::input(format_args!("HEX: {} digits, a byte has two", digits.len())));
     }
     if digits.is_empty() || digits.len() > 2 * FRAME_BYTES_MAX {
-        return Err(Failure::input(format_args!("HEX: {} bytes, must be 1 to {FRAME_BYTES_MAX}", digits.len() / 2)));
+        return Err(Failure::input(format_args!(
+            "HEX: {} bytes, must be 1 to {FRAME_BYTES_MAX}",
+            digits.len() / 2
+        )));
     }
     Ok(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }

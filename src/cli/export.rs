@@ -18,11 +18,13 @@ pub(crate) fn run(arguments: &ExportArguments) -> Result<(), Failure> {
     let filter = Filter { patient: arguments.patient.clone(), since: arguments.since };
     with_store(&arguments.store, async |store, now| {
         let mut out = BufWriter::new(io::stdout().lock());
-        export::export(&store, what, &filter, &operating_system_user(), now, &mut out).await.map_err(|error| match error {
-            ExportError::NoSuchPatient(_) | ExportError::QuarantineHasNoPatient => Failure::input(error),
-            ExportError::Store(error) => Failure::work(error),
-            ExportError::Write(error) => Failure::work(error),
-        })?;
+        export::export(&store, what, &filter, &operating_system_user(), now, &mut out).await.map_err(
+            |error| match error {
+                ExportError::NoSuchPatient(_) | ExportError::QuarantineHasNoPatient => Failure::input(error),
+                ExportError::Store(error) => Failure::work(error),
+                ExportError::Write(error) => Failure::work(error),
+            },
+        )?;
         out.flush().or_fail()
     })
 }

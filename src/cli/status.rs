@@ -30,7 +30,13 @@ fn for_people(status: &Value, out: &mut impl Write) -> io::Result<()> {
     }
     for outbox in status["outboxes"].as_array().into_iter().flatten() {
         let text = |key: &str| outbox[key].as_str().unwrap_or_default().to_owned();
-        writeln!(out, "outbox       {} {} receipted through {}", text("gateway"), text("outbox"), outbox["through"])?;
+        writeln!(
+            out,
+            "outbox       {} {} receipted through {}",
+            text("gateway"),
+            text("outbox"),
+            outbox["through"]
+        )?;
     }
     Ok(())
 }

@@ -31,6 +31,8 @@ pub(crate) fn on_one_thread<T>(work: impl Future<Output = Result<T, Failure>>) -
 
 /// The operating-system user, for the audit log.
 pub(crate) fn operating_system_user() -> String {
-    let named = ["USER", "LOGNAME"].into_iter().find_map(|key| std::env::var(key).ok().filter(|name| !name.is_empty()));
+    let named = ["USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|key| std::env::var(key).ok().filter(|name| !name.is_empty()));
     named.unwrap_or_else(|| "unknown".to_owned())
 }

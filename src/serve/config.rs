@@ -68,10 +68,13 @@ impl Config {
     pub(crate) fn of(arguments: &ServeArguments) -> Result<Self, Failure> {
         let file = read(arguments.store.config.as_deref())?;
         let listen = &arguments.listen;
-        let url = arguments.broker.clone().or(file.broker).filter(|url| !url.is_empty() && listen.mqtt.is_none());
+        let url =
+            arguments.broker.clone().or(file.broker).filter(|url| !url.is_empty() && listen.mqtt.is_none());
         let broker = match url {
             Some(url) => Broker::External(url),
-            None => Broker::Embedded(loopback(listen.mqtt.as_deref().or(file.mqtt.as_deref()).unwrap_or(MQTT))?),
+            None => {
+                Broker::Embedded(loopback(listen.mqtt.as_deref().or(file.mqtt.as_deref()).unwrap_or(MQTT))?)
+            }
         };
         Ok(Self {
             data: arguments.store.data.clone().or(file.data).unwrap_or_else(|| DATA.into()),
@@ -138,7 +141,10 @@ mod tests {
     fn the_printed_configuration_is_read_and_names_every_key() {
         let file: File = toml::from_str(PRINTED).expect("it is a configuration");
         let File { data, http, mqtt, broker, https, log } = file;
-        assert_eq!((data.as_deref(), http.as_deref(), mqtt.as_deref()), (Some(Path::new(DATA)), Some(HTTP), Some(MQTT)));
+        assert_eq!(
+            (data.as_deref(), http.as_deref(), mqtt.as_deref()),
+            (Some(Path::new(DATA)), Some(HTTP), Some(MQTT))
+        );
         assert_eq!((broker.as_deref(), https, log.as_deref()), (Some(""), Some(false), Some("info")));
         assert!(toml::from_str::<File>("colour = 1").is_err(), "unknown keys are refused");
     }
@@ -155,7 +161,11 @@ mod tests {
             ("", None),
         ];
         for (text, expected) in rows {
-            assert_eq!(address("http", text).ok().map(|address| address.to_string()).as_deref(), expected, "{text}");
+            assert_eq!(
+                address("http", text).ok().map(|address| address.to_string()).as_deref(),
+                expected,
+                "{text}"
+            );
         }
         assert!(loopback("0.0.0.0:1883").is_err());
     }

@@ -28,7 +28,10 @@ impl Gateway {
             for event in connection.iter() {
                 match event {
                     Ok(Event::Incoming(Packet::Publish(publish))) => {
-                        if heard.send(serde_json::from_slice(&publish.payload).expect("JSON comes down")).is_err() {
+                        if heard
+                            .send(serde_json::from_slice(&publish.payload).expect("JSON comes down"))
+                            .is_err()
+                        {
                             return;
                         }
                     }
@@ -90,7 +93,14 @@ impl Gateway {
 }
 
 /// An envelope by hand: a weighing of `device`, measured `minutes_ago`.
-pub fn weighing(gateway: &str, outbox: &str, seq: u64, device: &str, weight_kg: f64, minutes_ago: i64) -> Value {
+pub fn weighing(
+    gateway: &str,
+    outbox: &str,
+    seq: u64,
+    device: &str,
+    weight_kg: f64,
+    minutes_ago: i64,
+) -> Value {
     let at = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes_ago);
     let device_time = at.strftime("%Y-%m-%dT%H:%M:%S").to_string();
     let civil = jiff::tz::Offset::UTC.to_datetime(at);
@@ -98,8 +108,15 @@ pub fn weighing(gateway: &str, outbox: &str, seq: u64, device: &str, weight_kg: 
     let year = civil.year() as u16;
     let hex = format!(
         "02{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}",
-        steps & 0xff, steps >> 8, year & 0xff, year >> 8,
-        civil.month(), civil.day(), civil.hour(), civil.minute(), civil.second()
+        steps & 0xff,
+        steps >> 8,
+        year & 0xff,
+        year >> 8,
+        civil.month(),
+        civil.day(),
+        civil.hour(),
+        civil.minute(),
+        civil.second()
     );
     json!({
         "v": 1, "gateway": gateway, "outbox": outbox, "seq": seq, "sealed_at": format!("{at:.3}"),

@@ -39,7 +39,8 @@ impl Visitor {
 
     /// Sends a form and follows where it leads.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> (u16, String) {
-        let response = self.client.post(format!("{}{path}", self.base)).form(form).send().await.expect("answers");
+        let response =
+            self.client.post(format!("{}{path}", self.base)).form(form).send().await.expect("answers");
         (response.status().as_u16(), response.text().await.expect("text"))
     }
 }

@@ -218,6 +218,8 @@ sections! {
     Silence silence {
         /// A message to the patient, days.
         message_days: 1.0, 60.0;
+        /// Staff see a task from this many days; a reminder before that is between the patient and us.
+        task_days: 1.0, 60.0;
         /// The patient is called, days.
         call_patient_days: 1.0, 60.0;
         /// The next of kin is called, days.

@@ -1,7 +1,7 @@
 //! What fixed limits have in common: how bad a value is, whether the one before was as bad, whether symptoms go with it.
 //!
 //! One odd value asks for a repeat and opens nothing: most are a moved arm or a cold finger. Two in a row beyond the
-//! same limit open a case; so does one beyond an extreme limit, or one that goes with a clear symptom.
+//! same limit open a case; so does one beyond an extreme limit, or a low one that goes with a clear symptom.
 //!
 //! *With symptoms* (BEAT-HF, table 1) means here: within the policy's hours before the value or after it, an answer of
 //! moderate or worse to any question but fatigue and "worse than yesterday", or at least mild breathlessness or
@@ -84,6 +84,13 @@ pub(super) struct Beyond {
     pub(super) limit: f64,
     pub(super) extreme: bool,
     pub(super) low: bool,
+}
+
+impl Beyond {
+    /// Whether one value is enough: a low pressure or pulse that is felt does not wait for the next.
+    pub(super) fn stands_alone(&self, feeling: Feeling) -> bool {
+        self.extreme || (self.low && feeling == Feeling::Clear)
+    }
 }
 
 /// The limits on one side of a quantity.

@@ -173,3 +173,13 @@ fn ramp(value: f64, from: f64, full: f64) -> f64 {
 fn whole_days(days: f64) -> i64 {
     days.round() as i64
 }
+
+/// Whether a value lies beyond a limit, so that the patient should measure once more: said to the patient, while it takes
+/// a second such value, or an extreme one, to tell staff.
+#[must_use]
+pub(crate) fn asks_for_repeat(reading: &Reading, chart: &Chart, policy: &Policy) -> bool {
+    let rules = policy.rules_for(chart.overrides()).0;
+    pressure::is_beyond(&rules, chart, reading)
+        || pulse::is_beyond(&rules, chart, reading)
+        || oxygen::is_beyond(&rules, chart, reading)
+}

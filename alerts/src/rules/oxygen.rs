@@ -5,12 +5,14 @@
 //!
 //! **Invariant:** a value taken with a weak signal never counts alone.
 
-use vitals::{Content, Flag};
+use vitals::{Content, Flag, Reading};
 
 use super::limits::before;
 use super::pressure::readings;
 use super::{Case, Seen};
+use crate::chart::Chart;
 use crate::finding::{Priority, Problem};
+use crate::policy::Rules;
 use crate::words::{Bilingual, number};
 
 pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
@@ -41,6 +43,12 @@ pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
         ),
         readings: readings(earlier, &point.id),
     })
+}
+
+/// Whether the saturation of `reading` lies below a limit.
+pub(super) fn is_beyond(rules: &Rules, chart: &Chart, reading: &Reading) -> bool {
+    let (Some(rule), Some(point)) = (rules.oxygen, chart.spo2().of(&reading.id)) else { return false };
+    point.value < rule.low_percent
 }
 
 fn has_weak_signal(content: &Content) -> bool {

@@ -1,17 +1,17 @@
 //! Blood pressure beyond its limits, which are narrower when symptoms go with it (BEAT-HF, table 1).
 //!
-//! **Opens** at the second reading in a row beyond the same side, or at once beyond an extreme limit or with a clear
-//! symptom. Every further such reading joins. **Closes** by staff; readings within limits join nothing.
+//! **Opens** at the second reading in a row beyond the same side, or at once beyond an extreme limit, or below
+//! the lower one with a clear symptom. Every further such reading joins. **Closes** by staff; readings within limits join nothing.
 //!
 //! **Invariant:** the reading that caused a finding is its last.
 
-use vitals::{Quantity, ReadingId};
+use vitals::{Quantity, Reading, ReadingId};
 
 use super::limits::{Beyond, Feeling, Side, before, feeling};
 use super::{Case, Seen};
-use crate::chart::{Point, Series};
+use crate::chart::{Chart, Point, Series};
 use crate::finding::{Priority, Problem};
-use crate::policy::BloodPressure;
+use crate::policy::{BloodPressure, Rules};
 use crate::words::{Bilingual, number};
 
 pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
@@ -28,6 +28,19 @@ pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
     rows.into_iter()
         .filter_map(|(series, side, name)| judge(case, &rule, series, &side, feeling, name))
         .max_by_key(|seen| seen.priority)
+}
+
+/// Whether either pressure of `reading` lies beyond a limit.
+pub(super) fn is_beyond(rules: &Rules, chart: &Chart, reading: &Reading) -> bool {
+    let Some(rule) = rules.blood_pressure else { return false };
+    let feeling = feeling(chart, reading.at, rule.symptom_hours);
+    let (systolic_low, systolic_high, diastolic_high) = sides(&rule);
+    let beyond = |quantity, side: Side| {
+        reading.measured(quantity).is_some_and(|value| side.beyond(value, feeling).is_some())
+    };
+    beyond(Quantity::SystolicMmhg, systolic_low)
+        || beyond(Quantity::SystolicMmhg, systolic_high)
+        || beyond(Quantity::DiastolicMmhg, diastolic_high)
 }
 
 const fn sides(rule: &BloodPressure) -> (Side, Side, Side) {
@@ -65,7 +78,7 @@ fn judge(
     let beyond = side.beyond(point.value, feeling)?;
     let earlier = before(series, &point.id, point.at, rule.repeat_days)
         .filter(|earlier| side.beyond(earlier.value, feeling).is_some());
-    if !beyond.extreme && feeling != Feeling::Clear && earlier.is_none() {
+    if earlier.is_none() && !beyond.stands_alone(feeling) {
         return None;
     }
     let urgent = beyond.extreme || feeling == Feeling::Clear;

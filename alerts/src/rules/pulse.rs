@@ -1,15 +1,18 @@
 //! Pulse beyond its limits, which are narrower when symptoms go with it (BEAT-HF, table 1).
 //!
-//! **Opens** at the second reading in a row beyond the same side, or at once beyond an extreme limit or with a clear
-//! symptom. Every further such reading joins. **Closes** by staff; readings within limits join nothing.
+//! **Opens** at the second reading in a row beyond the same side, or at once beyond an extreme limit, or below
+//! the lower one with a clear symptom. Every further such reading joins. **Closes** by staff; readings within limits join nothing.
 //!
 //! **Invariant:** only resting pulses of cuffs and finger clips are judged.
+
+use vitals::Reading;
 
 use super::limits::{Feeling, Side, before, feeling};
 use super::pressure::{beyond_text, readings};
 use super::{Case, Seen};
+use crate::chart::Chart;
 use crate::finding::{Priority, Problem};
-use crate::policy::Pulse;
+use crate::policy::{Pulse, Rules};
 use crate::words::Bilingual;
 
 pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
@@ -21,7 +24,7 @@ pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
         sides(&rule).into_iter().find_map(|side| Some((side, side.beyond(point.value, feeling)?)))?;
     let earlier = before(chart.pulse(), &point.id, point.at, rule.repeat_days)
         .filter(|earlier| side.beyond(earlier.value, feeling).is_some());
-    if !beyond.extreme && feeling != Feeling::Clear && earlier.is_none() {
+    if earlier.is_none() && !beyond.stands_alone(feeling) {
         return None;
     }
     let urgent = beyond.extreme || feeling == Feeling::Clear;
@@ -36,6 +39,13 @@ pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
         text: Bilingual::of(format!("puls {}", said.sv), format!("pulse {}", said.en)),
         readings: readings(earlier, &point.id),
     })
+}
+
+/// Whether the resting pulse of `reading` lies beyond a limit.
+pub(super) fn is_beyond(rules: &Rules, chart: &Chart, reading: &Reading) -> bool {
+    let (Some(rule), Some(point)) = (rules.pulse, chart.pulse().of(&reading.id)) else { return false };
+    let feeling = feeling(chart, reading.at, rule.symptom_hours);
+    sides(&rule).iter().any(|side| side.beyond(point.value, feeling).is_some())
 }
 
 const fn sides(rule: &Pulse) -> [Side; 2] {
