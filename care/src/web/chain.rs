@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::AppState;
 use super::failure::Failure;
-use super::frame::{ChainLine, Frame};
+use super::frame::Frame;
 use super::visit::StaffVisit;
 
 #[derive(Deserialize)]

@@ -12,7 +12,7 @@ use crate::language::Language;
 
 /// The chain's health, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ChainLine {
+enum ChainLine {
     /// Whole, with its age.
     Whole(String),
     /// Broken: what is not known.
@@ -30,8 +30,7 @@ pub(crate) struct Frame {
     pub(crate) unit: Option<String>,
     /// The page's own address.
     pub(crate) path: String,
-    /// How the chain is.
-    pub(crate) chain: ChainLine,
+    chain: ChainLine,
     place: &'static str,
     text: Text,
 }
@@ -76,6 +75,22 @@ impl Frame {
     /// The page's language.
     pub(crate) fn language(&self) -> &'static str {
         self.text.0.key()
+    }
+
+    /// The chain's health and its age, while it is whole.
+    pub(crate) fn chain_whole(&self) -> Option<&str> {
+        match &self.chain {
+            ChainLine::Whole(words) => Some(words),
+            ChainLine::Broken(_) => None,
+        }
+    }
+
+    /// What is not known while the chain is broken.
+    pub(crate) fn chain_broken(&self) -> &[String] {
+        match &self.chain {
+            ChainLine::Whole(_) => &[],
+            ChainLine::Broken(what) => what,
+        }
     }
 
     /// The language the page is not in.

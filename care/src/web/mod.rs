@@ -13,13 +13,20 @@ mod failure;
 pub(crate) mod format;
 mod frame;
 mod guard;
+mod live;
+mod login;
+mod page;
 pub mod patient;
+mod probes;
 mod state;
+mod task;
 pub(crate) mod text;
 mod visit;
+mod words;
+mod worklist;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 pub use state::AppState;
@@ -28,7 +35,22 @@ pub use state::AppState;
 #[must_use]
 pub fn router(state: AppState) -> Router {
     let pages = Router::new()
+        .route("/", get(login::home))
+        .route("/login", get(login::show).post(login::log_in))
+        .route("/logout", post(login::log_out))
+        .route("/password", get(login::show_password).post(login::change_password))
+        .route("/language", post(login::choose_language))
+        .route("/worklist", get(worklist::show))
+        .route("/patients", get(worklist::patients))
+        .route("/patients/{id}/message", post(task::acts::message_to_patient))
+        .route("/tasks/{id}", get(task::show))
+        .route("/tasks/{id}/message", post(task::acts::message))
+        .route("/tasks/{id}/{act}", post(task::acts::act))
+        .route("/live", get(live::listen))
         .route("/chain", get(chain::show))
+        .route("/livez", get(probes::live))
+        .route("/readyz", get(probes::ready))
+        .route("/metrics", get(probes::metrics))
         .route("/static/{version}/{name}", get(asset::serve))
         .merge(patient::router())
         .fallback(failure::missing);

@@ -50,7 +50,9 @@ mod tests {
         for good in ["/", "/worklist?filter=unit", "/tasks/t-1#talk"] {
             assert!(is_ours(good), "{good}");
         }
-        for bad in ["", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "/a b", "/\t/evil"] {
+        for bad in
+            ["", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "/a b", "/\t/evil"]
+        {
             assert!(!is_ours(bad), "{bad:?}");
         }
     }
