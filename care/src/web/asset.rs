@@ -23,6 +23,7 @@ const SVG: &str = "image/svg+xml";
 
 static ASSETS: [Asset; 7] = [
     Asset { name: "app.css", content_type: CSS, bytes: include_bytes!("../../static/app.css") },
+    Asset { name: "chart.css", content_type: CSS, bytes: include_bytes!("../../static/chart.css") },
     Asset { name: "me.css", content_type: CSS, bytes: include_bytes!("../../static/me.css") },
     Asset { name: "patient.css", content_type: CSS, bytes: include_bytes!("../../static/patient.css") },
     Asset { name: "live.js", content_type: SCRIPT, bytes: include_bytes!("../../static/live.js") },
