@@ -21,7 +21,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-static ASSETS: [Asset; 7] = [
+static ASSETS: [Asset; 8] = [
     Asset { name: "app.css", content_type: CSS, bytes: include_bytes!("../../static/app.css") },
     Asset { name: "chart.css", content_type: CSS, bytes: include_bytes!("../../static/chart.css") },
     Asset { name: "me.css", content_type: CSS, bytes: include_bytes!("../../static/me.css") },

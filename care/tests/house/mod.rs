@@ -184,7 +184,13 @@ fn course(usual: f64, days: usize, rising: usize, by_day: f64) -> Vec<f64> {
 }
 
 /// A finding that rests on `readings`.
-pub fn finding(problem: Problem, priority: Priority, rule: &str, sv: &str, readings: &[ReadingId]) -> Finding {
+pub fn finding(
+    problem: Problem,
+    priority: Priority,
+    rule: &str,
+    sv: &str,
+    readings: &[ReadingId],
+) -> Finding {
     Finding {
         problem,
         priority,
@@ -230,7 +236,8 @@ pub async fn open_task(tx: &mut Tx, patient: &PatientId, due_at: &str, findings:
 
 /// Puts two questions to the patient in the conversation of `task`.
 pub async fn ask(tx: &mut Tx, patient: &PatientId, task: &str, body: &str) {
-    let options = |words: [&str; 4]| (0..4).zip(words).map(|(grade, word)| (grade, word.to_owned())).collect();
+    let options =
+        |words: [&str; 4]| (0..4).zip(words).map(|(grade, word)| (grade, word.to_owned())).collect();
     let questions = [
         Asked {
             symptom: Symptom::Breathlessness,
@@ -266,7 +273,8 @@ async fn fill(store: &Store) -> Result<(), StoreError> {
     let pressures = [(128, 76), (131, 78), (126, 74), (133, 80), (121, 70), (124, 71)];
     for (day, (systolic, diastolic)) in (0..).zip(pressures) {
         let when = at("2026-04-21T05:06:00Z").plus_days(-day);
-        let vals = format!(r#"{{"systolic_mmhg":{systolic},"diastolic_mmhg":{diastolic},"pulse_per_min":71}}"#);
+        let vals =
+            format!(r#"{{"systolic_mmhg":{systolic},"diastolic_mmhg":{diastolic},"pulse_per_min":71}}"#);
         record(&mut tx, "svea", when, "blood_pressure", &vals).await;
     }
     weighings(&mut tx, "nils", &course(84.0, 40, 0, 0.0), 0).await;
@@ -284,8 +292,20 @@ async fn fill(store: &Store) -> Result<(), StoreError> {
     let task = open_task(&mut tx, &patient("svea"), "2026-04-22T08:30:00Z", findings).await;
     ask(&mut tx, &patient("svea"), &task, "Din vikt har gått upp 2,4 kg på 6 dagar.").await;
     let rows = [
-        ("nils", Problem::Symptoms, Urgent, "Vaknade andfådd, sover i fåtölj. Vikt oförändrad", "2026-04-22T08:45:00Z"),
-        ("aino", Problem::BloodPressure, Soon, "Blodtryck 88/54 tre mätningar i rad, yr", "2026-04-22T14:00:00Z"),
+        (
+            "nils",
+            Problem::Symptoms,
+            Urgent,
+            "Vaknade andfådd, sover i fåtölj. Vikt oförändrad",
+            "2026-04-22T08:45:00Z",
+        ),
+        (
+            "aino",
+            Problem::BloodPressure,
+            Soon,
+            "Blodtryck 88/54 tre mätningar i rad, yr",
+            "2026-04-22T14:00:00Z",
+        ),
         ("karl", worse, Soon, "+1,6 kg på 9 dagar, långsam trend", "2026-04-22T14:00:00Z"),
         ("ingrid", Problem::Silence, Routine, "Ingen mätning på 3 dagar", "2026-04-23T14:00:00Z"),
     ];
@@ -335,7 +355,8 @@ impl House {
 
     /// Somebody by login.
     pub async fn subject(&self, login: &str) -> Subject {
-        let token = care::accounts::log_in(&self.state.store, login, PASSWORD, at(NOW)).await.expect("signs in");
+        let token =
+            care::accounts::log_in(&self.state.store, login, PASSWORD, at(NOW)).await.expect("signs in");
         let who = care::accounts::who(&self.state.store, &token, at(NOW)).await.expect("reads");
         who.expect("somebody")
     }

@@ -3,7 +3,7 @@
 //! Everything here opens its patient through [`crate::access::open_patient`], a reading's page too, so each look is logged
 //! with its reason.
 
-mod charts;
+pub(crate) mod charts;
 mod page;
 mod provenance;
 mod readers;
