@@ -346,3 +346,6 @@ impl Device {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
