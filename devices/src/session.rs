@@ -13,6 +13,7 @@ mod clock_set;
 mod learned;
 mod messages;
 mod requests;
+mod state;
 mod waiting;
 
 use vitals::Timestamp;
@@ -21,40 +22,15 @@ use self::broadcast::{Broadcast, Told};
 use self::learned::{is_control, learn};
 pub use self::messages::{Action, Consent, Event, Heard, Learned, Settings, Trouble, Why};
 use self::requests::{Known, is_worth_connecting};
+use self::state::{
+    CLOCK_READ_WITHIN_MS, CONNECT_WITHIN_MS, HANG_UP_WITHIN_MS, Link, REST_MS, SILENCE_MS, Stage,
+    UNREADABLE_REST_MS, WAIT_FOR_CLOCK_MS,
+};
 use self::waiting::{Timeline, Waiting};
 use crate::clock::{ClockPair, ClockReading};
 use crate::decode::decode;
 use crate::format::{Format, Uuid16};
 use crate::models::Model;
-
-const CONNECT_WITHIN_MS: i64 = 30 * Timestamp::SECOND_MS;
-/// Leaves time to set the clock within the five seconds that A&D's devices give.
-const CLOCK_READ_WITHIN_MS: i64 = 3 * Timestamp::SECOND_MS;
-/// Somebody else who leads the conversation may read the clock later than we would.
-const WAIT_FOR_CLOCK_MS: i64 = 10 * Timestamp::SECOND_MS;
-const SILENCE_MS: i64 = 2 * Timestamp::MINUTE_MS;
-const HANG_UP_WITHIN_MS: i64 = 10 * Timestamp::SECOND_MS;
-/// A device that had nothing to say is left alone for a while, for its battery's sake.
-const REST_MS: i64 = Timestamp::MINUTE_MS;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
-    Idle,
-    Connecting { until: Timestamp },
-    Connected { since: Timestamp },
-    Closing { until: Timestamp },
-}
-
-/// What a connection still has to ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Nothing.
-    Done,
-    /// The clock was asked for; setting it waits for the answer.
-    ReadingClock { channel: Uuid16, until: Timestamp },
-    /// The device asks for a moment before subscriptions.
-    Pausing { until: Timestamp },
-}
 
 /// The conversation with one device.
 #[derive(Clone, Debug)]
@@ -127,7 +103,7 @@ impl Session {
             Event::Advertised { service_uuids, service_data } => {
                 let mut is_broadcast = false;
                 for (uuid, bytes) in service_data {
-                    if let Some(format) = Format::of_service_data(uuid) {
+                    if let Some(format) = broadcast::format_of(self.model, uuid, &bytes) {
                         is_broadcast = true;
                         let told = self.broadcast.hear(now, format, bytes, self.model);
                         self.tell(told, &mut actions);
@@ -178,9 +154,7 @@ impl Session {
                 actions.push(Action::Trouble(Trouble::TimedOut(Why::Connecting)));
             }
             Link::Connected { .. } if self.silent_until() <= now => {
-                self.link = Link::Closing { until: now.plus_millis(HANG_UP_WITHIN_MS) };
-                self.rests_until = Some(now.plus_millis(REST_MS));
-                actions.push(Action::Disconnect);
+                self.hang_up(now, REST_MS, &mut actions);
             }
             Link::Closing { until } if until <= now => self.disconnected(&mut actions),
             Link::Connecting { .. } | Link::Connected { .. } | Link::Closing { .. } | Link::Idle => {}
@@ -326,7 +300,19 @@ impl Session {
 
     fn subscribe(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
         self.stage = Stage::Done;
-        actions.extend(self.known().subscriptions(now, self.settings, self.consent));
+        let requests = self.known().subscriptions(now, self.settings, self.consent);
+        let is_readable = requests.iter().any(|action| matches!(action, Action::Subscribe(_)));
+        actions.extend(requests);
+        if !is_readable && !self.characteristics.is_empty() {
+            actions.push(Action::Trouble(Trouble::NothingToHear));
+            self.hang_up(now, UNREADABLE_REST_MS, actions);
+        }
+    }
+
+    fn hang_up(&mut self, now: Timestamp, rest_ms: i64, actions: &mut Vec<Action>) {
+        self.link = Link::Closing { until: now.plus_millis(HANG_UP_WITHIN_MS) };
+        self.rests_until = Some(now.plus_millis(rest_ms));
+        actions.push(Action::Disconnect);
     }
 
     fn measured(&mut self, now: Timestamp, format: Format, bytes: Vec<u8>, actions: &mut Vec<Action>) {

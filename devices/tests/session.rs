@@ -449,3 +449,49 @@ fn an_unknown_device_is_read_by_what_it_offers() {
         ],
     );
 }
+
+/// Family B of Omron's cuffs keeps its records behind its maker's own protocol: said, and not asked again for an hour.
+#[test]
+fn a_device_without_measurements_to_hear_is_told() {
+    play(
+        &mut session("HEM-7142T2", SYNCED),
+        &[
+            (0.0, "advertise fe4a", &["connect"]),
+            (
+                1.0,
+                "connect 2a25",
+                &[
+                    "read 2a25",
+                    "trouble: the device offers no measurement that can be subscribed to",
+                    "hang up",
+                ],
+            ),
+            (2.0, "disconnect", &[]),
+            (3500.0, "advertise fe4a", &[]),
+            (3601.0, "advertise fe4a", &["connect"]),
+        ],
+    );
+}
+
+/// Without a time of its own, a scale's weighings are told apart by what happens between them.
+#[test]
+fn a_scale_without_a_time_is_heard_twice() {
+    let told = |seconds: f64| format!("xiaomi-181d 73.2 {} none", at(seconds));
+    play(
+        &mut session("MI_SCALE", SYNCED),
+        &[
+            (0.0, "advertise 181d=22303900000000000000", &[&told(0.0)]),
+            (1.0, "advertise 181d=a2303900000000000000", &[]),
+            (20.0, "advertise 181d=02103900000000000000", &["ignored: a weighing in progress"]),
+            (22.0, "advertise 181d=22303900000000000000", &[&told(22.0)]),
+        ],
+    );
+}
+
+/// A stranger's service data is no weighing, and no reason to keep it from being asked.
+#[test]
+fn a_stranger_is_not_taken_for_a_scale() {
+    let mut stranger = session("Nobody 1", SYNCED);
+    play(&mut stranger, &[(0.0, "advertise 181d=0102", &[]), (1.0, "advertise 181d", &["connect"])]);
+    play(&mut session("UC-352BLE", SYNCED), &[(0.0, "advertise 181d=222044b20701010a1a15", &["connect"])]);
+}

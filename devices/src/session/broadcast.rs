@@ -11,7 +11,7 @@ use vitals::{DeviceTime, Flag, Outcome, Quantity, Timestamp};
 
 use super::waiting::Waiting;
 use crate::decode::{DecodeError, Decoded, decode};
-use crate::format::Format;
+use crate::format::{Format, Uuid16};
 use crate::models::Model;
 
 /// How long the scale may take to measure the impedance after the weight has settled.
@@ -21,6 +21,15 @@ const PERSON_KG_MIN: f64 = 5.0;
 /// The weight of one weighing may still move this much.
 const SAME_WEIGHING_KG: f64 = 0.5;
 const REMEMBERED: usize = 64;
+
+/// The format of service data under `uuid`, if this device speaks in advertisements: its model does, or nobody knows its
+/// model and the bytes read as a scale's.
+pub(super) fn format_of(model: Option<&Model>, uuid: Uuid16, bytes: &[u8]) -> Option<Format> {
+    Format::of_service_data(uuid).filter(|format| match model {
+        Some(model) => model.behaviour.advertisement_only,
+        None => decode(*format, bytes, None).is_ok(),
+    })
+}
 
 /// What came of advertisements.
 #[derive(Clone, Debug)]

@@ -168,6 +168,9 @@ pub enum Trouble {
     /// The device says nothing without a person's consent, and nobody has told us one.
     #[error("the device asks for a person's consent code, and none is known")]
     NoConsent,
+    /// The device has no characteristic that carries a measurement we read; its records lie in its memory.
+    #[error("the device offers no measurement that can be subscribed to")]
+    NothingToHear,
     /// The device's clock was not set, because the gateway's own is not synchronised.
     #[error("the device's clock was not set: the gateway's own is not synchronised")]
     ClockNotWritten,
