@@ -388,3 +388,6 @@ fn next_step(
     let next = time(last + 7 * (passed + 1));
     if next > after { next } else { time(last + 7 * (passed + 2)) }
 }
+
+#[cfg(test)]
+mod tests;
