@@ -61,6 +61,19 @@ fn joined(folder: &str, link: &str) -> String {
     parts.join("/")
 }
 
+/// Tests that `file` names as evidence, as `room::test`, and that the room does not have.
+pub(crate) fn unproven(file: &File, checkout: &Checkout) -> Vec<String> {
+    let named = prose(&file.text).flat_map(|line| line.split('`').skip(1).step_by(2));
+    let named = named.filter_map(|name| name.split_once("::")).filter(|(room, _)| checkout.has(room));
+    named
+        .filter(|(room, test)| {
+            let (folder, function) = (format!("{room}/"), format!("fn {test}("));
+            !checkout.sources().any(|source| source.path.starts_with(&folder) && source.text.contains(&function))
+        })
+        .map(|(room, test)| format!("{}: {room} has no test {test}", file.path))
+        .collect()
+}
+
 /// Words in `file` that only somebody elsewhere understands: places on a machine, numbers of a tracker, who typed it.
 pub(crate) fn foreign(file: &File) -> Vec<String> {
     // Put together here, so that this file does not hold them.
@@ -105,6 +118,19 @@ fn a_document_that_speaks_of_nothing_is_noticed() {
         assert_eq!(complaints.len(), expected, "{text}: {complaints:?}");
     }
     assert_eq!(joined("docs/mqtt", "../safety.md"), "docs/safety.md");
+}
+
+#[test]
+fn evidence_that_is_not_there_is_noticed() {
+    let checkout = Checkout::read();
+    let rows = [
+        ("`vitals::a_sequence_starts_at_one` and `std::mem::take`", 0),
+        ("`vitals::everything_is_well` and `care::a_sequence_starts_at_one`", 2),
+    ];
+    for (text, expected) in rows {
+        let complaints = unproven(&File { path: "docs/safety.md".to_owned(), text: text.to_owned() }, &checkout);
+        assert_eq!(complaints.len(), expected, "{text}: {complaints:?}");
+    }
 }
 
 #[test]

@@ -50,6 +50,12 @@ fn documents_speak_of_what_is_there() {
 }
 
 #[test]
+fn every_control_of_a_hazard_has_its_test() {
+    let checkout = Checkout::read();
+    assert_none(&documents::unproven(checkout.file("docs/safety.md"), &checkout));
+}
+
+#[test]
 fn the_text_stands_alone() {
     let checkout = Checkout::read();
     assert_none(&checkout.files().flat_map(documents::foreign).collect::<Vec<_>>());
