@@ -6,8 +6,9 @@ use crate::checkout::{Checkout, File};
 /// the root, or from the document's own folder.
 pub(crate) fn missing(file: &File, checkout: &Checkout) -> Vec<String> {
     let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let paths =
-        paths(&file.text).filter(|path| checkout.has(first(path))).filter(|path| !is_there(path, checkout));
+    let paths = paths(&file.text)
+        .filter(|path| checkout.has(first(path)) || checkout.has(&joined(folder, first(path))))
+        .filter(|path| !is_there(path, checkout) && !is_there(&joined(folder, path), checkout));
     let links = links(&file.text).filter(|link| !checkout.has(&joined(folder, link)));
     paths.chain(links).map(|path| format!("{}: there is no {path}", file.path)).collect()
 }
@@ -27,7 +28,9 @@ fn is_there(path: &str, checkout: &Checkout) -> bool {
 /// What stands in single backticks, holds a slash and nothing that a path does not.
 fn paths(text: &str) -> impl Iterator<Item = &str> {
     prose(text).flat_map(|line| line.split('`').skip(1).step_by(2)).filter(|path| {
-        path.contains('/') && path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-*".contains(c))
+        path.contains('/')
+            && path.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-*".contains(c))
     })
 }
 
@@ -68,7 +71,9 @@ pub(crate) fn unproven(file: &File, checkout: &Checkout) -> Vec<String> {
     named
         .filter(|(room, test)| {
             let (folder, function) = (format!("{room}/"), format!("fn {test}("));
-            !checkout.sources().any(|source| source.path.starts_with(&folder) && source.text.contains(&function))
+            !checkout
+                .sources()
+                .any(|source| source.path.starts_with(&folder) && source.text.contains(&function))
         })
         .map(|(room, test)| format!("{}: {room} has no test {test}", file.path))
         .collect()
@@ -105,6 +110,9 @@ fn names_an_issue(line: &str) -> bool {
 #[test]
 fn a_document_that_speaks_of_nothing_is_noticed() {
     let checkout = Checkout::read();
+    let in_a_room =
+        File { path: "vitals/README.md".to_owned(), text: "`src/ids.rs` `src/attic.rs`".to_owned() };
+    assert_eq!(missing(&in_a_room, &checkout).len(), 1, "a room's document counts from the room");
     let rows = [
         ("`tests/house/main.rs` and `docs/` and [that](docs/mqtt/asyncapi.yaml#up)", 0),
         ("`tests/house/attic.rs`", 1),
@@ -128,7 +136,8 @@ fn evidence_that_is_not_there_is_noticed() {
         ("`vitals::everything_is_well` and `care::a_sequence_starts_at_one`", 2),
     ];
     for (text, expected) in rows {
-        let complaints = unproven(&File { path: "docs/safety.md".to_owned(), text: text.to_owned() }, &checkout);
+        let complaints =
+            unproven(&File { path: "docs/safety.md".to_owned(), text: text.to_owned() }, &checkout);
         assert_eq!(complaints.len(), expected, "{text}: {complaints:?}");
     }
 }
