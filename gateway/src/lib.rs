@@ -1,1 +1,32 @@
-//! Placeholder.
+//! The home box: hears devices over Bluetooth, keeps what they measured on disk, and carries it to the server.
+//!
+//! | module | duty |
+//! |---|---|
+//! | [`source`] | the seam: what a radio, a capture or a simulated home gives and takes |
+//! | [`capture`] | what a radio heard, as JSON lines |
+//! | [`home`] | what is heard of each device becomes what must be done |
+//! | [`outbox`] | on disk, in sequence, until the server's receipt |
+//! | [`uplink`] | what to send, when to send it again, what the answers mean |
+//! | [`config`] | one TOML file |
+//! | [`io`] | radio, MQTT, files and clocks: the edge |
+//! | [`run`] | all of it together |
+//!
+//! It knows no patient: which device measured is all it says.
+//!
+//! **Invariant:** a measurement that [`outbox::Outbox::seal`] took is sent until the server's receipt, through any
+//! crash, and leaves the outbox by that receipt only.
+
+pub mod capture;
+pub mod config;
+pub mod home;
+pub mod io;
+pub mod outbox;
+pub mod run;
+pub mod source;
+pub mod uplink;
+
+pub use config::Config;
+pub use io::clock::Clock;
+pub use outbox::Depth;
+pub use run::{Ended, Gateway, StartError};
+pub use source::{BleSource, RadioEvent};

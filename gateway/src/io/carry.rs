@@ -1,0 +1,212 @@
+//! Carries messages between an outbox and a [`Link`], as the [`Courier`] says.
+//!
+//! **Invariant:** whatever goes wrong ends in a log line and another attempt; nothing here settles a number but the
+//! outbox's own [`receipt`](crate::outbox::Outbox::receipt).
+
+use std::time::Instant;
+
+use tokio::sync::watch;
+use vitals::{DeviceHealth, OutboxId, Resend, Seq};
+
+use super::clock::Clock;
+use crate::outbox::{Depth, Receipted, SharedOutbox, StoreError};
+use crate::uplink::courier::Order;
+use crate::uplink::message::{Said, batch, down_topic, heartbeat, heartbeat_topic, said, up_topic};
+use crate::uplink::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, Courier, Delivery, Link, LinkEvent};
+
+/// Carries for one gateway until it is dropped or [`Carrier::run`]'s caller stops polling.
+pub struct Carrier<L> {
+    link: L,
+    outbox: SharedOutbox,
+    id: OutboxId,
+    depth: watch::Receiver<Depth>,
+    clock: Clock,
+    devices: watch::Receiver<Vec<DeviceHealth>>,
+    courier: Courier,
+    complained: bool,
+}
+
+impl<L: Link> Carrier<L> {
+    /// A carrier between `outbox` and `link`; heartbeats tell of `devices`.
+    pub async fn new(
+        link: L,
+        outbox: SharedOutbox,
+        clock: Clock,
+        devices: watch::Receiver<Vec<DeviceHealth>>,
+    ) -> Self {
+        let (id, depth) = (outbox.id().await, outbox.watch());
+        let courier = Courier::new(Instant::now(), Box::new(random_fraction));
+        Self { link, outbox, id, depth, clock, devices, courier, complained: false }
+    }
+
+    /// Carries for ever.
+    pub async fn run(&mut self) {
+        loop {
+            let mut depth = *self.depth.borrow_and_update();
+            while let Some(order) = self.courier.next_order(Instant::now(), depth) {
+                self.carry_out(order).await;
+                depth = *self.depth.borrow_and_update();
+            }
+            let deadline = self.courier.next_deadline();
+            let timer = async {
+                match deadline {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                event = self.link.next() => self.happened(event).await,
+                // The outbox lives as long as we do: its side of the watch is never closed.
+                _ = self.depth.changed() => {}
+                () = timer => {}
+            }
+        }
+    }
+
+    /// Says goodbye to the broker.
+    pub fn hang_up(&mut self) {
+        self.link.hang_up();
+    }
+
+    async fn carry_out(&mut self, order: Order) {
+        let gateway = self.outbox.gateway().clone();
+        match order {
+            Order::Connect => self.link.connect(),
+            Order::HangUp(reason) => self.lost(reason),
+            Order::Subscribe => {
+                if self.link.subscribe(&down_topic(&gateway)).is_err() {
+                    self.lost("the subscription could not be sent");
+                }
+            }
+            Order::Heartbeat => self.beat(),
+            Order::Send { after } => self.send(after).await,
+            Order::Void(seq) => self.give_up(seq).await,
+        }
+    }
+
+    fn beat(&mut self) {
+        let gateway = self.outbox.gateway().clone();
+        let (depth, devices) = (*self.depth.borrow(), self.devices.borrow().clone());
+        match heartbeat(&gateway, &self.id, self.clock.now(), depth, self.clock.synced(), devices) {
+            Ok(payload) => {
+                if self.link.publish(&heartbeat_topic(&gateway), payload, Delivery::Once).is_err() {
+                    self.lost("the heartbeat could not be sent");
+                }
+            }
+            Err(error) => tracing::error!(%error, "the heartbeat could not be written"),
+        }
+    }
+
+    async fn send(&mut self, after: u64) {
+        let due = self.outbox.with(move |outbox| outbox.due(after, BATCH_ROWS_MAX, BATCH_BYTES_MAX)).await;
+        match due {
+            Ok(due) => match due.last() {
+                Some(last) => {
+                    let topic = up_topic(self.outbox.gateway());
+                    tracing::debug!(envelopes = due.len(), through = last.seq.get(), "sending");
+                    match self.link.publish(&topic, batch(&due), Delivery::Acknowledged) {
+                        Ok(()) => self.courier.sent(Instant::now(), last.seq),
+                        Err(full) => self.lost(&full.to_string()),
+                    }
+                }
+                None => self.courier.nothing_to_send(self.depth.borrow().last_seq),
+            },
+            Err(error) => self.store_failed(&error),
+        }
+    }
+
+    async fn give_up(&mut self, seq: Seq) {
+        tracing::error!(%seq, "the server has not taken this number in ten sendings; it is set aside and declared void");
+        let now = self.clock.now();
+        match self.outbox.with(move |outbox| outbox.void(seq, "no receipt after 10 sendings", now)).await {
+            Ok(_) => self.courier.voided(),
+            Err(error) => self.store_failed(&error),
+        }
+    }
+
+    async fn happened(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Up => {
+                tracing::info!("connected to the broker");
+                self.courier.connected(Instant::now());
+            }
+            LinkEvent::Lost(reason) => self.lost(&reason),
+            LinkEvent::Acknowledged => self.courier.acknowledged(),
+            LinkEvent::Message(payload) => self.told(&payload).await,
+        }
+    }
+
+    async fn told(&mut self, payload: &[u8]) {
+        match said(payload, &self.id) {
+            Said::Ours { receipt, resend } => {
+                self.courier.heard(Instant::now());
+                if let Some(through) = receipt {
+                    self.receipted(through).await;
+                }
+                if let Some(wanted) = resend {
+                    self.resend(wanted).await;
+                }
+            }
+            // Of an outbox that was before this one, or of a colleague's replay: nothing to do with us.
+            Said::Foreign(outbox) => tracing::debug!(%outbox, "a message for another outbox"),
+            Said::Malformed(why) => {
+                if !self.complained {
+                    tracing::warn!(
+                        why,
+                        "the server said something that is not understood; further ones are not logged"
+                    );
+                    self.complained = true;
+                }
+            }
+        }
+    }
+
+    async fn receipted(&mut self, through: u64) {
+        let now = self.clock.now();
+        match self.outbox.with(move |outbox| outbox.receipt(through, now)).await {
+            Ok(Receipted::Settled(0)) => {}
+            Ok(Receipted::Settled(count)) => tracing::debug!(through, count, "receipted"),
+            Ok(Receipted::Forgotten { resealed }) => {
+                tracing::error!(
+                    through,
+                    resealed,
+                    "the server knows numbers that this outbox does not: it counts anew"
+                );
+                self.id = self.outbox.id().await;
+                self.courier.rewind(Seq::FIRST);
+            }
+            Err(error) => self.store_failed(&error),
+        }
+    }
+
+    async fn resend(&mut self, Resend { from, to, .. }: Resend) {
+        let now = self.clock.now();
+        match self.outbox.with(move |outbox| outbox.resend(from, to, now)).await {
+            Ok(asked) => {
+                tracing::warn!(%from, %to, again = asked.again, voided = asked.voided, "the server asks again");
+                self.courier.rewind(from);
+            }
+            Err(error) => self.store_failed(&error),
+        }
+    }
+
+    /// What failed is tried again with the next connection: the pause before it keeps a broken disk from spinning.
+    fn store_failed(&mut self, error: &StoreError) {
+        tracing::error!(%error, "the outbox failed");
+        self.lost("the outbox failed");
+    }
+
+    fn lost(&mut self, reason: &str) {
+        self.link.hang_up();
+        let pause = self.courier.lost(Instant::now());
+        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(reason, pause_ms, "no connection to the broker");
+    }
+}
+
+/// A fraction from 0 to 1 that two gateways do not share.
+fn random_fraction() -> f64 {
+    let random = uuid::Uuid::new_v4().as_u128();
+    // The low 32 bits are random through and through.
+    f64::from(u32::try_from(random & 0xffff_ffff).unwrap_or(0)) / f64::from(u32::MAX)
+}

@@ -1,0 +1,8 @@
+//! The edge: everything that reads a clock, a socket, a radio or a file, and nothing that decides.
+
+pub mod capture;
+pub mod carry;
+pub mod clock;
+pub mod listen;
+pub mod mqtt;
+pub mod radio;

@@ -1,0 +1,479 @@
+//! The courier: what to do next on the way to the server.
+//!
+//! Sans-IO. Ask [`Courier::next_order`] until it has none, carry each out, tell it what happened, and wait for whatever
+//! comes first: an event, a change of the outbox's depth, or [`Courier::next_deadline`].
+//!
+//! **When a number is given up.** The server's receipts never pass a gap, so only the lowest unreceipted number (the
+//! *head*) can hold up the others, and only it can turn out to be refused. A sending of the head counts as refused when
+//! the whole interval to the next one passed on a live connection, no receipt for it came, and the server did say
+//! something meanwhile: a server that is silent is down or cut off and refuses nothing, however long. After
+//! [`SENDINGS_MAX`] refused sendings the head is declared void. The intervals grow, so that takes at least half an hour.
+//!
+//! **Invariant:** on a connection, numbers are sent lowest first; after each new connection everything unreceipted is.
+
+use std::time::{Duration, Instant};
+
+use vitals::Seq;
+
+use super::{AHEAD_MAX, WINDOW};
+use crate::outbox::Depth;
+
+/// How long to wait for a receipt after the first, second, ... sending of the head; the last goes on for ever.
+pub const INTERVALS: [Duration; 5] = [
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::from_secs(60),
+    Duration::from_secs(120),
+    Duration::from_secs(300),
+];
+/// After this many refused sendings a number is declared void (interface version 1).
+pub const SENDINGS_MAX: u32 = 10;
+/// How often a sign of life goes out; up to a tenth sooner or later, so that a region's gateways spread.
+pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(600);
+/// The longest pause before the next attempt to connect; the first is a 64th of it, and each attempt doubles it.
+pub const RECONNECT_MAX: Duration = Duration::from_secs(30);
+/// A connection that lasted this long starts the pauses from the shortest again.
+const STABLE_AFTER: Duration = Duration::from_secs(20);
+
+/// Something to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Connect.
+    Connect,
+    /// Drop the connection, for this reason, and call [`Courier::lost`].
+    HangUp(&'static str),
+    /// Subscribe to the topic of receipts.
+    Subscribe,
+    /// Send a sign of life.
+    Heartbeat,
+    /// Send the unreceipted numbers after this one, as one message, and say so with [`Courier::sent`].
+    Send {
+        /// The number before the first.
+        after: u64,
+    },
+    /// Declare this number void and say so with [`Courier::voided`].
+    Void(Seq),
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Down { retry_at: Instant },
+    Connecting,
+    Up(Connection),
+}
+
+#[derive(Clone, Debug)]
+struct Connection {
+    since: Instant,
+    subscribed: bool,
+    heartbeat_at: Instant,
+    /// The last number sent.
+    cursor: u64,
+    /// Messages without the broker's acknowledgement.
+    in_flight: usize,
+    /// Whether the broker acknowledged anything since the head was sent.
+    broker_answered: bool,
+}
+
+/// What is known of the lowest unreceipted number.
+#[derive(Clone, Debug, Default)]
+struct Head {
+    seq: Option<Seq>,
+    refusals: u32,
+    unanswered: u32,
+    server_answered: bool,
+    void: bool,
+    resend_at: Option<Instant>,
+}
+
+/// Decides what to send and when. See the module.
+pub struct Courier {
+    state: State,
+    head: Head,
+    attempts: u32,
+    jitter: Box<dyn FnMut() -> f64 + Send>,
+}
+
+impl std::fmt::Debug for Courier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Courier")
+            .field("state", &self.state)
+            .field("head", &self.head)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Courier {
+    /// A courier that wants to connect at once. `jitter` gives fractions from 0 to 1.
+    #[must_use]
+    pub fn new(now: Instant, jitter: Box<dyn FnMut() -> f64 + Send>) -> Self {
+        Self { state: State::Down { retry_at: now }, head: Head::default(), attempts: 0, jitter }
+    }
+
+    /// What to do now, one thing at a time; `None` when there is nothing until something happens.
+    pub fn next_order(&mut self, now: Instant, depth: Depth) -> Option<Order> {
+        self.look_at(now, depth.head);
+        match &mut self.state {
+            State::Down { retry_at } if *retry_at <= now => {
+                self.state = State::Connecting;
+                return Some(Order::Connect);
+            }
+            State::Down { .. } | State::Connecting => return None,
+            State::Up(connection) if !connection.subscribed => {
+                connection.subscribed = true;
+                return Some(Order::Subscribe);
+            }
+            State::Up(connection) if connection.heartbeat_at <= now => {
+                let jitter = HEARTBEAT_EVERY.mul_f64(0.9 + 0.2 * (self.jitter)().clamp(0.0, 1.0));
+                connection.heartbeat_at = now + jitter;
+                return Some(Order::Heartbeat);
+            }
+            State::Up(_) => {}
+        }
+        if self.head.resend_at.is_some_and(|at| at <= now)
+            && let Some(order) = self.no_receipt_came()
+        {
+            return Some(order);
+        }
+        self.room(depth).map(|after| Order::Send { after })
+    }
+
+    /// When to ask again though nothing happened.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Down { retry_at } => Some(*retry_at),
+            State::Connecting => None,
+            State::Up(connection) => Some(
+                self.head.resend_at.map_or(connection.heartbeat_at, |at| at.min(connection.heartbeat_at)),
+            ),
+        }
+    }
+
+    /// The broker took the connection.
+    pub fn connected(&mut self, now: Instant) {
+        self.head.resend_at = None;
+        self.state = State::Up(Connection {
+            since: now,
+            subscribed: false,
+            heartbeat_at: now,
+            cursor: 0,
+            in_flight: 0,
+            broker_answered: false,
+        });
+    }
+
+    /// There is no connection (any more). Returns how long until the next attempt.
+    pub fn lost(&mut self, now: Instant) -> Duration {
+        if matches!(&self.state, State::Up(connection) if now.duration_since(connection.since) >= STABLE_AFTER)
+        {
+            self.attempts = 0;
+        }
+        let pause = (RECONNECT_MAX / 64 * 2_u32.pow(self.attempts.min(6))).min(RECONNECT_MAX);
+        let pause = pause.mul_f64(0.5 + 0.5 * (self.jitter)().clamp(0.0, 1.0));
+        self.attempts = self.attempts.saturating_add(1);
+        self.head.resend_at = None;
+        self.state = State::Down { retry_at: now + pause };
+        pause
+    }
+
+    /// Numbers up to `through` went out in one message.
+    pub fn sent(&mut self, now: Instant, through: Seq) {
+        let State::Up(connection) = &mut self.state else { return };
+        connection.in_flight += 1;
+        connection.cursor = through.get();
+        if self.head.resend_at.is_none() {
+            connection.broker_answered = false;
+            self.head.server_answered = false;
+            self.head.resend_at = Some(now + self.head.interval());
+        }
+    }
+
+    /// There was nothing left to send up to `through`.
+    pub fn nothing_to_send(&mut self, through: u64) {
+        if let State::Up(connection) = &mut self.state {
+            connection.cursor = through;
+        }
+    }
+
+    /// The broker acknowledged one message.
+    pub fn acknowledged(&mut self) {
+        if let State::Up(connection) = &mut self.state {
+            connection.in_flight = connection.in_flight.saturating_sub(1);
+            connection.broker_answered = true;
+        }
+    }
+
+    /// The server said something to this outbox: it is alive.
+    pub fn heard(&mut self, now: Instant) {
+        self.head.server_answered = true;
+        if self.head.unanswered > 0 {
+            self.head.unanswered = 0;
+            let sooner = now + self.head.interval();
+            self.head.resend_at = self.head.resend_at.map(|at| at.min(sooner));
+        }
+    }
+
+    /// The server wants the numbers from `from` again, or the outbox counts anew.
+    pub fn rewind(&mut self, from: Seq) {
+        if let State::Up(connection) = &mut self.state {
+            connection.cursor = connection.cursor.min(from.get() - 1);
+        }
+    }
+
+    /// The head is void now; its void is sent like any message, and never given up.
+    pub fn voided(&mut self) {
+        self.head = Head { seq: self.head.seq, void: true, ..Head::default() };
+        self.start_over();
+    }
+
+    fn look_at(&mut self, now: Instant, head: Option<Seq>) {
+        if self.head.seq == head {
+            return;
+        }
+        self.head = Head { seq: head, ..Head::default() };
+        let (State::Up(connection), Some(head)) = (&mut self.state, head) else { return };
+        if connection.cursor >= head.get() {
+            // It went out together with numbers that have their receipt now.
+            connection.broker_answered = false;
+            self.head.resend_at = Some(now + self.head.interval());
+        }
+    }
+
+    /// The interval after the head's last sending is over.
+    fn no_receipt_came(&mut self) -> Option<Order> {
+        self.head.resend_at = None;
+        let State::Up(connection) = &mut self.state else { return None };
+        if connection.in_flight >= WINDOW && !connection.broker_answered {
+            return Some(Order::HangUp("the broker has stopped acknowledging"));
+        }
+        if self.head.server_answered {
+            self.head.refusals = self.head.refusals.saturating_add(1);
+        } else {
+            self.head.unanswered = self.head.unanswered.saturating_add(1);
+        }
+        match self.head.seq {
+            Some(seq) if self.head.refusals >= SENDINGS_MAX && !self.head.void => Some(Order::Void(seq)),
+            Some(_) | None => {
+                self.start_over();
+                None
+            }
+        }
+    }
+
+    fn start_over(&mut self) {
+        if let (State::Up(connection), Some(head)) = (&mut self.state, self.head.seq) {
+            connection.cursor = head.get() - 1;
+        }
+    }
+
+    fn room(&self, depth: Depth) -> Option<u64> {
+        let State::Up(connection) = &self.state else { return None };
+        let before_head = depth.head?.get() - 1;
+        let after = connection.cursor.max(before_head);
+        let room = connection.in_flight < WINDOW && after - before_head < AHEAD_MAX;
+        (room && after < depth.last_seq).then_some(after)
+    }
+}
+
+impl Head {
+    fn interval(&self) -> Duration {
+        let sendings = (self.refusals + self.unanswered) as usize;
+        INTERVALS[sendings.min(INTERVALS.len() - 1)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn seq(number: u64) -> Seq {
+        Seq::new(number).expect("a number")
+    }
+
+    fn depth(head: u64, last_seq: u64) -> Depth {
+        Depth { last_seq, unreceipted: last_seq - head + 1, head: Some(seq(head)) }
+    }
+
+    fn courier(now: Instant) -> Courier {
+        Courier::new(now, Box::new(|| 0.5))
+    }
+
+    /// A courier on a fresh connection that has said what it says first.
+    fn connected(now: Instant) -> Courier {
+        let mut courier = courier(now);
+        assert_eq!(courier.next_order(now, Depth::default()), Some(Order::Connect));
+        courier.connected(now);
+        assert_eq!(
+            courier.next_order(now, Depth::default()),
+            Some(Order::Subscribe),
+            "before anything is sent"
+        );
+        assert_eq!(courier.next_order(now, Depth::default()), Some(Order::Heartbeat));
+        courier
+    }
+
+    /// Sends one message for all of `depth` and lets the broker acknowledge it.
+    fn send_all(courier: &mut Courier, now: Instant, depth: Depth) {
+        let Some(Order::Send { after }) = courier.next_order(now, depth) else { panic!("something to send") };
+        assert_eq!(Some(after + 1), depth.head.map(Seq::get));
+        courier.sent(now, seq(depth.last_seq));
+        courier.acknowledged();
+        assert_eq!(courier.next_order(now, depth), None);
+    }
+
+    /// Ten sendings by the interface's words, the server answering without the number each time: the times add up to
+    /// 10 + 30 + 60 + 120 + 6 * 300 s.
+    #[test]
+    fn a_number_that_a_living_server_refuses_ten_times_is_void() {
+        let start = Instant::now();
+        let mut now = start;
+        let mut courier = connected(now);
+        let mut sendings = 0;
+        loop {
+            match courier.next_order(now, depth(5, 8)) {
+                Some(Order::Send { after: 4 }) => {
+                    sendings += 1;
+                    courier.sent(now, seq(8));
+                    courier.acknowledged();
+                    courier.heard(now + SECOND);
+                }
+                Some(Order::Heartbeat) => {}
+                None => now = courier.next_deadline().expect("a deadline"),
+                Some(order) => {
+                    assert_eq!(order, Order::Void(seq(5)));
+                    break;
+                }
+            }
+        }
+        assert_eq!((sendings, now - start), (10, 2_020 * SECOND));
+        courier.voided();
+        assert_eq!(courier.next_order(now, depth(5, 8)), Some(Order::Send { after: 4 }), "the void is sent");
+    }
+
+    /// Eight hours without a word from the server.
+    #[test]
+    fn a_silent_server_costs_nothing_a_number() {
+        let start = Instant::now();
+        let mut now = start;
+        let mut courier = connected(now);
+        let mut sendings = 0;
+        while now < start + 8 * 3_600 * SECOND {
+            match courier.next_order(now, depth(5, 8)) {
+                Some(Order::Send { .. }) => {
+                    sendings += 1;
+                    courier.sent(now, seq(8));
+                    courier.acknowledged();
+                }
+                Some(Order::Heartbeat) => {}
+                None => now = courier.next_deadline().expect("a deadline"),
+                Some(other) => panic!("{other:?}"),
+            }
+        }
+        assert!((90..110).contains(&sendings), "every five minutes: {sendings}");
+        courier.heard(now);
+        let soon = courier.next_deadline().expect("a deadline");
+        assert!(soon <= now + INTERVALS[0], "a server that speaks again is served at once");
+    }
+
+    /// Ten connections in a minute, the server alive all the time: none of them gave it the time to answer.
+    #[test]
+    fn a_flapping_connection_costs_nothing_a_number() {
+        let mut now = Instant::now();
+        let mut courier = connected(now);
+        for _ in 0..40 {
+            send_all(&mut courier, now, depth(5, 8));
+            courier.heard(now + SECOND);
+            courier.lost(now + 2 * SECOND);
+            now = courier.next_deadline().expect("a deadline");
+            assert_eq!(courier.next_order(now, depth(5, 8)), Some(Order::Connect));
+            courier.connected(now);
+            assert_eq!(courier.next_order(now, depth(5, 8)), Some(Order::Subscribe));
+            assert_eq!(courier.next_order(now, depth(5, 8)), Some(Order::Heartbeat));
+        }
+    }
+
+    #[test]
+    fn a_new_connection_starts_from_the_head() {
+        let now = Instant::now();
+        let mut courier = connected(now);
+        send_all(&mut courier, now, depth(5, 8));
+        courier.lost(now);
+        let now = now + RECONNECT_MAX;
+        assert_eq!(courier.next_order(now, depth(5, 8)), Some(Order::Connect));
+        courier.connected(now);
+        assert_eq!(courier.next_order(now, depth(5, 8)), Some(Order::Subscribe));
+        assert_eq!(courier.next_order(now, depth(5, 8)), Some(Order::Heartbeat));
+        assert_eq!(courier.next_order(now, depth(5, 8)), Some(Order::Send { after: 4 }));
+    }
+
+    #[test]
+    fn the_window_bounds_messages_and_numbers() {
+        let now = Instant::now();
+        let mut courier = connected(now);
+        let deep = depth(1, 1_000_000);
+        for message in 0..WINDOW as u64 {
+            assert_eq!(courier.next_order(now, deep), Some(Order::Send { after: message * 10 }));
+            courier.sent(now, seq((message + 1) * 10));
+        }
+        assert_eq!(courier.next_order(now, deep), None, "the broker acknowledges nothing");
+        courier.acknowledged();
+        assert_eq!(courier.next_order(now, deep), Some(Order::Send { after: 80 }));
+        courier.sent(now, seq(AHEAD_MAX));
+        courier.acknowledged();
+        assert_eq!(courier.next_order(now, deep), None, "the server receipts nothing");
+        assert_eq!(courier.next_order(now, depth(101, 1_000_000)), Some(Order::Send { after: AHEAD_MAX }));
+    }
+
+    #[test]
+    fn a_broker_that_acknowledges_nothing_is_left() {
+        let now = Instant::now();
+        let mut courier = connected(now);
+        for message in 1..=WINDOW as u64 {
+            courier.next_order(now, depth(1, 100));
+            courier.sent(now, seq(message));
+        }
+        let order = courier.next_order(now + INTERVALS[0], depth(1, 100));
+        assert!(matches!(order, Some(Order::HangUp(_))), "{order:?}");
+    }
+
+    #[test]
+    fn a_request_to_resend_is_answered_at_once() {
+        let now = Instant::now();
+        let mut courier = connected(now);
+        send_all(&mut courier, now, depth(5, 8));
+        courier.rewind(seq(2));
+        assert_eq!(courier.next_order(now, depth(2, 8)), Some(Order::Send { after: 1 }));
+    }
+
+    #[test]
+    fn attempts_to_connect_grow_apart_up_to_a_bound() {
+        let mut now = Instant::now();
+        let mut courier = courier(now);
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            assert_eq!(courier.next_order(now, Depth::default()), Some(Order::Connect));
+            pauses.push(courier.lost(now));
+            now = courier.next_deadline().expect("a deadline");
+        }
+        assert!(pauses.is_sorted() && pauses[0] < SECOND && pauses[8] <= RECONNECT_MAX, "{pauses:?}");
+    }
+
+    #[test]
+    fn signs_of_life_come_every_ten_minutes() {
+        let start = Instant::now();
+        let mut now = start;
+        let mut courier = connected(now);
+        let mut beats = 0;
+        while now < start + 6_000 * SECOND {
+            match courier.next_order(now, Depth::default()) {
+                Some(Order::Heartbeat) => beats += 1,
+                None => now = courier.next_deadline().expect("a deadline"),
+                Some(other) => panic!("{other:?}"),
+            }
+        }
+        assert!((9..=11).contains(&beats), "{beats} in 100 minutes after the first");
+    }
+}
