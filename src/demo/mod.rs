@@ -1,0 +1,5 @@
+//! The demo.
+mod clock;
+mod frames;
+mod homes;
+mod peripheral;
