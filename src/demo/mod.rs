@@ -2,4 +2,8 @@
 mod clock;
 mod frames;
 mod homes;
+mod noise;
+mod people;
 mod peripheral;
+mod plan;
+mod register;
