@@ -7,6 +7,7 @@
 //!
 //! **Invariant:** nothing here reads a clock, a file or a database.
 
+pub mod calendar;
 pub mod chart;
 pub mod dialogue;
 pub mod finding;
@@ -15,6 +16,7 @@ pub mod replay;
 pub mod rules;
 pub mod task;
 pub mod triage;
+mod words;
 
 pub use chart::{Chart, ChartEvent, Folded};
 pub use finding::{Competence, Finding, Priority, Problem, Reason};
@@ -22,3 +24,4 @@ pub use policy::{Overrides, Policy, PolicyError};
 pub use rules::{Input, Trigger, assess};
 pub use task::{AutoClose, ClosedCase, OpenCase, TaskChange};
 pub use triage::{Situation, triage};
+pub use words::Bilingual;

@@ -7,7 +7,10 @@
 
 pub mod access;
 pub mod accounts;
+pub mod admission;
 pub mod audit;
+#[cfg(feature = "web")]
+pub(crate) mod chart;
 pub mod clock;
 pub mod conversations;
 pub mod export;
@@ -20,3 +23,6 @@ pub mod readings;
 pub mod register;
 pub mod store;
 pub mod tasks;
+#[cfg(feature = "web")]
+pub mod web;
+pub mod worklist;

@@ -103,6 +103,45 @@ pub async fn facts(
     Ok(Some(facts_of(&row, units)?))
 }
 
+/// Everybody whose care `unit` takes part in, by name. Who may be shown to whom is [`crate::access::decide`]'s to say.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn of_unit(
+    connection: &mut sqlx::SqliteConnection,
+    unit: &str,
+) -> Result<Vec<PatientFacts>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, name, language, policy, born, consent_from, consent_until, overrides, plan_text, plan_by, plan_changed
+         FROM patient WHERE id IN (SELECT patient FROM patient_unit WHERE unit = $1 AND until_at IS NULL) ORDER BY name, id",
+    )
+    .bind(unit)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut related: std::collections::BTreeMap<String, Vec<RelatedUnit>> = std::collections::BTreeMap::new();
+    let units = sqlx::query(
+        "SELECT patient_unit.patient AS patient, unit.id AS id, unit.name AS name, organisation.id AS organisation,
+                organisation.name AS organisation_name, organisation.kind AS organisation_kind
+         FROM patient_unit JOIN unit ON unit.id = patient_unit.unit
+              JOIN organisation ON organisation.id = unit.organisation
+         WHERE patient_unit.until_at IS NULL
+         AND patient_unit.patient IN (SELECT patient FROM patient_unit WHERE unit = $1 AND until_at IS NULL)
+         ORDER BY patient_unit.patient, patient_unit.position",
+    )
+    .bind(unit)
+    .fetch_all(connection)
+    .await?;
+    for row in &units {
+        related.entry(row.try_get("patient")?).or_default().push(related_unit_of(row)?);
+    }
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get("id")?;
+            facts_of(row, related.remove(&id).unwrap_or_default())
+        })
+        .collect()
+}
+
 fn facts_of(row: &SqliteRow, units: Vec<RelatedUnit>) -> Result<PatientFacts, StoreError> {
     let language: String = row.try_get("language")?;
     Ok(PatientFacts {
@@ -137,16 +176,18 @@ async fn related_units(
     .fetch_all(connection)
     .await?
     .iter()
-    .map(|row| {
-        Ok(RelatedUnit {
-            id: row.try_get("id")?,
-            name: row.try_get("name")?,
-            organisation: row.try_get("organisation")?,
-            organisation_name: row.try_get("organisation_name")?,
-            organisation_kind: row.try_get("organisation_kind")?,
-        })
-    })
+    .map(related_unit_of)
     .collect()
+}
+
+fn related_unit_of(row: &SqliteRow) -> Result<RelatedUnit, StoreError> {
+    Ok(RelatedUnit {
+        id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        organisation: row.try_get("organisation")?,
+        organisation_name: row.try_get("organisation_name")?,
+        organisation_kind: row.try_get("organisation_kind")?,
+    })
 }
 
 /// The patient's medicines, in order of start, those that ended among them.

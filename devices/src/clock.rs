@@ -125,8 +125,7 @@ fn was_never_set(time: DeviceTime, model: Option<&Model>) -> bool {
             (0..=DEFAULT_CLOCK_DAYS).contains(&days)
         })
     };
-    date.year() < EARLIEST_YEAR
-        || model.is_some_and(|model| model.default_clocks.iter().any(runs_from))
+    date.year() < EARLIEST_YEAR || model.is_some_and(|model| model.default_clocks.iter().any(runs_from))
 }
 
 #[cfg(test)]

@@ -1,1 +1,39 @@
-//! Placeholder.
+//! The broker's other end: from a message on a gateway's topic to a reading in one patient's record, with the findings and
+//! task changes that follow, committed, acknowledged, receipted.
+//!
+//! ```text
+//! broker -> link -> queue -> [ judge -> admit -> follow ] in one transaction -> commit -> acknowledge -> receipt
+//! ```
+//!
+//! A message is acknowledged after the commit that holds everything it said; a gateway deletes on the receipt alone. What
+//! cannot be admitted is quarantined with a reason a person can see, and never stands in the way of what can. Knows
+//! no radio and no page.
+//!
+//! **Invariant:** no acknowledgement and no receipt speaks of anything that is not durable.
+
+pub mod broker;
+pub mod fault;
+pub mod fingerprint;
+pub mod judge;
+pub mod link;
+pub mod policies;
+pub mod projection;
+pub mod sequence;
+pub mod service;
+pub mod stop;
+pub mod wearer;
+
+mod admit;
+mod beat;
+mod commit;
+mod gateways;
+mod intake;
+mod queue;
+mod resend;
+mod sitting;
+mod tally;
+mod watch;
+
+pub use broker::{BrokerError, EmbeddedBroker};
+pub use policies::Policies;
+pub use service::{Ingest, Options, StartError};

@@ -1,27 +1,23 @@
-//! The words to the patient. A stub that grows.
+//! The words to the patient: the first message of a task, questions by the answers, where they end, and a word on each
+//! reading.
+//!
+//! Written for somebody over 75: one thing at a time, no term that a leaflet would not use, no promise of a minute. It
+//! knows symptoms and findings; it does not know names, units or when anybody works beyond public holidays.
+//!
+//! **Invariants:** every text to a patient who may be ill names 112 or 1177; unknown answers lead upward, never down.
 
-use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
-use vitals::{Reading, Severity, Symptom, SymptomAnswers, Timestamp};
+mod advice;
+mod feedback;
+mod questions;
 
-use crate::chart::Chart;
+use vitals::{Severity, Symptom};
+
+pub use crate::words::Bilingual;
+pub use advice::closing;
+pub use feedback::feedback;
+pub use questions::{follow_up, form, question};
+
 use crate::finding::{Competence, Finding, Priority, Problem};
-use crate::policy::Policy;
-
-/// A text in both languages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bilingual {
-    /// Swedish.
-    pub sv: String,
-    /// English.
-    pub en: String,
-}
-
-impl Bilingual {
-    fn of(sv: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { sv: sv.into(), en: en.into() }
-    }
-}
 
 /// A text in both languages that is known when the program is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +32,12 @@ pub struct StaticText {
 pub const STANDING_TEXT: StaticText = StaticText {
     sv: "Dina värden övervakas inte dygnet runt. Ring 1177 för råd, 112 om det är akut.",
     en: "Your values are not watched around the clock. Call 1177 for advice, 112 in an emergency.",
+};
+
+/// Ends the first message of a task about health.
+const ANSWER: StaticText = StaticText {
+    sv: "Svar senast nästa vardag. Blir du sämre: ring 112.",
+    en: "You get an answer by the next working day. If you get worse: call 112.",
 };
 
 /// One question with its answers.
@@ -54,7 +56,7 @@ pub struct Question {
 pub struct Opening {
     /// What is said.
     pub text: Bilingual,
-    /// What is asked.
+    /// What is asked, red flags first; empty where answers about symptoms would not help.
     pub questions: Vec<Question>,
 }
 
@@ -69,36 +71,97 @@ pub struct Advice {
     pub competence: Competence,
 }
 
-/// The automatic first message of a task's conversation.
+/// The automatic first message of a task's conversation, in plain words.
 #[must_use]
-pub fn opening(_problem: Problem, _findings: &[Finding]) -> Opening {
-    Opening { text: Bilingual::of("", ""), questions: Vec::new() }
-}
-
-/// The next questions, red flags first; empty when done.
-#[must_use]
-pub fn follow_up(_answers: &SymptomAnswers) -> Vec<Question> {
-    Vec::new()
-}
-
-/// What is said when the questions are done.
-#[must_use]
-pub fn closing(_answers: &SymptomAnswers, _now: Timestamp, _zone: &TimeZone) -> Advice {
-    Advice {
-        text: Bilingual::of("", ""),
-        priority: Priority::Soon,
-        competence: Competence::HeartFailureNurse,
+pub fn opening(problem: Problem, findings: &[Finding]) -> Opening {
+    let said = match problem {
+        Problem::Decompensation => decompensation(findings),
+        Problem::BloodPressure => StaticText {
+            sv: "Ditt blodtryck ligger utanför det som är bestämt för dig.",
+            en: "Your blood pressure is outside what was agreed for you.",
+        },
+        Problem::Pulse => StaticText {
+            sv: "Din puls ligger utanför det som är bestämt för dig.",
+            en: "Your pulse is outside what was agreed for you.",
+        },
+        Problem::Oxygen => StaticText {
+            sv: "Syret i ditt blod mättes lågt. Värm händerna och mät gärna en gång till.",
+            en: "The oxygen in your blood was measured low. Warm your hands and please measure once more.",
+        },
+        Problem::Symptoms => StaticText {
+            sv: "Du har svarat att du mår sämre.",
+            en: "You have answered that you feel worse.",
+        },
+        Problem::Silence => StaticText {
+            sv: "Vi har inte fått några mätvärden från dig på några dagar. Hur är det med dig? Mät när du kan, eller skriv till oss här.",
+            en: "We have not received any values from you for some days. How are you? Measure when you can, or write to us here.",
+        },
+        Problem::MissingMeasurement => StaticText {
+            sv: "Vi har inte fått någon vikt från dig på några dagar. Väg dig gärna i morgon bitti. Behöver du hjälp med vågen? Skriv till oss här.",
+            en: "We have not received a weight from you for some days. Please weigh yourself tomorrow morning. Do you need help with the scale? Write to us here.",
+        },
+        Problem::DataQuality => StaticText {
+            sv: "Ett mätvärde ser inte ut som dina andra. Var det du som mätte? Mät gärna en gång till.",
+            en: "A value does not look like your others. Was it you who measured? Please measure once more.",
+        },
+        Problem::Device => StaticText {
+            sv: "Mätningen har misslyckats några gånger. Vi hjälper dig att få den att fungera.",
+            en: "The measurement has failed a few times. We will help you to get it working.",
+        },
+        Problem::Gateway | Problem::Technical => StaticText {
+            sv: "Det är något fel med tekniken. Dina värden kan komma fram sent. Du behöver inte göra något nu.",
+            en: "Something is wrong with the equipment. Your values may reach us late. There is nothing you need to do now.",
+        },
+    };
+    let (end, questions) = if problem.is_clinical() {
+        (ANSWER, follow_up(&vitals::SymptomAnswers::new()))
+    } else {
+        (STANDING_TEXT, Vec::new())
+    };
+    let ask = if questions.is_empty() {
+        StaticText { sv: "", en: "" }
+    } else {
+        StaticText {
+            sv: " Vi vill gärna veta hur du mår: svara på frågorna här.",
+            en: " We would like to know how you are: please answer the questions here.",
+        }
+    };
+    Opening {
+        text: Bilingual::of(
+            format!("{}{} {}", said.sv, ask.sv, end.sv),
+            format!("{}{} {}", said.en, ask.en, end.en),
+        ),
+        questions,
     }
 }
 
-/// The standard symptom form.
-#[must_use]
-pub fn form() -> Vec<Question> {
-    Vec::new()
+/// The reminder of the first step of silence, before any task.
+pub const REMINDER: StaticText = StaticText {
+    sv: "Vi saknar mätvärden från dig. Mät gärna i dag. Dina värden övervakas inte dygnet runt. Ring 1177 för råd, 112 om det är akut.",
+    en: "We are missing values from you. Please measure today. Your values are not watched around the clock. Call 1177 for advice, 112 in an emergency.",
+};
+
+fn decompensation(findings: &[Finding]) -> StaticText {
+    let has = |part: &str| findings.iter().any(|finding| finding.reason.rule.starts_with(part));
+    match (has("weight"), has("symptom")) {
+        (true, true) => StaticText {
+            sv: "Din vikt har gått upp mer än vanligt, och du har svarat att du mår sämre.",
+            en: "Your weight has gone up more than usual, and you have answered that you feel worse.",
+        },
+        (true, false) => StaticText {
+            sv: "Din vikt har gått upp mer än vanligt de senaste dagarna.",
+            en: "Your weight has gone up more than usual in the last few days.",
+        },
+        (false, true) => StaticText {
+            sv: "Du har svarat att du mår sämre än du brukar.",
+            en: "You have answered that you feel worse than you usually do.",
+        },
+        (false, false) => StaticText {
+            sv: "Dina värden har ändrat sig de senaste dagarna.",
+            en: "Your values have changed in the last few days.",
+        },
+    }
 }
 
-/// Plain words for a reading that needs nobody.
-#[must_use]
-pub fn feedback(_reading: &Reading, _chart: &Chart, _policy: &Policy) -> Bilingual {
-    Bilingual::of("", "")
-}
+#[cfg(test)]
+mod tests;

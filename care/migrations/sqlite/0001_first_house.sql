@@ -102,7 +102,7 @@ CREATE TABLE worn_by (
     PRIMARY KEY (device, patient, slot, from_at)
 );
 
--- One outbox of one gateway: the highest number up to which everything is decided.
+-- One outbox of one gateway: the highest number up to which everything is decided, and when it was last heard.
 CREATE TABLE stream (
     id        BIGINT NOT NULL PRIMARY KEY,
     gateway   TEXT NOT NULL,
@@ -110,6 +110,7 @@ CREATE TABLE stream (
     through   BIGINT NOT NULL,
     highest   BIGINT NOT NULL,
     gap_since BIGINT,
+    heard_at  BIGINT NOT NULL,
     UNIQUE (gateway, outbox)
 );
 
@@ -153,6 +154,7 @@ CREATE TABLE reading (
 );
 CREATE INDEX reading_by_patient ON reading (patient, at);
 CREATE INDEX reading_by_patient_arrival ON reading (patient, arrival);
+CREATE INDEX reading_by_gateway ON reading (gateway, arrival);
 
 CREATE TABLE quarantine (
     id          BIGINT NOT NULL PRIMARY KEY,

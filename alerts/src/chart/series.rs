@@ -1,0 +1,84 @@
+//! A bounded, ordered series of one quantity, where each value carries what speaks against using it.
+//!
+//! **Invariant:** points are sorted by time, then by reading; no reading is there twice.
+
+use std::collections::VecDeque;
+
+use vitals::{ReadingId, Timestamp};
+
+/// What speaks against a value. It stays in the chart and is shown; trends leave it out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Doubt {
+    /// No living adult has such a value.
+    Impossible,
+    /// The device itself calls it invalid or questionable, or a demonstration.
+    DeviceDoubts,
+    /// When it was measured is not known: a clock jumped or was never set.
+    Time,
+    /// Further from the median of the last seven days than a person's weight moves.
+    FarFromUsual {
+        /// That median, kg.
+        median_kg: f64,
+        /// What the weight would be if the scale had shown the wrong unit, kg, where that fits the median.
+        other_unit_kg: Option<f64>,
+    },
+}
+
+/// One value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// When it was measured.
+    pub at: Timestamp,
+    /// Its reading.
+    pub id: ReadingId,
+    /// The value, in the series' unit.
+    pub value: f64,
+    /// What speaks against it.
+    pub doubt: Option<Doubt>,
+}
+
+/// Values of one quantity, oldest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Series(pub(super) VecDeque<Point>);
+
+impl Series {
+    /// Every value, doubted ones too, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Point> + ExactSizeIterator {
+        self.0.iter()
+    }
+
+    /// The values that trends may use, oldest first.
+    pub fn trusted(&self) -> impl DoubleEndedIterator<Item = &Point> {
+        self.0.iter().filter(|point| point.doubt.is_none())
+    }
+
+    /// The latest value, doubted or not.
+    #[must_use]
+    pub fn latest(&self) -> Option<&Point> {
+        self.0.back()
+    }
+
+    /// The value of this reading.
+    #[must_use]
+    pub fn of(&self, id: &ReadingId) -> Option<&Point> {
+        self.0.iter().rev().find(|point| &point.id == id)
+    }
+
+    /// Puts a point in its place and says which that is; `None` if it was there.
+    pub(super) fn insert(&mut self, point: Point) -> Option<usize> {
+        let place = self.0.partition_point(|held| (held.at, &held.id) < (point.at, &point.id));
+        let held = self.0.get(place).is_some_and(|held| held.at == point.at && held.id == point.id);
+        if held {
+            return None;
+        }
+        self.0.insert(place, point);
+        Some(place)
+    }
+
+    /// Lets go of what was measured before `oldest`.
+    pub(super) fn forget_before(&mut self, oldest: Timestamp) {
+        while self.0.front().is_some_and(|point| point.at < oldest) {
+            self.0.pop_front();
+        }
+    }
+}

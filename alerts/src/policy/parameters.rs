@@ -1,0 +1,245 @@
+//! The numbers a policy may set, section by section, each with the range outside which it is a slip of the pen.
+//!
+//! A section that a policy leaves out is a rule that it does not have. The same list serves three: it checks a
+//! policy, it says which keys a patient's own limits may use, and it documents them.
+//!
+//! **Invariant:** a [`Rules`] that was parsed holds every number within its range; rules need not check again.
+
+use serde::Deserialize;
+
+/// What [`Rules::visit`] shows of one number: section, key, the number, its least and its greatest.
+pub(crate) struct Parameter<'a> {
+    pub(crate) section: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) value: &'a mut f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+}
+
+macro_rules! sections {
+    ($($(#[$doc:meta])* $name:ident $key:ident { $($(#[$field_doc:meta])* $field:ident: $min:literal, $max:literal;)+ })+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+            #[serde(deny_unknown_fields)]
+            pub struct $name {
+                $($(#[$field_doc])* pub $field: f64,)+
+            }
+        )+
+
+        /// The rules of a policy; an absent one is off.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct Rules {
+            $($(#[$doc])* pub $key: Option<$name>,)+
+        }
+
+        impl Rules {
+            /// Shows every number there is.
+            pub(crate) fn visit(&mut self, mut see: impl FnMut(Parameter<'_>)) {
+                $(if let Some(section) = &mut self.$key {
+                    $(see(Parameter {
+                        section: stringify!($key),
+                        key: stringify!($field),
+                        value: &mut section.$field,
+                        min: $min,
+                        max: $max,
+                    });)+
+                })+
+            }
+        }
+    };
+}
+
+sections! {
+    /// A gain over a few days that opens a case on its own.
+    WeightJump weight_jump {
+        /// More than this gain, kg.
+        gain_kg: 0.2, 20.0;
+        /// Within this many days.
+        days: 1.0, 30.0;
+        /// A gain at least this large is urgent, kg.
+        urgent_gain_kg: 0.2, 50.0;
+    }
+    /// The combined detector: signs give points, the points one sum, the sum one case.
+    Decompensation decompensation {
+        /// The sum that opens a case.
+        alarm_points: 0.1, 100.0;
+        /// Each further step of the sum is news for an open case.
+        step_points: 0.1, 100.0;
+        /// The sum that makes it urgent.
+        urgent_points: 0.1, 100.0;
+        /// A smoothed gain over the usual weight that makes it urgent, kg.
+        urgent_gain_kg: 0.5, 50.0;
+        /// Breathlessness or orthopnoea of this grade, above habit and beside a weight sign, makes it urgent.
+        urgent_symptom_grade: 1.0, 3.0;
+        /// The fast average of weight: N of an exponential moving average, days.
+        weight_fast_days: 1.0, 30.0;
+        /// The slow average of weight, days.
+        weight_slow_days: 5.0, 120.0;
+        /// Usual noise of a person's weighings, kg (standard deviation of the day-to-day difference).
+        weight_noise_prior_kg: 0.05, 5.0;
+        /// How many differences the usual noise counts for beside the person's own.
+        weight_noise_prior_count: 1.0, 200.0;
+        /// Weighings needed before weight is judged.
+        weight_readings_min: 2.0, 60.0;
+        /// Days from the first of them to the last.
+        weight_days_min: 0.0, 60.0;
+        /// Difference of the averages over noise where points begin.
+        weight_from: 0.0, 20.0;
+        /// Where they are all given.
+        weight_full: 0.1, 40.0;
+        /// Points of a full weight sign.
+        weight_points: 0.0, 100.0;
+        /// More than this gain within `jump_days` adds `jump_points`, kg.
+        jump_gain_kg: 0.2, 20.0;
+        /// Days of the jump.
+        jump_days: 1.0, 30.0;
+        /// Points of a jump.
+        jump_points: 0.0, 100.0;
+        /// The fast average of pulse and pressure, days.
+        vital_fast_days: 1.0, 30.0;
+        /// The slow average of pulse and pressure, days.
+        vital_slow_days: 5.0, 120.0;
+        /// Readings needed before they are judged.
+        vital_readings_min: 2.0, 60.0;
+        /// Usual noise of pulse, /min.
+        pulse_noise_prior_per_min: 0.5, 40.0;
+        /// Usual noise of systolic pressure, mmHg.
+        systolic_noise_prior_mmhg: 0.5, 60.0;
+        /// How many differences the usual noise of either counts for.
+        vital_noise_prior_count: 1.0, 200.0;
+        /// Difference of the averages over noise where points begin.
+        vital_from: 0.0, 20.0;
+        /// Where they are all given.
+        vital_full: 0.1, 40.0;
+        /// Points of a full rise of pulse.
+        pulse_points: 0.0, 100.0;
+        /// Points of a full change of systolic pressure, either way.
+        systolic_points: 0.0, 100.0;
+        /// Answers count as recent for this long, days.
+        symptom_recent_days: 0.5, 14.0;
+        /// A habit begins at answers this old, days.
+        habit_from_days: 1.0, 60.0;
+        /// A habit ends at answers this old, days.
+        habit_until_days: 10.0, 120.0;
+        /// How many answers of "none" a habit starts from.
+        habit_prior_count: 0.0, 50.0;
+        /// Grades above habit where points begin.
+        symptom_from: 0.0, 3.0;
+        /// Where they are all given.
+        symptom_full: 0.1, 3.0;
+        /// Points of each symptom at full.
+        breathlessness_points: 0.0, 100.0;
+        /// As above.
+        orthopnoea_points: 0.0, 100.0;
+        /// As above.
+        swelling_points: 0.0, 100.0;
+        /// As above.
+        fatigue_points: 0.0, 100.0;
+        /// As above.
+        dizziness_points: 0.0, 100.0;
+        /// As above.
+        cough_points: 0.0, 100.0;
+        /// As above.
+        palpitations_points: 0.0, 100.0;
+        /// Points of "worse than yesterday".
+        worse_points: 0.0, 100.0;
+        /// Share of days without a reading in the last week, above the person's habit, where points begin.
+        silence_from: 0.0, 1.0;
+        /// Points when the share is one above habit.
+        silence_points: 0.0, 100.0;
+    }
+    /// Blood pressure limits.
+    BloodPressure blood_pressure {
+        /// Systolic below this, with recent symptoms, mmHg.
+        systolic_low_symptoms_mmhg: 50.0, 140.0;
+        /// Systolic above this, with recent symptoms, mmHg.
+        systolic_high_symptoms_mmhg: 110.0, 250.0;
+        /// Systolic below this, mmHg.
+        systolic_low_mmhg: 50.0, 140.0;
+        /// Systolic above this, mmHg.
+        systolic_high_mmhg: 110.0, 250.0;
+        /// Diastolic above this, mmHg.
+        diastolic_high_mmhg: 60.0, 160.0;
+        /// Systolic below this needs no second reading and is urgent, mmHg.
+        systolic_low_extreme_mmhg: 40.0, 140.0;
+        /// Systolic at or above this needs no second reading and is urgent, mmHg.
+        systolic_high_extreme_mmhg: 120.0, 300.0;
+        /// Diastolic at or above this needs no second reading and is urgent, mmHg.
+        diastolic_high_extreme_mmhg: 80.0, 200.0;
+        /// Two readings in a row count when no more than this lies between them, days.
+        repeat_days: 0.5, 30.0;
+        /// Answers make "with symptoms" for this long, hours.
+        symptom_hours: 1.0, 168.0;
+    }
+    /// Pulse limits.
+    Pulse pulse {
+        /// Below this, with recent symptoms, /min.
+        low_symptoms_per_min: 25.0, 80.0;
+        /// Above this, with recent symptoms, /min.
+        high_symptoms_per_min: 70.0, 200.0;
+        /// Below this, /min.
+        low_per_min: 25.0, 80.0;
+        /// Above this, /min.
+        high_per_min: 70.0, 200.0;
+        /// Below this needs no second reading and is urgent, /min.
+        low_extreme_per_min: 20.0, 80.0;
+        /// At or above this needs no second reading and is urgent, /min.
+        high_extreme_per_min: 80.0, 250.0;
+        /// Two readings in a row count when no more than this lies between them, days.
+        repeat_days: 0.5, 30.0;
+        /// Answers make "with symptoms" for this long, hours.
+        symptom_hours: 1.0, 168.0;
+    }
+    /// Oxygen saturation limits.
+    Oxygen oxygen {
+        /// Below this, twice in a row, %.
+        low_percent: 60.0, 98.0;
+        /// Below this needs no second reading and is urgent, unless the device doubts the value, %.
+        urgent_percent: 60.0, 98.0;
+        /// Two readings in a row count when no more than this lies between them, days.
+        repeat_days: 0.5, 30.0;
+    }
+    /// Symptoms that need no other sign.
+    SymptomFlags symptoms {
+        /// Chest pain, fainting or breathlessness at rest of at least this grade.
+        red_flag_grade: 1.0, 3.0;
+        /// Breathless lying flat of at least this grade.
+        orthopnoea_grade: 1.0, 3.0;
+        /// Breathlessness of at least this grade.
+        breathlessness_grade: 1.0, 3.0;
+        /// The two above count only when this far above the person's habit, grades.
+        above_habit: 0.0, 3.0;
+        /// How many answers of "none" a habit starts from.
+        habit_prior_count: 0.0, 50.0;
+    }
+    /// The ladder of silence: whole local days without any sign of the patient.
+    Silence silence {
+        /// A message to the patient, days.
+        message_days: 1.0, 60.0;
+        /// Staff see a task from this many days; a reminder before that is between the patient and us.
+        task_days: 1.0, 60.0;
+        /// The patient is called, days.
+        call_patient_days: 1.0, 60.0;
+        /// The next of kin is called, days.
+        call_next_of_kin_days: 1.0, 60.0;
+        /// The clinician is told, days; and once a week from then on.
+        clinician_days: 1.0, 60.0;
+        /// A day counts as silent from this hour, local time.
+        check_hour: 0.0, 23.0;
+        /// Heard of, but without a weight for this long, days.
+        missing_weight_days: 1.0, 60.0;
+        /// A hospital stay without a known end stops excusing silence after this long, days.
+        admission_days_max: 1.0, 365.0;
+    }
+    /// Measurements that a device says failed.
+    Device device {
+        /// This many failures of one kind, with no measured value between, within `hours`.
+        failures: 1.0, 20.0;
+        /// Hours they fall within.
+        hours: 1.0, 168.0;
+        /// Or failures of one kind, with no measured value between, on this many days.
+        days: 1.0, 30.0;
+    }
+}

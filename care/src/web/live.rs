@@ -1,0 +1,82 @@
+//! `GET /live`: what changed, as server-sent events with ids only, to whoever may know of it.
+//!
+//! A reader that fell behind hears `again` and fetches everything it shows. A stream ends after ten minutes and the browser
+//! opens the next, so that a session that ended or a care relation that was lost stops being heard.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::{Stream, StreamExt};
+use serde_json::json;
+use tokio_stream::wrappers::BroadcastStream;
+use vitals::PatientId;
+
+use super::AppState;
+use super::visit::Visit;
+use crate::access::{self, Action, Subject};
+use crate::live::Change;
+use crate::people;
+
+const STREAM_S_MAX: u64 = 600;
+const KEEP_ALIVE_S: u64 = 15;
+
+/// `GET /live`.
+pub(crate) async fn listen(State(state): State<AppState>, visit: Visit) -> impl IntoResponse {
+    let heard = BroadcastStream::new(state.feed.listen());
+    let end = tokio::time::sleep(Duration::from_secs(STREAM_S_MAX));
+    // The first word goes out at once, so that the browser knows that it is heard.
+    let hello = futures::stream::once(async { Ok(Event::default().comment("listening").retry(RETRY)) });
+    let events = hello.chain(changes(heard, state, visit.subject)).take_until(end);
+    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_S)))
+}
+
+const RETRY: Duration = Duration::from_millis(1500);
+
+fn changes(
+    heard: BroadcastStream<Change>,
+    state: AppState,
+    subject: Subject,
+) -> impl Stream<Item = Result<Event, Infallible>> {
+    heard.filter_map(move |change| {
+        let (state, subject) = (state.clone(), subject.clone());
+        async move {
+            match change {
+                Ok(change) if may_hear(&state, &subject, &change).await => Some(Ok(event_of(&change))),
+                Ok(_) => None,
+                Err(_fell_behind) => Some(Ok(Event::default().event("again").data("{}"))),
+            }
+        }
+    })
+}
+
+fn event_of(change: &Change) -> Event {
+    let (name, data) = match change {
+        Change::Task { task, patient } => ("task", json!({ "task": task, "patient": patient })),
+        Change::Message { task, patient } => ("message", json!({ "task": task, "patient": patient })),
+        Change::Reading { patient } => ("reading", json!({ "patient": patient })),
+        Change::Health => ("health", json!({})),
+    };
+    Event::default().event(name).data(data.to_string())
+}
+
+/// Whether `subject` may know that `change` happened. Nothing of the record is read or shown, so nothing is logged.
+async fn may_hear(state: &AppState, subject: &Subject, change: &Change) -> bool {
+    let patient = match change {
+        Change::Task { patient: Some(patient), .. }
+        | Change::Message { patient, .. }
+        | Change::Reading { patient } => patient,
+        Change::Task { patient: None, .. } | Change::Health => return subject.unit().is_some(),
+    };
+    let Ok(patient) = patient.parse::<PatientId>() else { return false };
+    if let Some(own) = subject.own_patient() {
+        return own == patient;
+    }
+    let Ok(mut reader) = state.store.read().await else { return false };
+    match people::facts(&mut reader, &patient).await {
+        Ok(Some(facts)) => access::decide(subject, &facts, Action::List, state.clock.now()).allowed,
+        Ok(None) | Err(_) => false,
+    }
+}

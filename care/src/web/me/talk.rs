@@ -1,0 +1,120 @@
+//! `/me/conversation`: everything said with care, and a place to write.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::{open, open_case, whose};
+use crate::access::Action;
+use crate::conversations::{self, MESSAGE_CHARS_MAX};
+use crate::web::AppState;
+use crate::web::failure::Failure;
+use crate::web::frame::Frame;
+use crate::web::page::{draw, draw_as, wants_fragment};
+use crate::web::task::acts::{MessageForm, not_written};
+use crate::web::task::talk::{MessageRow, message_row};
+use crate::web::visit::OwnVisit;
+
+/// What was just sent, to say thank you for.
+#[derive(Default, Deserialize)]
+pub(crate) struct Sent {
+    sent: Option<String>,
+}
+
+/// The messages alone.
+struct Messages {
+    messages: Vec<MessageRow>,
+}
+
+#[derive(Template)]
+#[template(path = "me/conversation.html")]
+struct Page {
+    frame: Frame,
+    whose: Option<String>,
+    talk: Messages,
+    patient: String,
+    asks: bool,
+    thanks: Option<String>,
+    wrong: Option<String>,
+    kept: String,
+    chars_max: usize,
+}
+
+#[derive(Template)]
+#[template(path = "me/messages.html")]
+struct Part {
+    frame: Frame,
+    talk: Messages,
+    asks: bool,
+}
+
+/// `GET /me/conversation`.
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    own: OwnVisit,
+    Query(sent): Query<Sent>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let page = page(&state, &own, sent.sent.as_deref()).await?;
+    if wants_fragment(&headers) {
+        return draw(&Part { frame: page.frame, talk: page.talk, asks: page.asks });
+    }
+    draw(&page)
+}
+
+async fn page(state: &AppState, own: &OwnVisit, sent: Option<&str>) -> Result<Page, Failure> {
+    let facts = open(state, own, Action::Read).await?;
+    let visit = &own.visit;
+    let mut reader = state.store.read().await?;
+    let messages = conversations::of_patient(&mut reader, &own.patient).await?;
+    let asks = conversations::pending(&mut reader, &own.patient).await?.is_some();
+    let thanks = match sent {
+        Some("answers") => Some(visit.text.t("talk-thanks-answers")),
+        Some(_) => Some(visit.text.t("talk-thanks-message")),
+        None => None,
+    };
+    Ok(Page {
+        frame: Frame::of(state, visit, "conversation", visit.text.t("nav-conversation")),
+        whose: whose(visit, &facts),
+        talk: Messages { messages: messages.iter().map(|message| message_row(message, visit)).collect() },
+        patient: own.patient.to_string(),
+        asks,
+        thanks,
+        wrong: None,
+        kept: String::new(),
+        chars_max: MESSAGE_CHARS_MAX,
+    })
+}
+
+/// `POST /me/conversation`.
+pub(crate) async fn write(
+    State(state): State<AppState>,
+    own: OwnVisit,
+    Form(form): Form<MessageForm>,
+) -> Result<Response, Failure> {
+    let visit = &own.visit;
+    let task = open_case(&mut *state.store.read().await?, &own.patient).await?;
+    let written = conversations::write(
+        &state.store,
+        &visit.subject,
+        &own.patient,
+        task.as_deref(),
+        &form.text,
+        visit.now,
+    )
+    .await;
+    match written {
+        Ok(change) => {
+            state.feed.announce(change);
+            Ok(Redirect::to("/me/conversation?sent=message#latest").into_response())
+        }
+        Err(error) => {
+            let wrong = Some(not_written(error, visit.text)?);
+            let page = Page { wrong, kept: form.text, ..page(&state, &own, None).await? };
+            draw_as(StatusCode::UNPROCESSABLE_ENTITY, &page)
+        }
+    }
+}

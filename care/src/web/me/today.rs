@@ -1,0 +1,226 @@
+//! `/me`: what was measured today, what is asked, and what is left to do.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use vitals::{Content, Kind, Outcome, Quantity, Timestamp};
+
+use super::{open, whose};
+use crate::access::Action;
+use crate::clock;
+use crate::conversations::{self, AuthorKind, Message};
+use crate::readings::{self, Recorded};
+use crate::web::AppState;
+use crate::web::failure::Failure;
+use crate::web::format::{self, THIN};
+use crate::web::frame::Frame;
+use crate::web::page::{draw, wants_fragment};
+use crate::web::text::Text;
+use crate::web::visit::{OwnVisit, Visit};
+
+/// How far back a kind of measurement counts as one this person makes, days.
+const HABIT_DAYS: i64 = 14;
+/// How often the short form comes, days.
+const FORM_DAYS: i64 = 2;
+
+struct Done {
+    title: String,
+    detail: String,
+    failed: bool,
+}
+
+struct Waiting {
+    title: String,
+    detail: String,
+}
+
+struct Ask {
+    body: Vec<String>,
+    more: String,
+    href: &'static str,
+    button: String,
+}
+
+#[derive(Template)]
+#[template(path = "me/today.html")]
+struct Page {
+    frame: Frame,
+    greeting: String,
+    date: String,
+    whose: Option<String>,
+    done: Vec<Done>,
+    ask: Option<Ask>,
+    waiting: Vec<Waiting>,
+    letter: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "me/today_parts.html")]
+struct Parts {
+    frame: Frame,
+    done: Vec<Done>,
+    ask: Option<Ask>,
+    waiting: Vec<Waiting>,
+    letter: Option<String>,
+}
+
+/// `GET /me`.
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    own: OwnVisit,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let facts = open(&state, &own, Action::Read).await?;
+    let visit = &own.visit;
+    let (text, now) = (visit.text, visit.now);
+    let mut reader = state.store.read().await?;
+    let from = now.plus_days(-HABIT_DAYS);
+    let recorded = readings::between(&mut reader, &own.patient, from, now.plus_millis(1)).await?;
+    let pending = conversations::pending(&mut reader, &own.patient).await?;
+    let talk = conversations::of_patient(&mut reader, &own.patient).await?;
+    drop(reader);
+    let today: Vec<&Recorded> =
+        recorded.iter().filter(|one| format::day_of(one.reading.at) == format::day_of(now)).collect();
+    let frame = Frame::of(&state, visit, "today", text.t("nav-today"));
+    let done = done(&today, visit);
+    let ask = pending.map(|pending| asked(&pending, text)).or_else(|| form_due(&recorded, now, text));
+    let waiting = waiting(&recorded, &today, text);
+    let letter = letter(&talk, visit);
+    if wants_fragment(&headers) {
+        return draw(&Parts { frame, done, ask, waiting, letter });
+    }
+    draw(&Page {
+        frame,
+        greeting: greeting(visit, &facts.name),
+        date: format::capital(&format::weekday_day(format::day_of(now), text.0)),
+        whose: whose(visit, &facts),
+        done,
+        ask,
+        waiting,
+        letter,
+    })
+}
+
+fn greeting(visit: &Visit, patient_name: &str) -> String {
+    let name = if visit.subject.unit().is_some() { patient_name } else { &visit.subject.name };
+    let first = name.split_whitespace().next().unwrap_or_default().to_owned();
+    let hour = visit.now.to_jiff().to_zoned(clock::zone()).hour();
+    let key = match hour {
+        5..=9 => "greeting-morning",
+        18..=23 => "greeting-evening",
+        _ => "greeting-day",
+    };
+    visit.text.with(key, &[("name", first.into())])
+}
+
+/// The latest of each kind that came today, in the order of the day.
+fn done(today: &[&Recorded], visit: &Visit) -> Vec<Done> {
+    let mut latest: Vec<&Recorded> = Vec::new();
+    for one in today {
+        latest.retain(|kept| kept.reading.kind_key() != one.reading.kind_key());
+        latest.push(one);
+    }
+    latest.iter().filter_map(|one| done_one(one, visit)).collect()
+}
+
+fn done_one(recorded: &Recorded, visit: &Visit) -> Option<Done> {
+    let (text, reading) = (visit.text, &recorded.reading);
+    let at = format::clock_time(reading.at);
+    let detail = |value: String| text.with("me-at", &[("value", value.into()), ("time", at.clone().into())]);
+    let Content::Vitals { kind, outcome, .. } = &reading.content else {
+        let detail = text.with("me-clock", &[("time", at.into())]);
+        return Some(Done { title: text.t("me-done-symptoms"), detail, failed: false });
+    };
+    match outcome {
+        Outcome::Measured => {
+            let value = values(recorded, text)?;
+            Some(Done { title: text.t(done_key(*kind)), detail: detail(value), failed: false })
+        }
+        Outcome::Failed => {
+            Some(Done { title: text.t("me-failed"), detail: text.t("me-failed-next"), failed: true })
+        }
+        Outcome::Unstable | Outcome::Stub => None,
+    }
+}
+
+const fn done_key(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Weight | Kind::BodyComposition => "me-done-weight",
+        Kind::BloodPressure | Kind::CuffPressure => "me-done-pressure",
+        Kind::PulseOximetry => "me-done-oxygen",
+        Kind::Temperature => "me-done-temperature",
+        Kind::HeartRate => "me-done-pulse",
+        Kind::Clock => "me-done-clock",
+    }
+}
+
+/// The values of a measurement as one reads them aloud: `80,6 kg`, `128/76, puls 71`.
+pub(super) fn values(recorded: &Recorded, text: Text) -> Option<String> {
+    let reading = &recorded.reading;
+    let number =
+        |quantity, decimals| reading.measured(quantity).map(|value| format::decimal(value, decimals, text.0));
+    let pulse =
+        number(Quantity::PulsePerMin, 0).map(|pulse| text.with("me-pulse", &[("pulse", pulse.into())]));
+    let main = if let Some(weight) = number(Quantity::WeightKg, 1) {
+        Some(format!("{weight}{THIN}kg"))
+    } else if let Some(systolic) = number(Quantity::SystolicMmhg, 0) {
+        let diastolic = number(Quantity::DiastolicMmhg, 0).unwrap_or_else(|| "–".to_owned());
+        Some(format!("{systolic}/{diastolic}"))
+    } else if let Some(oxygen) = number(Quantity::Spo2Percent, 0) {
+        Some(format!("{oxygen}{THIN}%"))
+    } else {
+        number(Quantity::TemperatureCelsius, 1).map(|degrees| format!("{degrees}{THIN}°C"))
+    };
+    let parts: Vec<String> = main.into_iter().chain(pulse).collect();
+    if parts.is_empty() { None } else { Some(parts.join(", ")) }
+}
+
+fn asked(pending: &conversations::Pending, text: Text) -> Ask {
+    let questions = i64::try_from(pending.questions.len()).unwrap_or(i64::MAX);
+    Ask {
+        body: pending.body.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect(),
+        more: text.count("me-ask-more", questions),
+        href: "/me/questions",
+        button: text.t("me-ask-button"),
+    }
+}
+
+/// The short form, when its time has come.
+fn form_due(recorded: &[Recorded], now: Timestamp, text: Text) -> Option<Ask> {
+    let last = recorded.iter().rev().find(|one| one.reading.symptoms().is_some());
+    if last.is_some_and(|one| one.reading.at > now.plus_days(-FORM_DAYS)) {
+        return None;
+    }
+    Some(Ask {
+        body: vec![text.t("me-form-due")],
+        more: text.t("me-form-due-more"),
+        href: "/me/form",
+        button: text.t("me-ask-button"),
+    })
+}
+
+/// What this person usually measures and has not today. Weighing is everybody's.
+fn waiting(recorded: &[Recorded], today: &[&Recorded], text: Text) -> Vec<Waiting> {
+    let has = |quantity| today.iter().any(|one| one.reading.measured(quantity).is_some());
+    let mut waiting = Vec::new();
+    if !has(Quantity::WeightKg) {
+        waiting.push(Waiting { title: text.t("me-wait-weight"), detail: text.t("me-wait-weight-how") });
+    }
+    let measures_pressure = recorded.iter().any(|one| one.reading.measured(Quantity::SystolicMmhg).is_some());
+    if measures_pressure && !has(Quantity::SystolicMmhg) {
+        waiting.push(Waiting { title: text.t("me-wait-pressure"), detail: text.t("me-wait-pressure-how") });
+    }
+    waiting
+}
+
+/// That staff wrote last, with who and when.
+fn letter(talk: &[Message], visit: &Visit) -> Option<String> {
+    let last = talk.iter().rev().find(|message| message.author_kind != AuthorKind::System)?;
+    if last.author_kind != AuthorKind::Staff {
+        return None;
+    }
+    let when = format::moment(last.at, visit.now, visit.text);
+    let values = [("name", last.author_name.clone().into()), ("when", when.into())];
+    Some(visit.text.with("me-letter", &values))
+}

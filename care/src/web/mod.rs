@@ -1,0 +1,77 @@
+//! The web: pages for staff and for the person at home, drawn on the server.
+//!
+//! Knows how to ask `care` and how to show the answer; decides nothing about care itself and writes no SQL of its own.
+//! Every page works without scripts. Small modules of ours add live updates: an event names what changed, never what it
+//! says, and the page fetches the fragment again with the rights of whoever reads it.
+//!
+//! **Invariant:** a page that names a patient was opened through [`crate::access::open_patient`] or listed through the
+//! access rules, and is never kept by a cache.
+
+mod asset;
+mod chain;
+mod failure;
+pub(crate) mod format;
+mod frame;
+mod guard;
+mod live;
+mod login;
+mod me;
+mod page;
+pub mod patient;
+mod probes;
+mod state;
+mod task;
+pub(crate) mod text;
+mod visit;
+mod words;
+mod worklist;
+
+use axum::Router;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+
+pub use state::AppState;
+
+/// Every page, behind every guard.
+pub fn router(state: AppState) -> Router {
+    let pages = Router::new()
+        .route("/", get(login::home))
+        .route("/login", get(login::show).post(login::log_in))
+        .route("/logout", post(login::log_out))
+        .route("/password", get(login::show_password).post(login::change_password))
+        .route("/language", post(login::choose_language))
+        .route("/worklist", get(worklist::show))
+        .route("/patients", get(worklist::patients))
+        .route("/patients/{id}/message", post(task::acts::message_to_patient))
+        .route("/tasks/{id}", get(task::show))
+        .route("/tasks/{id}/message", post(task::acts::message))
+        .route("/tasks/{id}/{act}", post(task::acts::act))
+        .route("/me", get(me::today::show))
+        .route("/me/questions", get(me::questions::waiting))
+        .route("/me/form", get(me::questions::form))
+        .route("/me/answers", post(me::questions::answer))
+        .route("/me/values", get(me::values::show))
+        .route("/me/conversation", get(me::talk::show).post(me::talk::write))
+        .route("/me/plan", get(me::plan::show))
+        .route("/live", get(live::listen))
+        .route("/chain", get(chain::show))
+        .route("/livez", get(probes::live))
+        .route("/readyz", get(probes::ready))
+        .route("/metrics", get(probes::metrics))
+        .route("/static/{version}/{name}", get(asset::serve))
+        .merge(patient::router())
+        .fallback(failure::missing);
+    guard::around(pages, &state).with_state(state)
+}
+
+/// Serves `router` on `listener` until `shutdown` resolves; requests under way are then finished.
+///
+/// # Errors
+/// The listener's.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+}

@@ -1,0 +1,53 @@
+//! What machines ask: whether the process lives, whether it can do its work, and how much it has done.
+//!
+//! **Invariant:** no answer here names a person or a device.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::AppState;
+use super::failure::Failure;
+use crate::health::{Chain, State as PartState};
+
+/// `GET /livez`: the process answers.
+pub(crate) async fn live() -> Json<serde_json::Value> {
+    Json(json!({ "status": "alive" }))
+}
+
+/// `GET /readyz`: 200 when every part of the chain works, else 503; which part, either way.
+pub(crate) async fn ready(State(state): State<AppState>) -> Response {
+    let now = state.clock.now();
+    let chain = state.health.chain(now);
+    let store_answers = state.store.read().await.is_ok();
+    let parts: BTreeMap<&str, serde_json::Value> = state
+        .health
+        .parts()
+        .into_iter()
+        .map(|(part, state)| {
+            let value = match state {
+                PartState::Whole { checked_at } => json!({ "state": "whole", "checked_at": checked_at }),
+                PartState::Broken { since, what } => {
+                    json!({ "state": "broken", "since": since, "what": what.en })
+                }
+                PartState::Unknown => json!({ "state": "unknown" }),
+            };
+            (part.key(), value)
+        })
+        .collect();
+    let ready = store_answers && matches!(chain, Chain::Whole { .. });
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({ "ready": ready, "at": now, "store_answers": store_answers, "parts": parts });
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// `GET /metrics`, in the Prometheus text format.
+pub(crate) async fn metrics(State(state): State<AppState>) -> Result<Response, Failure> {
+    let handle = state.metrics.ok_or(Failure::Missing)?;
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    Ok((kind, handle.render()).into_response())
+}

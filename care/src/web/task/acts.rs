@@ -1,0 +1,178 @@
+//! The forms on a task: each act is one POST that works without scripts and leaves a trace.
+//!
+//! **Invariant:** an act that was not done shows the page again, says why, and keeps what was written.
+
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use vitals::PatientId;
+
+use super::Kept;
+use crate::conversations::{self, MESSAGE_CHARS_MAX, WriteError};
+use crate::live::Change;
+use crate::tasks::acts::{Closing, NOTE_CHARS_MAX};
+use crate::tasks::{self, ActError, Outcome};
+use crate::web::AppState;
+use crate::web::failure::Failure;
+use crate::web::page::onward;
+use crate::web::text::Text;
+use crate::web::visit::{StaffVisit, Visit};
+
+/// Every field a form on a task may send.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct ActForm {
+    #[serde(default)]
+    note: String,
+    #[serde(default)]
+    unit: String,
+    #[serde(default)]
+    outcome: String,
+    #[serde(default)]
+    follow_up: String,
+    next: Option<String>,
+}
+
+/// The form of a message.
+#[derive(Debug, Deserialize)]
+pub(crate) struct MessageForm {
+    /// What was written.
+    pub(crate) text: String,
+    /// The page to come back to.
+    pub(crate) next: Option<String>,
+}
+
+/// `POST /tasks/{id}/{act}`.
+pub(crate) async fn act(
+    State(state): State<AppState>,
+    StaffVisit(visit): StaffVisit,
+    Path((id, act)): Path<(String, String)>,
+    Form(form): Form<ActForm>,
+) -> Result<Response, Failure> {
+    match carry_out(&state, &visit, &id, &act, &form).await? {
+        Ok(change) => {
+            state.feed.announce(change);
+            Ok(onward(form.next.as_deref(), &format!("/tasks/{id}")).into_response())
+        }
+        Err(error) => {
+            let status = status_of(&error);
+            let notice = notice(error, &form, visit.text)?;
+            let kept = Kept { note: form.note, follow_up: form.follow_up, message: String::new() };
+            super::show_again(&state, &visit, &id, kept, notice, status).await
+        }
+    }
+}
+
+async fn carry_out(
+    state: &AppState,
+    visit: &Visit,
+    id: &str,
+    act: &str,
+    form: &ActForm,
+) -> Result<Result<Change, ActError>, Failure> {
+    let (store, subject, now) = (&state.store, &visit.subject, visit.now);
+    Ok(match act {
+        "take" => tasks::take(store, subject, id, now).await,
+        "release" => tasks::release(store, subject, id, now).await,
+        "hand-over" => tasks::hand_over(store, subject, id, &form.unit, &form.note, now).await,
+        "note" => tasks::note(store, subject, id, &form.note, now).await,
+        "close" => {
+            let outcome = Outcome::from_key(&form.outcome).ok_or(Failure::Bad)?;
+            let follow_up = Some(form.follow_up.clone());
+            let closing = Closing { outcome, note: form.note.clone(), follow_up };
+            tasks::close(store, subject, id, &closing, now).await
+        }
+        _ => return Err(Failure::Missing),
+    })
+}
+
+const fn status_of(error: &ActError) -> StatusCode {
+    match error {
+        ActError::Closed | ActError::Taken { .. } => StatusCode::CONFLICT,
+        ActError::NotFound
+        | ActError::Denied { .. }
+        | ActError::NotTheirUnit { .. }
+        | ActError::Note { .. }
+        | ActError::FollowUp { .. }
+        | ActError::Store(_) => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+/// What to tell; a failure where the page may not be shown again.
+fn notice(error: ActError, form: &ActForm, text: Text) -> Result<String, Failure> {
+    Ok(match error {
+        ActError::NotFound => return Err(Failure::Missing),
+        ActError::Denied { why } => return Err(Failure::Denied(why)),
+        ActError::Store(error) => return Err(error.into()),
+        ActError::Closed => text.t("act-closed"),
+        ActError::Taken { by } => text.with("act-taken", &[("name", by.into())]),
+        ActError::NotTheirUnit { .. } => text.t("act-unit"),
+        ActError::Note { .. } if form.note.trim().is_empty() => {
+            text.t(if form.outcome.is_empty() { "act-note-empty" } else { "act-note-cause" })
+        }
+        ActError::Note { .. } => {
+            text.count("act-note-long", i64::try_from(NOTE_CHARS_MAX).unwrap_or(i64::MAX))
+        }
+        ActError::FollowUp { .. } => text.t("act-follow-up"),
+    })
+}
+
+/// `POST /tasks/{id}/message`.
+pub(crate) async fn message(
+    State(state): State<AppState>,
+    StaffVisit(visit): StaffVisit,
+    Path(id): Path<String>,
+    Form(form): Form<MessageForm>,
+) -> Result<Response, Failure> {
+    let task = tasks::get(&mut *state.store.read().await?, &id).await?.ok_or(Failure::Missing)?;
+    let patient = task.patient.ok_or(Failure::Missing)?;
+    let written =
+        conversations::write(&state.store, &visit.subject, &patient, Some(&id), &form.text, visit.now).await;
+    match written {
+        Ok(change) => {
+            state.feed.announce(change);
+            let home = format!("/tasks/{id}");
+            Ok(onward(form.next.as_deref(), &home).into_response())
+        }
+        Err(error) => {
+            let notice = not_written(error, visit.text)?;
+            let kept = Kept { message: form.text, ..Kept::default() };
+            super::show_again(&state, &visit, &id, kept, notice, StatusCode::UNPROCESSABLE_ENTITY).await
+        }
+    }
+}
+
+/// `POST /patients/{id}/message`: to a patient, without a task.
+pub(crate) async fn message_to_patient(
+    State(state): State<AppState>,
+    StaffVisit(visit): StaffVisit,
+    Path(patient): Path<PatientId>,
+    Form(form): Form<MessageForm>,
+) -> Result<Response, Failure> {
+    let written =
+        conversations::write(&state.store, &visit.subject, &patient, None, &form.text, visit.now).await;
+    match written {
+        Ok(change) => {
+            state.feed.announce(change);
+            Ok(onward(form.next.as_deref(), "/patients").into_response())
+        }
+        Err(error) => {
+            not_written(error, visit.text)?;
+            Err(Failure::Bad)
+        }
+    }
+}
+
+/// Why a message was not written, in words; a failure where the page may not be shown again.
+pub(crate) fn not_written(error: WriteError, text: Text) -> Result<String, Failure> {
+    Ok(match error {
+        WriteError::NotFound => return Err(Failure::Missing),
+        WriteError::Denied { why } => return Err(Failure::Denied(why)),
+        WriteError::Store(error) => return Err(error.into()),
+        WriteError::Empty => text.t("message-empty"),
+        WriteError::TooLong { .. } => {
+            text.count("message-long", i64::try_from(MESSAGE_CHARS_MAX).unwrap_or(i64::MAX))
+        }
+    })
+}

@@ -1,0 +1,427 @@
+//! The worklist: the open tasks that concern one member of staff, the most urgent first, and what they need to know of
+//! each at a glance.
+//!
+//! Whose tasks are seen is decided patient by patient through [`access::decide`]; what is not allowed is not counted
+//! either. A view is logged once, with the patients it named.
+//!
+//! **Invariant:** a patient who is silent is never counted among those that need nothing.
+
+use std::collections::BTreeMap;
+
+use alerts::{Chart, Policy, Priority};
+use sqlx::Row;
+use vitals::{PatientId, Quantity, Timestamp};
+
+use crate::access::{self, Action, Decision, Subject};
+use crate::audit::{self, Entry};
+use crate::clock;
+use crate::conversations::{self, AuthorKind, Message};
+use crate::language::Words;
+use crate::people::{self, PatientFacts};
+use crate::readings;
+use crate::store::{Store, StoreError};
+use crate::tasks::{self, Task};
+
+/// Days without a reading from which a patient counts as silent.
+pub const SILENT_DAYS: i64 = 2;
+/// How far back the small chart of a row goes, days.
+pub const SPARK_DAYS: i64 = 14;
+/// How far back the person's usual weight is looked for, days.
+const USUAL_DAYS: i64 = 60;
+
+/// Which tasks to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Filter {
+    /// One's own, and those of the unit that nobody has taken.
+    #[default]
+    MineAndFree,
+    /// All of the unit.
+    Unit,
+    /// Those that lie with a municipality's units, of patients one shares.
+    Municipal,
+}
+
+impl Filter {
+    /// Every filter, in the order they are offered.
+    pub const ALL: [Self; 3] = [Self::MineAndFree, Self::Unit, Self::Municipal];
+
+    /// The key in addresses.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::MineAndFree => "mine",
+            Self::Unit => "unit",
+            Self::Municipal => "municipal",
+        }
+    }
+
+    /// The filter with this key.
+    #[must_use]
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|filter| filter.key() == key)
+    }
+
+    fn takes(self, task: &Task, facts: Option<&PatientFacts>, subject: &Subject) -> bool {
+        let ours = task.unit.is_none() || task.unit.as_deref() == subject.unit();
+        let mine = task.owner.as_deref() == Some(&subject.id);
+        match self {
+            Self::MineAndFree => mine || (ours && task.owner.is_none()),
+            Self::Unit => ours || mine,
+            Self::Municipal => facts.is_some_and(|facts| {
+                facts.units.iter().any(|unit| {
+                    Some(&unit.id) == task.unit.as_ref() && unit.organisation_kind == "municipality"
+                })
+            }),
+        }
+    }
+}
+
+/// The last that was said or asked between the patient and care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contact {
+    /// The patient or next of kin answered questions.
+    Answered(Timestamp),
+    /// The patient or next of kin wrote.
+    Wrote(Timestamp),
+    /// Staff wrote.
+    StaffWrote(Timestamp),
+    /// Questions wait for an answer.
+    Asked(Timestamp),
+    /// Only an automatic message went out.
+    Reminded(Timestamp),
+}
+
+/// A weight in the small chart.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weighed {
+    /// When.
+    pub at: Timestamp,
+    /// kg.
+    pub weight_kg: f64,
+}
+
+/// One row.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The task.
+    pub task: Task,
+    /// The patient, where the task has one.
+    pub facts: Option<PatientFacts>,
+    /// Why, the latest word of each rule, the most urgent first.
+    pub reasons: Vec<Words>,
+    /// The weights of the last days, oldest first.
+    pub weights: Vec<Weighed>,
+    /// The weight band that is usual for this person, kg, where it is known.
+    pub usual_kg: Option<(f64, f64)>,
+    /// The last contact.
+    pub contact: Option<Contact>,
+    /// Whole days since the last reading, where there ever was one.
+    pub silent_days: Option<i64>,
+}
+
+/// How many of what, over every task and patient that the person may see in their unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Urgent tasks.
+    pub urgent: usize,
+    /// Tasks for the next office day.
+    pub soon: usize,
+    /// Tasks for when there is time.
+    pub routine: usize,
+    /// Patients without a reading for [`SILENT_DAYS`] days, those that never sent one among them.
+    pub silent: usize,
+    /// Patients who measured today and have no open task.
+    pub fine_today: usize,
+}
+
+/// The worklist of one person at one time.
+#[derive(Clone, Debug)]
+pub struct Worklist {
+    /// The rows, the most urgent and then the first due on top.
+    pub items: Vec<Item>,
+    /// The counts.
+    pub counts: Counts,
+}
+
+/// One patient in the list of patients.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The patient.
+    pub facts: PatientFacts,
+    /// When they last sent a reading.
+    pub last_reading_at: Option<Timestamp>,
+    /// The highest priority among their open tasks.
+    pub priority: Option<Priority>,
+}
+
+impl Listed {
+    /// Whole days without a reading at `now`.
+    #[must_use]
+    pub fn silent_days(&self, now: Timestamp) -> Option<i64> {
+        self.last_reading_at.map(|at| whole_days(at, now))
+    }
+}
+
+/// Calendar days in the time zone of care from `at` to `now`.
+fn whole_days(at: Timestamp, now: Timestamp) -> i64 {
+    let day = |time: Timestamp| time.to_jiff().to_zoned(clock::zone()).date();
+    day(at).until(day(now)).map_or(0, |span| i64::from(span.get_days())).max(0)
+}
+
+/// The patients that `subject` may see in their unit, by name, with how they stand.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn patients(
+    connection: &mut sqlx::SqliteConnection,
+    subject: &Subject,
+    now: Timestamp,
+) -> Result<Vec<Listed>, StoreError> {
+    let Some(unit) = subject.unit() else { return Ok(Vec::new()) };
+    let latest = latest_readings(connection, unit).await?;
+    let mut worst: BTreeMap<PatientId, Priority> = BTreeMap::new();
+    for task in tasks::open(connection).await? {
+        if let Some(patient) = task.patient {
+            let known = worst.entry(patient).or_insert(task.priority);
+            *known = (*known).max(task.priority);
+        }
+    }
+    Ok(people::of_unit(connection, unit)
+        .await?
+        .into_iter()
+        .filter(|facts| access::decide(subject, facts, Action::List, now).allowed)
+        .map(|facts| Listed {
+            last_reading_at: latest.get(&facts.id).copied(),
+            priority: worst.get(&facts.id).copied(),
+            facts,
+        })
+        .collect())
+}
+
+async fn latest_readings(
+    connection: &mut sqlx::SqliteConnection,
+    unit: &str,
+) -> Result<BTreeMap<PatientId, Timestamp>, StoreError> {
+    sqlx::query(
+        "SELECT patient, at FROM (SELECT patient, (SELECT MAX(reading.at) FROM reading
+           WHERE reading.patient = patient_unit.patient) AS at
+         FROM patient_unit WHERE unit = $1 AND until_at IS NULL) WHERE at IS NOT NULL",
+    )
+    .bind(unit)
+    .fetch_all(connection)
+    .await?
+    .iter()
+    .map(|row| {
+        let patient: String = row.try_get("patient")?;
+        Ok((people::patient_id(&patient)?, people::time(row.try_get("at")?)?))
+    })
+    .collect()
+}
+
+/// The worklist of `subject`.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn of(
+    connection: &mut sqlx::SqliteConnection,
+    subject: &Subject,
+    filter: Filter,
+    now: Timestamp,
+) -> Result<Worklist, StoreError> {
+    let listed = patients(connection, subject, now).await?;
+    let mut counts = Counts::default();
+    for one in &listed {
+        match one.silent_days(now) {
+            Some(0) if one.priority.is_none() => counts.fine_today += 1,
+            Some(days) if days < SILENT_DAYS => {}
+            Some(_) | None => counts.silent += 1,
+        }
+    }
+    let known: BTreeMap<PatientId, Listed> =
+        listed.into_iter().map(|one| (one.facts.id.clone(), one)).collect();
+    let mut items = Vec::new();
+    for task in tasks::open(connection).await? {
+        let of = task.patient.as_ref().and_then(|patient| known.get(patient));
+        let visible = of.is_some() || task.patient.is_none();
+        if !visible || !filter.takes(&task, of.map(|one| &one.facts), subject) {
+            continue;
+        }
+        counts.count(task.priority);
+        items.push(item(connection, task, of, now).await?);
+    }
+    Ok(Worklist { items, counts })
+}
+
+impl Counts {
+    fn count(&mut self, priority: Priority) {
+        match priority {
+            Priority::Urgent => self.urgent += 1,
+            Priority::Soon => self.soon += 1,
+            Priority::Routine => self.routine += 1,
+        }
+    }
+}
+
+async fn item(
+    connection: &mut sqlx::SqliteConnection,
+    task: Task,
+    of: Option<&Listed>,
+    now: Timestamp,
+) -> Result<Item, StoreError> {
+    let joined = tasks::joined(connection, &task.id).await?;
+    let mut standing = tasks::standing(&joined);
+    standing.sort_by_key(|one| std::cmp::Reverse(one.priority));
+    let reasons = standing.iter().map(|one| Words::new(&one.reason.text_sv, &one.reason.text_en)).collect();
+    let (weights, usual_kg, contact) = match of {
+        Some(one) => {
+            let (weights, usual_kg) = weights(connection, &one.facts.id, now).await?;
+            let talk = conversations::of_patient(connection, &one.facts.id).await?;
+            (weights, usual_kg, last_contact(&talk))
+        }
+        None => (Vec::new(), None, None),
+    };
+    Ok(Item {
+        task,
+        facts: of.map(|one| one.facts.clone()),
+        reasons,
+        weights,
+        usual_kg,
+        contact,
+        silent_days: of.and_then(|one| one.silent_days(now)),
+    })
+}
+
+async fn weights(
+    connection: &mut sqlx::SqliteConnection,
+    patient: &PatientId,
+    now: Timestamp,
+) -> Result<(Vec<Weighed>, Option<(f64, f64)>), StoreError> {
+    let events = readings::chart_events(connection, patient, now.plus_days(-USUAL_DAYS)).await?;
+    let band = Chart::rebuild(patient.clone(), &events).usual_weight(Policy::recommended());
+    let mut weights: Vec<Weighed> = events
+        .iter()
+        .filter_map(|event| match event {
+            alerts::ChartEvent::Reading(reading) => {
+                Some(Weighed { at: reading.at, weight_kg: reading.measured(Quantity::WeightKg)? })
+            }
+            alerts::ChartEvent::Admission { .. }
+            | alerts::ChartEvent::Discharge { .. }
+            | alerts::ChartEvent::Pause { .. }
+            | alerts::ChartEvent::Override { .. }
+            | alerts::ChartEvent::End { .. } => None,
+        })
+        .filter(|weighed| weighed.at > now.plus_days(-SPARK_DAYS) && weighed.at <= now)
+        .collect();
+    weights.sort_by_key(|weighed| weighed.at);
+    Ok((weights, band.map(|band| (band.low_kg, band.high_kg))))
+}
+
+/// The last contact in a conversation, oldest message first. A question that waits is news after what a person wrote.
+fn last_contact(talk: &[Message]) -> Option<Contact> {
+    let newest = |wanted: &dyn Fn(&Message) -> bool| talk.iter().rev().find(|message| wanted(message));
+    let person = newest(&|message| message.author_kind != AuthorKind::System);
+    let asked = newest(&|message| !message.questions.is_empty() && message.answered_at.is_none());
+    match (person, asked) {
+        (Some(person), Some(asked)) if asked.id > person.id => Some(Contact::Asked(asked.at)),
+        (Some(person), _) => Some(match (person.author_kind, &person.reading) {
+            (AuthorKind::Staff, None) => Contact::StaffWrote(person.at),
+            (_, Some(_)) => Contact::Answered(person.at),
+            (AuthorKind::Patient | AuthorKind::Proxy | AuthorKind::System, None) => Contact::Wrote(person.at),
+        }),
+        (None, Some(asked)) => Some(Contact::Asked(asked.at)),
+        (None, None) => talk.last().map(|message| Contact::Reminded(message.at)),
+    }
+}
+
+/// Logs that `subject` was shown a list of `what`, naming the patients on it.
+///
+/// # Errors
+/// [`StoreError`]; then the list must not be shown.
+pub async fn log_view(
+    store: &Store,
+    subject: &Subject,
+    what: &str,
+    shown: impl IntoIterator<Item = &PatientId>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut ids: Vec<&str> = shown.into_iter().map(PatientId::as_str).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let why =
+        Words::new(format!("vårdrelation: {}", ids.join(", ")), format!("care relation: {}", ids.join(", ")));
+    let decision = Decision { allowed: true, why };
+    let mut tx = store.write().await?;
+    let action = format!("{} {what}", Action::List.key());
+    audit::append(&mut tx, &Entry::by(subject, &action, None, &decision), now).await?;
+    tx.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    fn said(id: i64, kind: AuthorKind, reading: bool, waits: bool) -> Message {
+        let asked = conversations::Asked {
+            symptom: vitals::Symptom::Cough,
+            text: "?".to_owned(),
+            options: Vec::new(),
+        };
+        Message {
+            id,
+            task: None,
+            at: Timestamp::from_millis(id).expect("in range"),
+            author_kind: kind,
+            author_name: String::new(),
+            body: String::new(),
+            questions: if waits { vec![asked] } else { Vec::new() },
+            answered_at: None,
+            reading: reading.then(|| "r".to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_last_contact_is_the_one_a_nurse_would_name() {
+        let time = |id| Timestamp::from_millis(id).expect("in range");
+        let (system, patient, staff) = (AuthorKind::System, AuthorKind::Patient, AuthorKind::Staff);
+        let rows: [(&str, Vec<Message>, Option<Contact>); 6] = [
+            ("nothing said", vec![], None),
+            ("a reminder alone", vec![said(1, system, false, false)], Some(Contact::Reminded(time(1)))),
+            ("a question waits", vec![said(1, system, false, true)], Some(Contact::Asked(time(1)))),
+            (
+                "answered, then thanked automatically",
+                vec![said(1, patient, true, false), said(2, system, false, false)],
+                Some(Contact::Answered(time(1))),
+            ),
+            (
+                "asked again after an answer",
+                vec![said(1, patient, true, false), said(2, system, false, true)],
+                Some(Contact::Asked(time(2))),
+            ),
+            (
+                "staff wrote last",
+                vec![said(1, patient, false, false), said(2, staff, false, false)],
+                Some(Contact::StaffWrote(time(2))),
+            ),
+        ];
+        for (name, talk, expected) in rows {
+            assert_eq!(last_contact(&talk), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn silence_is_counted_in_calendar_days_of_stockholm() {
+        // 23:30 in Stockholm on 21 April 2026 is 21:30 UTC; 00:30 on the 22nd is 22:30 UTC.
+        let rows = [
+            ("2026-04-21T21:30:00Z", "2026-04-21T22:30:00Z", 1),
+            ("2026-04-21T22:30:00Z", "2026-04-22T20:00:00Z", 0),
+            ("2026-03-20T06:00:00Z", "2026-04-22T06:00:00Z", 33),
+        ];
+        for (from, to, days) in rows {
+            assert_eq!(whole_days(at(from), at(to)), days, "{from} to {to}");
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! Envelope -> Reading, or a refusal that a person sees. Runs inside one transaction.
+//!
+//! Each item is decided once, under its number in its gateway's sequence: stored, recognised as a duplicate, quarantined with a
+//! reason, or void. What comes again under a decided number changes nothing but a count.
+//!
+//! **Invariant:** a number is decided in the same transaction as what it carried.
+
+use alerts::{Finding, Priority, Problem, Reason as Why};
+use care::admission::streams::{self, Stream, Verdict};
+use care::admission::{quarantine, readings, wearers};
+use care::store::StoreError;
+use vitals::{
+    Content as ReadingContent, DeviceId, Envelope, GatewayId, OutboxId, PatientId, Quantity, Reading,
+    Receipt, Timestamp, Void,
+};
+
+use crate::fingerprint::Hash;
+use crate::gateways;
+use crate::judge::{Content, Item, Place, Reason, Refusal};
+use crate::sequence::Sequence;
+use crate::sitting::{Sitting, SittingError};
+use crate::wearer::{self, Choice};
+
+/// The rule in the reason of a task about a number that will never carry an envelope.
+pub(crate) const VOID_RULE: &str = "gateway_void";
+const FOLLOW_AT_ONCE: u32 = 1_000;
+
+/// Where an item came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    /// The topic's gateway; `None` where the topic names none that can exist.
+    pub(crate) gateway: Option<&'a GatewayId>,
+    /// When it arrived.
+    pub(crate) received_at: Timestamp,
+}
+
+/// The sequences that a sitting moves, in the order it first met them.
+#[derive(Debug, Default)]
+pub(crate) struct Streams(Vec<Moved>);
+
+#[derive(Debug)]
+struct Moved {
+    gateway: GatewayId,
+    outbox: OutboxId,
+    stream: Stream,
+    sequence: Sequence,
+    follow: bool,
+    known: bool,
+    heard_at: Timestamp,
+}
+
+/// Decides `item`.
+///
+/// # Errors
+/// [`SittingError`]; the sitting must then be dropped.
+pub(crate) async fn admit(
+    sitting: &mut Sitting<'_>,
+    source: Source<'_>,
+    item: &Item<'_>,
+) -> Result<(), SittingError> {
+    let (Some(gateway), Some(place)) = (source.gateway, &item.place) else {
+        if let Content::Refused(refusal) = &item.content {
+            put_aside(sitting, source, item, refusal).await?;
+        }
+        return Ok(());
+    };
+    let index = open_stream(sitting, gateway, &place.outbox, source.received_at).await?;
+    let stream = sitting.streams.0[index].stream.id;
+    if let Some(decided) = streams::decided(&mut sitting.tx, stream, place.seq).await? {
+        return again(sitting, source, item, &decided).await;
+    }
+    let verdict = match refusal_of(item, sitting.streams.0[index].known) {
+        Some(refusal) => {
+            put_aside(sitting, source, item, &refusal).await?;
+            Verdict::Quarantined
+        }
+        None => match &item.content {
+            Content::Candidate(envelope) => admit_envelope(sitting, source, item, envelope).await?,
+            Content::Void(void) => admit_void(sitting, source, void).await?,
+            Content::Refused(_) => Verdict::Quarantined,
+        },
+    };
+    streams::decide(&mut sitting.tx, stream, place.seq, item.hash.as_str(), verdict).await?;
+    let moved = &mut sitting.streams.0[index];
+    moved.follow |= moved.sequence.decide(place.seq);
+    Ok(())
+}
+
+/// The refusal of `item` as it was judged, or because nobody knows its gateway.
+fn refusal_of(item: &Item<'_>, gateway_known: bool) -> Option<Refusal> {
+    match &item.content {
+        // The gateway is doubted before what it sends, except where that says itself that it is another's or no envelope.
+        Content::Refused(refusal) if gateway_known || refusal.reason != Reason::FutureDated => {
+            Some(refusal.clone())
+        }
+        Content::Refused(_) | Content::Candidate(_) | Content::Void(_) => (!gateway_known).then(|| Refusal {
+            reason: Reason::UnknownGateway,
+            detail: "the gateway is not in the register".to_owned(),
+        }),
+    }
+}
+
+/// An item under a number that was decided as `decided`: the same again, or a conflict.
+async fn again(
+    sitting: &mut Sitting<'_>,
+    source: Source<'_>,
+    item: &Item<'_>,
+    decided: &str,
+) -> Result<(), SittingError> {
+    match &item.content {
+        Content::Void(_) => Ok(()),
+        Content::Candidate(_) | Content::Refused(_) if decided == item.hash.as_str() => {
+            sitting.tally.duplicates += 1;
+            Ok(quarantine::count_duplicates(&mut sitting.tx, 1).await?)
+        }
+        Content::Candidate(_) | Content::Refused(_) => {
+            let refusal = Refusal {
+                reason: Reason::Conflict,
+                detail: "another envelope was decided under this outbox and seq".to_owned(),
+            };
+            put_aside(sitting, source, item, &refusal).await
+        }
+    }
+}
+
+async fn admit_envelope(
+    sitting: &mut Sitting<'_>,
+    source: Source<'_>,
+    item: &Item<'_>,
+    envelope: &Envelope,
+) -> Result<Verdict, SittingError> {
+    let dedup = Hash::of_measurement(envelope);
+    if let Some(dedup) = &dedup
+        && readings::was_measured(&mut sitting.tx, dedup.as_str()).await?
+    {
+        sitting.tally.duplicates += 1;
+        quarantine::count_duplicates(&mut sitting.tx, 1).await?;
+        return Ok(Verdict::Duplicate);
+    }
+    let at = Item::at(envelope, source.received_at);
+    let patient = match whose(sitting, envelope, at).await? {
+        Ok(patient) => patient,
+        Err(refusal) => {
+            put_aside(sitting, source, item, &refusal).await?;
+            return Ok(Verdict::Quarantined);
+        }
+    };
+    let Some(facts) = sitting.facts(&patient).await? else {
+        return Err(
+            StoreError::Unreadable { what: "a loan", detail: "its patient is missing".to_owned() }.into()
+        );
+    };
+    let reading = reading_of(envelope, &patient, at, source.received_at)?;
+    sitting.open_chart(&facts, source.received_at).await?;
+    let arrival = readings::next_arrival(&mut sitting.tx).await?;
+    readings::measured(&mut sitting.tx, arrival, &reading, envelope, dedup.as_ref().map(Hash::as_str))
+        .await?;
+    sitting.tally.readings += 1;
+    sitting.follow(&facts, reading).await?;
+    Ok(Verdict::Stored)
+}
+
+fn reading_of(
+    envelope: &Envelope,
+    patient: &PatientId,
+    at: Timestamp,
+    received_at: Timestamp,
+) -> Result<Reading, SittingError> {
+    let place = Place { outbox: envelope.outbox.clone(), seq: envelope.seq };
+    let id = Hash::of_reading(&envelope.gateway, &place);
+    let measurement = &envelope.measurement;
+    Ok(Reading {
+        id: id
+            .short()
+            .parse()
+            .map_err(|error: vitals::IdError| SittingError::Fault { what: error.to_string() })?,
+        patient: patient.clone(),
+        at,
+        received_at,
+        content: ReadingContent::Vitals {
+            kind: measurement.kind,
+            outcome: measurement.outcome,
+            values: measurement.values.clone(),
+            absent: measurement.absent.clone(),
+            flags: measurement.flags.clone(),
+            clock: measurement.clock,
+        },
+    })
+}
+
+/// The person whose measurement this is, or why nobody can say.
+async fn whose(
+    sitting: &mut Sitting<'_>,
+    envelope: &Envelope,
+    at: Timestamp,
+) -> Result<Result<PatientId, Refusal>, StoreError> {
+    let device = &envelope.device.id;
+    let had_it = wearers::at(&mut sitting.tx, device, at).await?;
+    let weight = envelope.measurement.values.get(Quantity::WeightKg);
+    match wearer::choose(&had_it, envelope.measurement.user_slot) {
+        Choice::Nobody => Ok(Err(not_worn(device, envelope.measurement.user_slot))),
+        Choice::One(patient) => Ok(Ok(patient)),
+        Choice::OneUnlessContradicted(patient) => match fits(sitting, &patient, weight, at).await? {
+            Some(false) => {
+                Ok(Err(doubtful("no user slot, and the weight does not fit the one person who had it")))
+            }
+            Some(true) | None => Ok(Ok(patient)),
+        },
+        Choice::OneOf(people) => {
+            let mut fitting = Vec::new();
+            for patient in people {
+                if fits(sitting, &patient, weight, at).await? == Some(true) {
+                    fitting.push(patient);
+                }
+            }
+            match (fitting.pop(), fitting.is_empty()) {
+                (Some(patient), true) => Ok(Ok(patient)),
+                (Some(_), false) => {
+                    Ok(Err(doubtful("several people had the device, and the weight fits more than one")))
+                }
+                (None, _) => {
+                    Ok(Err(doubtful("several people had the device, and nothing tells whose it is")))
+                }
+            }
+        }
+    }
+}
+
+async fn fits(
+    sitting: &mut Sitting<'_>,
+    patient: &PatientId,
+    weight_kg: Option<f64>,
+    at: Timestamp,
+) -> Result<Option<bool>, StoreError> {
+    let Some(weight_kg) = weight_kg else { return Ok(None) };
+    let recent = wearers::weights_kg(&mut sitting.tx, patient, at, wearer::RECENT_WEIGHTS).await?;
+    Ok(wearer::fits(weight_kg, &recent))
+}
+
+fn not_worn(device: &DeviceId, slot: Option<u8>) -> Refusal {
+    let as_whom = slot.map_or_else(String::new, |slot| format!(" as user {slot}"));
+    Refusal {
+        reason: Reason::NotWorn,
+        detail: format!("nobody had device {device}{as_whom} when it measured"),
+    }
+}
+
+fn doubtful(detail: &str) -> Refusal {
+    Refusal { reason: Reason::AmbiguousWearer, detail: detail.to_owned() }
+}
+
+/// A void: the number is decided, and somebody is told that an envelope is lost.
+async fn admit_void(
+    sitting: &mut Sitting<'_>,
+    source: Source<'_>,
+    void: &Void,
+) -> Result<Verdict, SittingError> {
+    sitting.tally.voids += 1;
+    let now = source.received_at;
+    let seq = void.seq;
+    let finding = Finding {
+        problem: Problem::Gateway,
+        priority: Priority::Routine,
+        at: now,
+        late: false,
+        reason: Why {
+            rule: VOID_RULE.to_owned(),
+            policy_version: String::new(),
+            observed: None,
+            limit: None,
+            unit: String::new(),
+            text_sv: format!(
+                "Hemmets mottagare {} kunde inte lämna värde nummer {seq}: {}",
+                void.gateway, void.void
+            ),
+            text_en: format!("Gateway {} could not deliver envelope {seq}: {}", void.gateway, void.void),
+        },
+        readings: Vec::new(),
+    };
+    gateways::open_task(sitting, &void.gateway, finding, now).await?;
+    Ok(Verdict::Void)
+}
+
+async fn put_aside(
+    sitting: &mut Sitting<'_>,
+    source: Source<'_>,
+    item: &Item<'_>,
+    refusal: &Refusal,
+) -> Result<(), SittingError> {
+    let gateway = source.gateway.map_or("?", GatewayId::as_str);
+    let fingerprint = Hash::of_refusal(gateway, refusal.reason.key(), &item.hash);
+    let row = quarantine::Row {
+        gateway: source.gateway,
+        place: item.place.as_ref().map(|place| (place.outbox.as_str(), place.seq.get())),
+        reason: refusal.reason.key(),
+        detail: &refusal.detail,
+        received_at: source.received_at,
+        raw: &item.raw,
+        fingerprint: fingerprint.as_str(),
+    };
+    if quarantine::put(&mut sitting.tx, &row).await? {
+        sitting.tally.quarantine(refusal.reason);
+        tracing::warn!(gateway, reason = refusal.reason.key(), detail = refusal.detail, "quarantined");
+    }
+    Ok(())
+}
+
+/// Quarantines `item` because judging it failed each time, and decides its number. The fault is ours: the log has it.
+///
+/// # Errors
+/// [`SittingError`]; the sitting must then be dropped.
+pub(crate) async fn give_up(
+    sitting: &mut Sitting<'_>,
+    source: Source<'_>,
+    item: &Item<'_>,
+) -> Result<(), SittingError> {
+    let refusal =
+        Refusal { reason: Reason::Unprocessable, detail: "judging it failed; the log says how".to_owned() };
+    let refused = Item {
+        place: item.place.clone(),
+        content: Content::Refused(refusal),
+        raw: item.raw.clone(),
+        hash: item.hash.clone(),
+    };
+    admit(sitting, source, &refused).await
+}
+
+async fn open_stream(
+    sitting: &mut Sitting<'_>,
+    gateway: &GatewayId,
+    outbox: &OutboxId,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let met = |moved: &Moved| moved.gateway == *gateway && moved.outbox == *outbox;
+    if let Some(index) = sitting.streams.0.iter().position(met) {
+        let moved = &mut sitting.streams.0[index];
+        moved.heard_at = moved.heard_at.max(now);
+        return Ok(index);
+    }
+    let known = match sitting.streams.0.iter().find(|moved| moved.gateway == *gateway) {
+        Some(moved) => moved.known,
+        None => wearers::gateway_known(&mut sitting.tx, gateway).await?,
+    };
+    let stream = match streams::find(&mut sitting.tx, gateway, outbox).await? {
+        Some(stream) => stream,
+        None => streams::begin(&mut sitting.tx, gateway, outbox).await?,
+    };
+    sitting.streams.0.push(Moved {
+        gateway: gateway.clone(),
+        outbox: outbox.clone(),
+        sequence: Sequence::new(stream.through, stream.highest),
+        stream,
+        follow: false,
+        known,
+        heard_at: now,
+    });
+    Ok(sitting.streams.0.len() - 1)
+}
+
+/// A receipt and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Receipted {
+    pub(crate) gateway: GatewayId,
+    pub(crate) receipt: Receipt,
+}
+
+impl Receipted {
+    pub(crate) fn is_of_same_outbox(&self, other: &Self) -> bool {
+        self.gateway == other.gateway && self.receipt.outbox == other.receipt.outbox
+    }
+}
+
+/// Moves every sequence that this sitting met as far as it goes, notes it, and says what to receipt once it is durable.
+///
+/// # Errors
+/// [`StoreError`]; the sitting must then be dropped.
+pub(crate) async fn close_streams(sitting: &mut Sitting<'_>) -> Result<Vec<Receipted>, StoreError> {
+    let mut receipts = Vec::new();
+    for mut moved in std::mem::take(&mut sitting.streams).0 {
+        while moved.follow {
+            let ahead = streams::decided_beyond(
+                &mut sitting.tx,
+                moved.stream.id,
+                moved.sequence.through(),
+                FOLLOW_AT_ONCE,
+            )
+            .await?;
+            let before = moved.sequence.through();
+            moved.sequence.follow(ahead);
+            moved.follow = moved.sequence.has_gap() && moved.sequence.through() > before;
+        }
+        let stands = moved.sequence.through() == moved.stream.through;
+        let gap_since = match moved.stream.gap_since {
+            _ if !moved.sequence.has_gap() => None,
+            Some(since) if stands => Some(since),
+            Some(_) | None => Some(moved.heard_at),
+        };
+        let stream = Stream {
+            id: moved.stream.id,
+            through: moved.sequence.through(),
+            highest: moved.sequence.highest(),
+            gap_since,
+        };
+        streams::note(&mut sitting.tx, &stream, moved.heard_at).await?;
+        let receipt = Receipt { outbox: moved.outbox, through: stream.through };
+        receipts.push(Receipted { gateway: moved.gateway, receipt });
+    }
+    Ok(receipts)
+}

@@ -1,0 +1,265 @@
+//! The committer: messages from the queue, up to a hundred in one transaction; then the acknowledgements in the order of
+//! receipt; then one receipt for each sequence that moved or was asked about.
+//!
+//! A store that is down or full is tried again for ever, and nothing is acknowledged meanwhile. An item on which judging
+//! itself fails is set apart from its neighbours and quarantined.
+//!
+//! **Invariant:** what is acknowledged and receipted was committed before.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use care::health::Part;
+use care::language::Words;
+use care::live::Change;
+use care::store::{StoreError, numbers};
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use vitals::{Downstream, GatewayId};
+
+use crate::admit::{self, Receipted, Source};
+use crate::beat::{self, Belief};
+use crate::fault::{self, Step};
+use crate::judge::{Item, judge};
+use crate::link::{Gate, Outlet};
+use crate::queue::{Arrived, Topic, down};
+use crate::resend::{Ask, Asked};
+use crate::sitting::{Desk, Sitting, SittingError};
+use crate::stop::Stop;
+
+/// The embedded broker gives out at most a hundred messages before it wants an acknowledgement.
+const BATCH_MAX: usize = 100;
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How often a store that answers may fail on an item before the item counts as the cause.
+const TRIES: u32 = 3;
+
+/// See the module.
+pub(crate) struct Committer<O> {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) queue: mpsc::Receiver<Arrived>,
+    pub(crate) gate: Arc<Gate<O>>,
+    pub(crate) asked: Arc<Asked>,
+    pub(crate) stop: Stop,
+}
+
+/// What follows from a committed batch.
+#[derive(Debug, Default)]
+struct Decided {
+    receipts: Vec<Receipted>,
+    asks: Vec<Ask>,
+}
+
+impl<O: Outlet> Committer<O> {
+    /// Commits until the service stops or the queue ends.
+    pub(crate) async fn run(mut self) {
+        let stop = self.stop.clone();
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        loop {
+            batch.clear();
+            tokio::select! {
+                taken = self.queue.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { return },
+                () = stop.asked() => return,
+            }
+            let Some(decided) = self.decide(&batch).await else { return };
+            self.tell(&batch, &decided).await;
+        }
+    }
+
+    /// Acknowledges `batch` and sends what follows from it.
+    async fn tell(&self, batch: &[Arrived], decided: &Decided) {
+        fault::reached(Step::BetweenCommitAndAck);
+        for arrived in batch {
+            if let Some(token) = arrived.token {
+                self.gate.ack(arrived.epoch, token).await;
+            }
+        }
+        fault::reached(Step::BetweenAckAndReceipt);
+        for Receipted { gateway, receipt } in &decided.receipts {
+            self.send(gateway, &Downstream { receipt: Some(receipt.clone()), ..Downstream::default() });
+        }
+        for ask in &decided.asks {
+            self.send(&ask.gateway, &ask.message());
+        }
+    }
+
+    /// Sends without waiting. What finds no room is not sent: the gateway sends again what has no receipt.
+    fn send(&self, gateway: &GatewayId, message: &Downstream) {
+        send(self.gate.outlet(), gateway, message);
+    }
+
+    /// Commits `batch`, however long it takes; `None` when the service stops first, with nothing of it half-done.
+    async fn decide(&self, batch: &[Arrived]) -> Option<Decided> {
+        let mut pause = PAUSE_MIN;
+        let mut failures = 0;
+        loop {
+            let error = match self.commit(batch).await {
+                Ok(decided) => {
+                    self.store_works();
+                    return Some(decided);
+                }
+                Err(error) => error,
+            };
+            failures += 1;
+            tracing::error!(%error, failures, messages = batch.len(), "a batch was not committed");
+            if is_in_the_input(&error) || (failures >= TRIES && self.store_answers(&error).await) {
+                return self.decide_singly(batch).await;
+            }
+            self.store_fails();
+            self.wait(pause).await?;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    async fn commit(&self, batch: &[Arrived]) -> Result<Decided, SittingError> {
+        let mut sitting = self.desk.sit().await?;
+        let mut beliefs: Vec<Belief> = Vec::new();
+        for arrived in batch {
+            match &arrived.topic {
+                Topic::Up(gateway) => {
+                    let source = Source { gateway: gateway.as_ref(), received_at: arrived.received_at };
+                    for item in judge(&arrived.payload, source.gateway, source.received_at) {
+                        admit::admit(&mut sitting, source, &item).await?;
+                    }
+                }
+                Topic::Heartbeat(gateway) => {
+                    let read =
+                        beat::take(&mut sitting, gateway.as_ref(), &arrived.payload, arrived.received_at)
+                            .await?;
+                    beliefs.extend(read);
+                }
+                Topic::Other => {}
+            }
+        }
+        self.finish(sitting, beliefs).await
+    }
+
+    async fn finish(&self, mut sitting: Sitting<'_>, beliefs: Vec<Belief>) -> Result<Decided, SittingError> {
+        let receipts = admit::close_streams(&mut sitting).await?;
+        let now = self.desk.clock.now();
+        let mut asks = Vec::new();
+        for belief in beliefs {
+            asks.extend(self.asked.for_belief(&mut sitting, belief, now).await?);
+        }
+        fault::reached(Step::BeforeCommit);
+        sitting.commit().await?;
+        Ok(Decided { receipts, asks })
+    }
+
+    /// Commits every item of `batch` by itself, and quarantines those on which that fails though the store works.
+    async fn decide_singly(&self, batch: &[Arrived]) -> Option<Decided> {
+        let mut decided = Decided::default();
+        for arrived in batch {
+            let Topic::Up(gateway) = &arrived.topic else { continue };
+            let source = Source { gateway: gateway.as_ref(), received_at: arrived.received_at };
+            for item in judge(&arrived.payload, source.gateway, source.received_at) {
+                for receipted in self.decide_one(source, &item).await? {
+                    decided.receipts.retain(|earlier| !earlier.is_of_same_outbox(&receipted));
+                    decided.receipts.push(receipted);
+                }
+            }
+        }
+        self.store_works();
+        Some(decided)
+    }
+
+    async fn decide_one(&self, source: Source<'_>, item: &Item<'_>) -> Option<Vec<Receipted>> {
+        let mut pause = PAUSE_MIN;
+        let mut failures = 0;
+        let mut give_up = false;
+        loop {
+            let error = match self.commit_one(source, item, give_up).await {
+                Ok(decided) => return Some(decided.receipts),
+                Err(error) => error,
+            };
+            failures += 1;
+            tracing::error!(%error, failures, give_up, "an item was not committed");
+            give_up =
+                give_up || is_in_the_input(&error) || (failures >= TRIES && self.store_answers(&error).await);
+            if !is_in_the_input(&error) {
+                self.store_fails();
+                self.wait(pause).await?;
+                pause = (pause * 2).min(PAUSE_MAX);
+            } else if failures > TRIES {
+                // Even to set it aside fails. That is no input's fault, and goes no faster by trying at once.
+                self.wait(PAUSE_MAX).await?;
+            }
+        }
+    }
+
+    async fn commit_one(
+        &self,
+        source: Source<'_>,
+        item: &Item<'_>,
+        give_up: bool,
+    ) -> Result<Decided, SittingError> {
+        let mut sitting = self.desk.sit().await?;
+        if give_up {
+            admit::give_up(&mut sitting, source, item).await?;
+        } else {
+            admit::admit(&mut sitting, source, item).await?;
+        }
+        self.finish(sitting, Vec::new()).await
+    }
+
+    /// Whether the store takes a write right after it failed with `error`: then the store is not what fails.
+    async fn store_answers(&self, error: &SittingError) -> bool {
+        if matches!(error, SittingError::Store(StoreError::Full)) {
+            return false;
+        }
+        let probe = async {
+            let mut tx = self.desk.store.write().await?;
+            numbers::count(&mut tx, "ingest.probe", 1).await?;
+            tx.commit().await
+        };
+        probe.await.is_ok()
+    }
+
+    fn store_works(&self) {
+        if self.desk.health.whole(Part::Store, self.desk.clock.now()) {
+            self.desk.feed.announce(Change::Health);
+        }
+    }
+
+    fn store_fails(&self) {
+        if self.desk.health.broken(Part::Store, self.desk.clock.now(), nothing_is_stored()) {
+            self.desk.feed.announce(Change::Health);
+        }
+    }
+
+    /// Waits; `None` when the service stops meanwhile.
+    async fn wait(&self, pause: Duration) -> Option<()> {
+        tokio::select! {
+            () = sleep(pause) => Some(()),
+            () = self.stop.asked() => None,
+        }
+    }
+}
+
+/// Sends `message` to `gateway` without waiting.
+pub(crate) fn send(outlet: &impl Outlet, gateway: &GatewayId, message: &Downstream) {
+    let sent = serde_json::to_vec(message).map(|payload| outlet.try_publish(&down(gateway), payload));
+    if !matches!(sent, Ok(Ok(()))) {
+        metrics::counter!("vagen_ingest_unsent_total").increment(1);
+    }
+}
+
+/// Whether `error` comes from what was judged, so that the same input fails again while the store works.
+fn is_in_the_input(error: &SittingError) -> bool {
+    match error {
+        SittingError::Fault { .. } | SittingError::Store(StoreError::Unreadable { .. }) => true,
+        SittingError::Store(StoreError::Database(error)) => error.as_database_error().is_some_and(|error| {
+            error.is_unique_violation() || error.is_foreign_key_violation() || error.is_check_violation()
+        }),
+        SittingError::Store(
+            StoreError::Open { .. } | StoreError::Newer { .. } | StoreError::Schema { .. } | StoreError::Full,
+        ) => false,
+    }
+}
+
+fn nothing_is_stored() -> Words {
+    Words::new(
+        "Databasen tar inte emot värden. Inget kvitteras; värdena sparas i hemmen tills den gör det.",
+        "The database takes no values. Nothing is acknowledged; values are kept at home until it does.",
+    )
+}

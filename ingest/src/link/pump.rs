@@ -1,0 +1,132 @@
+//! The task that polls the link: messages into the queue, breaks tidied up, subscriptions made, connections made again.
+//!
+//! It never waits for anything that waits for it: it sends nothing but without waiting, and what it waits for, room in the
+//! queue, comes from a committer that never waits for the link to be polled.
+//!
+//! **Invariant:** every message that the link gave goes into the queue, with the epoch of the connection it came by.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use care::clock::Clock;
+use care::health::{Health, Part};
+use care::language::Words;
+use care::live::{Change, Feed};
+use tokio::time::sleep;
+
+use super::{Event, Gate, Link, LinkError, Outlet};
+use crate::queue::{FILTERS, Filler};
+use crate::stop::Stop;
+
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// See the module.
+pub(crate) struct Pump<L, O> {
+    pub(crate) link: L,
+    pub(crate) gate: Arc<Gate<O>>,
+    pub(crate) queue: Filler,
+    pub(crate) clock: Clock,
+    pub(crate) health: Health,
+    pub(crate) feed: Feed,
+    /// Whether messages are being heard: connected and subscribed.
+    pub(crate) listening: Arc<AtomicBool>,
+    pub(crate) stop: Stop,
+}
+
+impl<L: Link, O: Outlet> Pump<L, O> {
+    /// Polls until the service stops.
+    pub(crate) async fn run(mut self) {
+        let stop = self.stop.clone();
+        tokio::select! {
+            () = self.poll_for_ever() => {}
+            () = stop.asked() => {}
+        }
+        self.gate.outlet().disconnect();
+        // One more turn of the event loop carries the goodbye; a broker that does not take it is no reason to wait.
+        let goodbye = async { while self.link.poll().await.is_ok() {} };
+        let _ = tokio::time::timeout(PAUSE_MIN, goodbye).await;
+    }
+
+    async fn poll_for_ever(&mut self) {
+        let mut pause = PAUSE_MIN;
+        loop {
+            match self.link.poll().await {
+                Ok(event) => {
+                    if let Err(error) = self.take(event).await {
+                        self.broke(&error).await;
+                        sleep(pause).await;
+                    } else if self.listening.load(Ordering::Relaxed) {
+                        pause = PAUSE_MIN;
+                    }
+                }
+                Err(error) => {
+                    self.broke(&error).await;
+                    sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, event: Event) -> Result<(), LinkError> {
+        match event {
+            Event::Connected { session_present: true } => {
+                self.hear();
+                Ok(())
+            }
+            Event::Connected { session_present: false } => self
+                .gate
+                .outlet()
+                .try_subscribe(&FILTERS)
+                .map_err(|busy| LinkError::Broken(format!("cannot subscribe: {busy}"))),
+            Event::Subscribed { granted: true } => {
+                self.hear();
+                Ok(())
+            }
+            Event::Subscribed { granted: false } => {
+                Err(LinkError::Broken("the broker does not let us subscribe".to_owned()))
+            }
+            Event::Publish(publish) => {
+                let epoch = self.gate.epoch();
+                self.queue.put(publish, epoch, self.clock.now()).await;
+                Ok(())
+            }
+            Event::Other => Ok(()),
+        }
+    }
+
+    fn hear(&self) {
+        self.listening.store(true, Ordering::Relaxed);
+        tracing::info!("listening to the broker");
+        if self.health.whole(Part::Broker, self.clock.now()) {
+            self.feed.announce(Change::Health);
+        }
+    }
+
+    async fn broke(&mut self, error: &LinkError) {
+        let ended = self.gate.epoch();
+        let untold = self.gate.break_off(&mut self.link);
+        self.listening.store(false, Ordering::Relaxed);
+        if matches!(error, LinkError::TooLarge { .. }) {
+            // The broker would send it again for ever. Without the session it does not, and gateways send the rest again.
+            self.link.begin_anew();
+            metrics::counter!("vagen_ingest_oversize_messages_total").increment(1);
+        }
+        if self.health.broken(Part::Broker, self.clock.now(), no_broker()) {
+            tracing::warn!(%error, "the connection to the broker is gone; connecting again");
+            self.feed.announce(Change::Health);
+        }
+        for publish in untold {
+            self.queue.put(publish, ended, self.clock.now()).await;
+        }
+    }
+}
+
+fn no_broker() -> Words {
+    Words::new(
+        "Ingen kontakt med meddelandetjänsten. Nya värden hemifrån syns inte än, men sparas i hemmet.",
+        "No contact with the message broker. New values from homes are not shown yet, but are kept at home.",
+    )
+}

@@ -1,0 +1,270 @@
+//! The running service: the tasks of this room, started together and stopped in order.
+//!
+//! **Invariant:** when [`Ingest::shutdown`] returns, nothing of this room runs any more, and no batch is half-done.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use care::clock::Clock;
+use care::health::Health;
+use care::intake::SymptomIntake;
+use care::live::Feed;
+use care::store::{Store, StoreError};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use vitals::{GatewayId, Receipt, Timestamp};
+
+use crate::admit::{self, Source};
+use crate::commit::Committer;
+use crate::intake::Intake;
+use crate::judge::judge;
+use crate::link::{Address, Gate, Link, Mqtt, Outlet, Pump, Session};
+use crate::policies::Policies;
+use crate::queue::queue;
+use crate::resend::Asked;
+use crate::sitting::{Desk, SittingError};
+use crate::stop::{Switch, switch};
+use crate::watch::{Ticker, Watch};
+
+/// How long a batch may take to finish when the service stops; then it is abandoned, uncommitted.
+const STOP_WITHIN: Duration = Duration::from_millis(600);
+const GOODBYE_WITHIN: Duration = Duration::from_millis(300);
+/// How often time is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// Which broker, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the broker is.
+    pub broker: Address,
+    /// This end's name there. A broker keeps the session under it.
+    pub client_id: String,
+    /// What the broker keeps while this end is away.
+    pub session: Session,
+    /// User name and password, where the broker wants them.
+    pub login: Option<(String, String)>,
+    /// How to speak TLS, where the address says so.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// How often the passing of time is judged.
+    pub look_every: Duration,
+}
+
+impl Options {
+    /// For the embedded broker at `address`.
+    #[must_use]
+    pub fn embedded(address: std::net::SocketAddr) -> Self {
+        Self {
+            broker: Address { host: address.ip().to_string(), port: address.port(), tls: false },
+            client_id: "vagen-ingest".to_owned(),
+            session: Session::Clean,
+            login: None,
+            tls: None,
+            look_every: LOOK_EVERY,
+        }
+    }
+
+    /// For a broker of its own at `address`, under the name `client_id`.
+    #[must_use]
+    pub fn external(address: Address, client_id: &str) -> Self {
+        let client_id = client_id.to_owned();
+        Self {
+            broker: address,
+            client_id,
+            session: Session::Kept,
+            login: None,
+            tls: None,
+            look_every: LOOK_EVERY,
+        }
+    }
+}
+
+/// What the room needs of the rest of the house.
+#[derive(Clone, Debug)]
+pub struct House {
+    /// The store.
+    pub store: Store,
+    /// The policies.
+    pub policies: Policies,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where changes are announced.
+    pub feed: Feed,
+    /// Where the state of the chain is reported.
+    pub health: Health,
+}
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The broker's address asks for TLS and nothing says which certificates to trust.
+    #[error("the broker's address begins with mqtts://, and no TLS is configured")]
+    NoTls,
+    /// A broker keeps no session without a name.
+    #[error("the client id for the broker must be 1 to 64 letters, digits, '.', '_' or '-'")]
+    ClientId,
+}
+
+/// Why something was not done on request.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The store failed. Nothing of it was done.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A rule failed on this input. Nothing of it was done.
+    #[error("judging failed: {what}")]
+    Judging {
+        /// What it said.
+        what: String,
+    },
+}
+
+impl From<SittingError> for RequestError {
+    fn from(error: SittingError) -> Self {
+        match error {
+            SittingError::Store(error) => Self::Store(error),
+            SittingError::Fault { what } => Self::Judging { what },
+        }
+    }
+}
+
+/// The service, running.
+#[derive(Debug)]
+pub struct Ingest {
+    desk: Arc<Desk>,
+    watch: Arc<Watch>,
+    listening: Arc<AtomicBool>,
+    stop_commits: Switch,
+    stop_link: Switch,
+    committer: JoinHandle<()>,
+    ticker: JoinHandle<()>,
+    pump: JoinHandle<()>,
+}
+
+impl Ingest {
+    /// Starts the service on the current tokio runtime. It connects, and connects again, by itself.
+    ///
+    /// # Errors
+    /// [`StartError`] for options that cannot work.
+    pub fn start(house: House, options: &Options) -> Result<Self, StartError> {
+        if options.broker.tls && options.tls.is_none() {
+            return Err(StartError::NoTls);
+        }
+        // The rules of a gateway's id are those of a name in MQTT.
+        if options.client_id.parse::<GatewayId>().is_err() {
+            return Err(StartError::ClientId);
+        }
+        let login = options.login.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
+        let (link, outlet) =
+            Mqtt::new(&options.broker, &options.client_id, options.session, login, options.tls.clone());
+        Ok(Self::over(house, link, outlet, options.look_every))
+    }
+
+    /// Starts the service over any link.
+    pub(crate) fn over<L, O>(house: House, link: L, outlet: O, look_every: Duration) -> Self
+    where
+        L: Link + 'static,
+        O: Outlet,
+    {
+        let House { store, policies, clock, feed, health } = house;
+        let desk = Arc::new(Desk::new(store, policies, clock.clone(), feed.clone(), health.clone()));
+        let watch = Arc::new(Watch::new(Arc::clone(&desk)));
+        let listening = Arc::new(AtomicBool::new(false));
+        let (stop_commits, commits_stop) = switch();
+        let (stop_link, link_stop) = switch();
+        let (filler, queue) = queue();
+        let gate = Arc::new(Gate::new(outlet));
+        let asked = Arc::new(Asked::default());
+        let committer = Committer {
+            desk: Arc::clone(&desk),
+            queue,
+            gate: Arc::clone(&gate),
+            asked: Arc::clone(&asked),
+            stop: commits_stop.clone(),
+        };
+        let ticker = Ticker {
+            watch: Arc::clone(&watch),
+            gate: Arc::clone(&gate),
+            asked,
+            listening: Arc::clone(&listening),
+            every: look_every,
+            stop: commits_stop,
+        };
+        let pump = Pump {
+            link,
+            gate,
+            queue: filler,
+            clock,
+            health,
+            feed,
+            listening: Arc::clone(&listening),
+            stop: link_stop,
+        };
+        Self {
+            desk,
+            watch,
+            listening,
+            stop_commits,
+            stop_link,
+            committer: tokio::spawn(committer.run()),
+            ticker: tokio::spawn(ticker.run()),
+            pump: tokio::spawn(pump.run()),
+        }
+    }
+
+    /// Where answers to the symptom form are handed in.
+    #[must_use]
+    pub fn intake(&self) -> Arc<dyn SymptomIntake> {
+        Arc::new(Intake(Arc::clone(&self.desk)))
+    }
+
+    /// Whether messages are being heard.
+    #[must_use]
+    pub fn is_listening(&self) -> bool {
+        self.listening.load(Ordering::Relaxed)
+    }
+
+    /// Judges the passing of time up to `now`, whatever the clock says: for a clock that jumps.
+    ///
+    /// # Errors
+    /// [`RequestError`]; what was judged before it stays judged.
+    pub async fn look(&self, now: Timestamp) -> Result<(), RequestError> {
+        Ok(self.watch.everything(now).await?)
+    }
+
+    /// Admits `payload` as if it had come on the `up` topic of `gateway` at `received_at`, and gives the receipts: for
+    /// history that a store begins with.
+    ///
+    /// # Errors
+    /// [`RequestError`]; nothing of the payload was admitted.
+    pub async fn take(
+        &self,
+        gateway: &GatewayId,
+        payload: &[u8],
+        received_at: Timestamp,
+    ) -> Result<Vec<Receipt>, RequestError> {
+        let source = Source { gateway: Some(gateway), received_at };
+        let mut sitting = self.desk.sit().await?;
+        for item in judge(payload, source.gateway, received_at) {
+            admit::admit(&mut sitting, source, &item).await?;
+        }
+        let receipts = admit::close_streams(&mut sitting).await?;
+        sitting.commit().await?;
+        Ok(receipts.into_iter().map(|receipted| receipted.receipt).collect())
+    }
+
+    /// Stops within a second: the batch at hand is finished or abandoned uncommitted, then the broker is left.
+    pub async fn shutdown(self) {
+        self.stop_commits.turn();
+        for mut task in [self.committer, self.ticker] {
+            if timeout(STOP_WITHIN, &mut task).await.is_err() {
+                task.abort();
+            }
+        }
+        self.stop_link.turn();
+        let mut pump = self.pump;
+        if timeout(GOODBYE_WITHIN, &mut pump).await.is_err() {
+            pump.abort();
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! One transaction of admission and what it needs at hand: the charts of the patients it touches, their facts and open
+//! cases, and the sequences it moves.
+//!
+//! Charts are kept in memory between transactions. A sitting takes out those that it changes and puts them back after its
+//! commit; one that fails simply never puts them back, and they are built from the store again when next needed.
+//!
+//! **Invariant:** no chart in memory holds a reading that is not committed.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use alerts::{
+    Chart, ChartEvent, ClosedCase, Input, OpenCase, Overrides, Policy, Situation, Trigger, assess, triage,
+};
+use care::clock::Clock;
+use care::health::Health;
+use care::live::{Change, Feed};
+use care::people::{self, PatientFacts};
+use care::store::{Store, StoreError, Tx};
+use care::{readings, tasks};
+use jiff::tz::TimeZone;
+use tokio::sync::{Mutex, MutexGuard};
+use vitals::{PatientId, Reading, Timestamp};
+
+use crate::admit::Streams;
+use crate::policies::Policies;
+use crate::tally::Tally;
+
+/// How far back a chart is built from: beyond the 120 days it holds, for readings that arrive late.
+const CHART_DAYS: i64 = 200;
+/// When there are more charts than this in memory, all are let go; they come back from the store as needed.
+const CHARTS_MAX: usize = 20_000;
+
+/// Why a sitting did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SittingError {
+    /// The store failed. The same will work when it does.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A rule failed on this input, and will again: a fault of ours.
+    #[error("judging failed: {what}")]
+    Fault {
+        /// What it said.
+        what: String,
+    },
+}
+
+/// What every transaction of admission shares.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) store: Store,
+    pub(crate) policies: Policies,
+    pub(crate) zone: TimeZone,
+    pub(crate) clock: Clock,
+    pub(crate) feed: Feed,
+    pub(crate) health: Health,
+    charts: Mutex<HashMap<PatientId, Known>>,
+}
+
+/// A patient's chart in memory.
+#[derive(Clone, Debug)]
+struct Known {
+    chart: Chart,
+    overrides: Option<String>,
+}
+
+/// A patient as this transaction sees them.
+struct Present {
+    facts: Arc<PatientFacts>,
+    open: Vec<OpenCase>,
+    closed: Vec<ClosedCase>,
+}
+
+/// One transaction.
+pub(crate) struct Sitting<'a> {
+    desk: &'a Desk,
+    kept: MutexGuard<'a, HashMap<PatientId, Known>>,
+    taken: HashMap<PatientId, Known>,
+    present: HashMap<PatientId, Present>,
+    changes: Vec<Change>,
+    began: Instant,
+    pub(crate) tx: Tx,
+    pub(crate) streams: Streams,
+    pub(crate) tally: Tally,
+}
+
+impl Desk {
+    pub(crate) fn new(store: Store, policies: Policies, clock: Clock, feed: Feed, health: Health) -> Self {
+        let charts = Mutex::new(HashMap::new());
+        Self { store, policies, zone: care::clock::zone(), clock, feed, health, charts }
+    }
+
+    /// Begins a transaction; waits for the one before it.
+    pub(crate) async fn sit(&self) -> Result<Sitting<'_>, StoreError> {
+        let mut kept = self.charts.lock().await;
+        if kept.len() > CHARTS_MAX {
+            kept.clear();
+        }
+        let tx = self.store.write().await?;
+        Ok(Sitting {
+            desk: self,
+            kept,
+            taken: HashMap::new(),
+            present: HashMap::new(),
+            changes: Vec::new(),
+            began: Instant::now(),
+            tx,
+            streams: Streams::default(),
+            tally: Tally::default(),
+        })
+    }
+}
+
+impl Sitting<'_> {
+    /// What is known of `patient`; `None` when the register has no such person.
+    pub(crate) async fn facts(
+        &mut self,
+        patient: &PatientId,
+    ) -> Result<Option<Arc<PatientFacts>>, StoreError> {
+        if let Some(present) = self.present.get(patient) {
+            return Ok(Some(Arc::clone(&present.facts)));
+        }
+        let Some(facts) = people::facts(&mut self.tx, patient).await? else { return Ok(None) };
+        let (open, closed) = tasks::open_cases(&mut self.tx, patient, self.desk.clock.now()).await?;
+        let facts = Arc::new(facts);
+        self.present.insert(patient.clone(), Present { facts: Arc::clone(&facts), open, closed });
+        Ok(Some(facts))
+    }
+
+    /// Takes the chart of the patient in `facts` at hand, as the store has it before anything this call is followed by.
+    pub(crate) async fn open_chart(
+        &mut self,
+        facts: &PatientFacts,
+        now: Timestamp,
+    ) -> Result<(), SittingError> {
+        let patient = &facts.id;
+        if self.taken.contains_key(patient) {
+            return Ok(());
+        }
+        let mut known = match self.kept.remove(patient) {
+            Some(known) => known,
+            None => self.build(patient, now).await?,
+        };
+        if known.overrides != facts.overrides {
+            known.chart.fold(&own_limits(facts));
+            known.overrides.clone_from(&facts.overrides);
+        }
+        self.taken.insert(patient.clone(), known);
+        Ok(())
+    }
+
+    async fn build(&mut self, patient: &PatientId, now: Timestamp) -> Result<Known, SittingError> {
+        let events = readings::chart_events(&mut self.tx, patient, now.plus_days(-CHART_DAYS)).await?;
+        let chart = guarded(|| Chart::rebuild(patient.clone(), &events))?;
+        Ok(Known { chart, overrides: None })
+    }
+
+    /// Folds `reading`, which is written already, into its patient's chart, and carries out what follows.
+    pub(crate) async fn follow(
+        &mut self,
+        facts: &PatientFacts,
+        reading: Reading,
+    ) -> Result<(), SittingError> {
+        let event = ChartEvent::Reading(reading);
+        if let Some(known) = self.taken.get_mut(&facts.id) {
+            guarded(|| known.chart.fold(&event))?;
+        }
+        if let ChartEvent::Reading(reading) = &event {
+            self.judge(facts, Trigger::Reading(reading), reading.received_at).await?;
+            self.changes.push(Change::Reading { patient: facts.id.to_string() });
+        }
+        Ok(())
+    }
+
+    /// Asks the rules about the patient in `facts`, whose chart is open, and carries out what follows.
+    pub(crate) async fn judge(
+        &mut self,
+        facts: &PatientFacts,
+        trigger: Trigger<'_>,
+        now: Timestamp,
+    ) -> Result<(), SittingError> {
+        let (desk, policy) = (self.desk, self.desk.policies.get(&facts.policy));
+        let (Some(known), Some(present)) = (self.taken.get(&facts.id), self.present.get(&facts.id)) else {
+            return Err(SittingError::Fault { what: "judged without an open chart".to_owned() });
+        };
+        let changes = guarded(|| {
+            let input = Input { policy, chart: &known.chart, trigger, now, zone: &desk.zone };
+            let situation = Situation {
+                policy,
+                open: &present.open,
+                closed: &present.closed,
+                trigger,
+                now,
+                zone: &desk.zone,
+                quiet_closes: false,
+            };
+            triage(&situation, assess(&input))
+        })?;
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.changes.extend(tasks::apply(&mut self.tx, facts, policy, changes).await?);
+        let (open, closed) = tasks::open_cases(&mut self.tx, &facts.id, now).await?;
+        if let Some(present) = self.present.get_mut(&facts.id) {
+            (present.open, present.closed) = (open, closed);
+        }
+        Ok(())
+    }
+
+    /// When the passing of time alone would next concern the patient in `facts`, whose chart is open, after `after`.
+    pub(crate) fn next_check(&self, facts: &PatientFacts, after: Timestamp) -> Option<Timestamp> {
+        let policy = self.desk.policies.get(&facts.policy);
+        self.taken.get(&facts.id)?.chart.next_check(policy, &self.desk.zone, after)
+    }
+
+    /// The policy of the patient in `facts`; the recommended one where no patient is known.
+    pub(crate) fn policy(&self, facts: Option<&PatientFacts>) -> &Policy {
+        match facts {
+            Some(facts) => self.desk.policies.get(&facts.policy),
+            None => Policy::recommended(),
+        }
+    }
+
+    /// The zone of office hours.
+    pub(crate) fn zone(&self) -> &TimeZone {
+        &self.desk.zone
+    }
+
+    /// Lets go of the cases at hand of `patient`, because one was changed without asking them.
+    pub(crate) fn forget_cases(&mut self, patient: &PatientId) {
+        self.present.remove(patient);
+    }
+
+    /// Adds to what is announced after the commit.
+    pub(crate) fn announce(&mut self, changes: impl IntoIterator<Item = Change>) {
+        self.changes.extend(changes);
+    }
+
+    /// Ends without a trace in the store. Only for a sitting that wrote and folded nothing: what was read is kept at hand.
+    pub(crate) fn leave(mut self) {
+        self.kept.extend(self.taken);
+    }
+
+    /// Makes everything durable, then tells whoever listens.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        let Self { desk, mut kept, taken, changes, began, tx, tally, present: _, streams: _ } = self;
+        tx.commit().await?;
+        kept.extend(taken);
+        drop(kept);
+        tally.publish(began.elapsed());
+        for change in changes {
+            desk.feed.announce(change);
+        }
+        Ok(())
+    }
+}
+
+/// The patient's own limits, in force for all of the chart. They were written by the register, which checks them; ones that
+/// cannot be read are none, and the log says so.
+fn own_limits(facts: &PatientFacts) -> ChartEvent {
+    let overrides = facts.overrides.as_deref().map_or_else(Overrides::default, |text| {
+        serde_json::from_str(text).unwrap_or_else(|error| {
+            tracing::error!(%error, "a patient's own limits cannot be read; those of the policy hold");
+            Overrides::default()
+        })
+    });
+    ChartEvent::Override { at: Timestamp::from_jiff(jiff::Timestamp::UNIX_EPOCH), overrides }
+}
+
+/// Runs a rule. One that panics is an error here, so that a single reading cannot stop the rest.
+fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, SittingError> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let what = panic
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "a rule panicked".to_owned());
+        SittingError::Fault { what }
+    })
+}

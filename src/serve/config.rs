@@ -1,0 +1,172 @@
+//! The configuration of `serve`: a TOML file, flags over it, defaults under it. Read once; unknown keys are refused.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::cli::{ServeArguments, StoreArguments};
+use crate::failure::{Failure, OrFail};
+
+/// Where the store is when nobody says.
+const DATA: &str = "vagen-data";
+const HTTP: &str = "127.0.0.1:8080";
+const MQTT: &str = "127.0.0.1:1883";
+
+/// Every key with its default and a line on what it does.
+pub(crate) const PRINTED: &str = r#"# The directory that holds the store. Made if it is missing. Relative to where vagen is started.
+data = "vagen-data"
+
+# The dashboard's address, as [HOST:]PORT; port 0 picks a free one. Put a TLS proxy in front to reach it from outside.
+http = "127.0.0.1:8080"
+
+# The embedded MQTT broker's address, as [HOST:]PORT. It has no access control: loopback only. Not used with `broker`.
+mqtt = "127.0.0.1:1883"
+
+# An external MQTT 3.1.1 broker instead of the embedded one, such as "mqtt://127.0.0.1:1883". Empty: the embedded one.
+broker = ""
+
+# Whether browsers reach the dashboard over HTTPS (a proxy in front): cookies are then sent over nothing else.
+https = false
+
+# What is logged to stderr: error, warn, info, debug or trace, or a filter such as "info,ingest=debug".
+log = "info"
+"#;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data: Option<PathBuf>,
+    http: Option<String>,
+    mqtt: Option<String>,
+    broker: Option<String>,
+    https: Option<bool>,
+    log: Option<String>,
+}
+
+/// Which broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Broker {
+    /// In this process, on loopback.
+    Embedded(SocketAddr),
+    /// Somewhere else.
+    External(String),
+}
+
+/// Everything `serve` needs to know.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) data: PathBuf,
+    pub(crate) http: SocketAddr,
+    pub(crate) broker: Broker,
+    pub(crate) https: bool,
+    pub(crate) log: String,
+}
+
+impl Config {
+    /// The file's, overridden by the flags.
+    pub(crate) fn of(arguments: &ServeArguments) -> Result<Self, Failure> {
+        let file = read(arguments.store.config.as_deref())?;
+        let listen = &arguments.listen;
+        let url =
+            arguments.broker.clone().or(file.broker).filter(|url| !url.is_empty() && listen.mqtt.is_none());
+        let broker = match url {
+            Some(url) => Broker::External(url),
+            None => {
+                Broker::Embedded(loopback(listen.mqtt.as_deref().or(file.mqtt.as_deref()).unwrap_or(MQTT))?)
+            }
+        };
+        Ok(Self {
+            data: arguments.store.data.clone().or(file.data).unwrap_or_else(|| DATA.into()),
+            http: address("http", listen.http.as_deref().or(file.http.as_deref()).unwrap_or(HTTP))?,
+            broker,
+            https: file.https.unwrap_or(false),
+            log: file.log.unwrap_or_else(|| "info".to_owned()),
+        })
+    }
+
+    /// The demo's: loopback, flags only.
+    pub(crate) fn of_demo(http: Option<&str>, mqtt: Option<&str>, data: PathBuf) -> Result<Self, Failure> {
+        Ok(Self {
+            data,
+            http: address("http", http.unwrap_or(HTTP))?,
+            broker: Broker::Embedded(loopback(mqtt.unwrap_or(MQTT))?),
+            https: false,
+            log: "warn".to_owned(),
+        })
+    }
+}
+
+/// The directory of the store that a command was pointed at.
+pub(crate) fn data_directory(arguments: &StoreArguments) -> Result<PathBuf, Failure> {
+    let file = read(arguments.config.as_deref())?;
+    Ok(arguments.data.clone().or(file.data).unwrap_or_else(|| DATA.into()))
+}
+
+fn read(file: Option<&Path>) -> Result<File, Failure> {
+    let Some(file) = file else { return Ok(File::default()) };
+    let text = std::fs::read_to_string(file).or_wrong_input(file.display())?;
+    toml::from_str(&text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        Failure::input(format_args!("{}: line {line}: {}", file.display(), error.message()))
+    })
+}
+
+fn address(key: &str, text: &str) -> Result<SocketAddr, Failure> {
+    let wrong = || Failure::input(format_args!("{key} {text:?} is not [HOST:]PORT, such as 127.0.0.1:8080"));
+    if let Ok(port) = text.parse::<u16>() {
+        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    text.to_socket_addrs().map_err(|_| wrong())?.next().ok_or_else(wrong)
+}
+
+/// The embedded broker asks nobody who they are, so it listens to this machine alone.
+fn loopback(text: &str) -> Result<SocketAddr, Failure> {
+    let address = address("mqtt", text)?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err(Failure::input(format_args!(
+            "mqtt {text:?}: the embedded broker has no access control and listens on loopback only; use `broker` for another"
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_printed_configuration_is_read_and_names_every_key() {
+        let file: File = toml::from_str(PRINTED).expect("it is a configuration");
+        let File { data, http, mqtt, broker, https, log } = file;
+        assert_eq!(
+            (data.as_deref(), http.as_deref(), mqtt.as_deref()),
+            (Some(Path::new(DATA)), Some(HTTP), Some(MQTT))
+        );
+        assert_eq!((broker.as_deref(), https, log.as_deref()), (Some(""), Some(false), Some("info")));
+        assert!(toml::from_str::<File>("colour = 1").is_err(), "unknown keys are refused");
+    }
+
+    /// To add a case, add a row: what was written, and where that is.
+    #[test]
+    fn addresses_are_host_and_port_or_port_alone() {
+        let rows = [
+            ("8081", Some("127.0.0.1:8081")),
+            ("127.0.0.2:0", Some("127.0.0.2:0")),
+            ("[::1]:80", Some("[::1]:80")),
+            ("70000", None),
+            ("nowhere", None),
+            ("", None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(
+                address("http", text).ok().map(|address| address.to_string()).as_deref(),
+                expected,
+                "{text}"
+            );
+        }
+        assert!(loopback("0.0.0.0:1883").is_err());
+    }
+}

@@ -1,0 +1,206 @@
+//! The house, wired: store, broker, ingest and web started together, in order, and stopped together.
+//!
+//! Both `serve` and `demo` run a [`Running`]; they differ in what they feed it and in whose clock it goes by.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use std::time::Duration;
+
+use alerts::Policy;
+use care::clock::Clock;
+use care::health::{Health, Part};
+use care::live::Feed;
+use care::store::Store;
+use care::web::{self, AppState};
+use ingest::{EmbeddedBroker, Ingest, Policies};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::cli::ServeArguments;
+use crate::failure::{Failure, OrFail};
+use crate::ready;
+use crate::serve::config::{Broker, Config};
+
+pub(crate) mod config;
+
+/// How long the web may take to finish what it is answering; open event streams never end by themselves.
+const GOODBYE: Duration = Duration::from_millis(300);
+/// The most that stopping may take in all.
+const STOP_WITHIN: Duration = Duration::from_millis(1800);
+
+/// The policies of this installation beside the recommended one.
+pub(crate) fn policies() -> Policies {
+    Policies::new(Policy::shipped().iter().cloned())
+}
+
+/// The house, running.
+pub(crate) struct Running {
+    pub(crate) store: Store,
+    pub(crate) feed: Feed,
+    pub(crate) clock: Clock,
+    pub(crate) ingest: Ingest,
+    /// Where the dashboard answers.
+    pub(crate) http: SocketAddr,
+    /// The broker, as a URL.
+    pub(crate) mqtt: String,
+    stop: watch::Sender<bool>,
+    web: JoinHandle<std::io::Result<()>>,
+}
+
+impl Running {
+    /// Starts everything on the current runtime. It goes by `clock`.
+    pub(crate) async fn start(config: &Config, clock: Clock) -> Result<Self, Failure> {
+        let listener = TcpListener::bind(config.http)
+            .await
+            .map_err(|error| Failure::work(anyhow::anyhow!("cannot listen for http on {}: {error}", config.http)))?;
+        let http = listener.local_addr().or_fail()?;
+        let store = Store::open(&config.data).await.or_fail()?;
+        let (options, mqtt) = broker(&config.broker).await?;
+        let (feed, health) = (Feed::default(), Health::of([Part::Broker, Part::Store, Part::Watch]));
+        let house = ingest::service::House {
+            store: store.clone(),
+            policies: policies(),
+            clock: clock.clone(),
+            feed: feed.clone(),
+            health: health.clone(),
+        };
+        let metrics = PrometheusBuilder::new().install_recorder().or_fail()?;
+        let ingest = Ingest::start(house, &options).or_wrong_input("broker")?;
+        let state = AppState {
+            store: store.clone(),
+            feed: feed.clone(),
+            health,
+            clock: clock.clone(),
+            intake: ingest.intake(),
+            metrics: Some(metrics),
+            https: config.https,
+        };
+        let (stop, mut stopping) = watch::channel(false);
+        let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
+        let web = tokio::spawn(web::serve(listener, web::router(state), stopped));
+        Ok(Self { store, feed, clock, ingest, http, mqtt, stop, web })
+    }
+
+    /// Waits until messages are heard.
+    pub(crate) async fn answers(&self) {
+        while !self.ingest.is_listening() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Stops everything within two seconds. What was not committed was not acknowledged either.
+    pub(crate) async fn stop(self) {
+        let Self { store, ingest, stop, web, .. } = self;
+        let _ = stop.send(true);
+        let goodbye = async {
+            let aborted = web.abort_handle();
+            if tokio::time::timeout(GOODBYE, web).await.is_err() {
+                aborted.abort();
+            }
+        };
+        let everything = async {
+            tokio::join!(goodbye, ingest.shutdown());
+            store.close().await;
+        };
+        if tokio::time::timeout(STOP_WITHIN, everything).await.is_err() {
+            tracing::warn!("stopped without waiting for everything to finish");
+        }
+    }
+}
+
+/// Starts or names the broker.
+async fn broker(broker: &Broker) -> Result<(ingest::Options, String), Failure> {
+    match broker {
+        Broker::Embedded(address) => {
+            let address = *address;
+            let started = tokio::task::spawn_blocking(move || EmbeddedBroker::start(address)).await.or_fail()?;
+            let address = started.or_fail()?.address();
+            Ok((ingest::Options::embedded(address), format!("mqtt://{address}")))
+        }
+        Broker::External(url) => {
+            let address = url.parse().or_wrong_input("broker")?;
+            Ok((ingest::Options::external(address, "vagen-ingest"), url.clone()))
+        }
+    }
+}
+
+/// `vagen serve`.
+pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
+    if arguments.print_config {
+        use std::io::Write as _;
+        return std::io::stdout().write_all(config::PRINTED.as_bytes()).or_fail();
+    }
+    let config = Config::of(arguments)?;
+    log_to_stderr(&config.log)?;
+    on_all_cores(async {
+        let mut told = Told::listen()?;
+        let running = Running::start(&config, Clock::system()).await?;
+        tracing::info!(http = %running.http, mqtt = running.mqtt, data = %config.data.display(), "vagen serves");
+        tokio::select! {
+            () = running.answers() => {}
+            () = told.to_stop() => {
+                running.stop().await;
+                return Ok(());
+            }
+        }
+        write_ready(arguments.listen.ready_file.as_ref(), &running, &[])?;
+        told.to_stop().await;
+        running.stop().await;
+        Ok(())
+    })
+}
+
+/// Writes the ready file, if one was asked for.
+pub(crate) fn write_ready(file: Option<&PathBuf>, running: &Running, logins: &[ready::Login]) -> Result<(), Failure> {
+    let Some(file) = file else { return Ok(()) };
+    ready::write(file, running.http, &running.mqtt, logins)
+        .map_err(|error| Failure::work(anyhow::anyhow!("cannot write {}: {error}", file.display())))
+}
+
+/// Hears that the process is to stop.
+pub(crate) struct Told {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Told {
+    /// Listens from now on; a signal that comes before it is asked for is not lost.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).or_fail()?,
+            interrupt: signal(SignalKind::interrupt()).or_fail()?,
+        })
+    }
+
+    /// Waits for SIGTERM or Ctrl-C.
+    pub(crate) async fn to_stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Runs `work` to its end on a runtime with a thread a core; what it leaves behind is given half a second.
+pub(crate) fn on_all_cores<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_fail()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    done
+}
+
+/// Logs to stderr, by `filter`.
+pub(crate) fn log_to_stderr(filter: &str) -> Result<(), Failure> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).or_wrong_input("log")?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .try_init()
+        .map_err(|error| Failure::work(anyhow::anyhow!("cannot log: {error}")))
+}
+
