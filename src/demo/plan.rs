@@ -108,7 +108,7 @@ fn morning(calendar: &Calendar, who: Who, day: i64) -> Vec<Planned> {
 }
 
 /// Whether nobody measures: forgotten, or as the story says.
-fn is_away(who: Who, day: i64) -> bool {
+pub(crate) fn is_away(who: Who, day: i64) -> bool {
     let story = match who {
         Who::Ingrid => day >= -3,
         Who::KarlErik => (-23..=-20).contains(&day),
