@@ -59,7 +59,7 @@ impl<S: BleSource> Listener<S> {
         health: watch::Sender<Vec<DeviceHealth>>,
     ) -> Result<Self, StoreError> {
         let known = outbox.with(|outbox| outbox.devices()).await?;
-        let home = Home::new(config.devices.clone(), settings(&clock), known);
+        let home = Home::new(config.home.clone(), settings(&clock), known);
         health.send_replace(home.health());
         Ok(Self { source, home, outbox, clock, health, tally: Tally::default() })
     }
