@@ -75,7 +75,9 @@ fn ended(problem: Problem) -> (Outcome, &'static str, Option<&'static str>) {
         Problem::Decompensation => (
             Outcome::Phoned,
             "Vikten tillbaka efter helgen. Åt salt mat.",
-            Some("Bra att du svarade. Fortsätt väga dig varje morgon och hör av dig om det blir tyngre att andas."),
+            Some(
+                "Bra att du svarade. Fortsätt väga dig varje morgon och hör av dig om det blir tyngre att andas.",
+            ),
         ),
         Problem::BloodPressure | Problem::Pulse | Problem::Oxygen => (
             Outcome::AdviceWritten,

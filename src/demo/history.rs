@@ -135,8 +135,11 @@ fn progress(day: i64, began: Instant) {
     let (week, seconds) = (week.min(weeks), began.elapsed().as_secs_f32());
     // Nobody to tell is no reason to stop.
     let _ = if to.is_terminal() {
-        write!(to, "\rFive weeks at six homes, through the whole chain: week {week} of {weeks}, {seconds:.0} s ")
-            .and_then(|()| to.flush())
+        write!(
+            to,
+            "\rFive weeks at six homes, through the whole chain: week {week} of {weeks}, {seconds:.0} s "
+        )
+        .and_then(|()| to.flush())
     } else if day % 7 == 0 && day < HISTORY_DAYS {
         writeln!(to, "history: week {week} of {weeks}, {seconds:.1} s")
     } else {
@@ -147,5 +150,6 @@ fn progress(day: i64, began: Instant) {
 fn finished(began: Instant) {
     let mut to = std::io::stderr();
     let lead = if to.is_terminal() { "\r\x1b[K" } else { "" };
-    let _ = writeln!(to, "{lead}history: {} days told in {:.1} s", HISTORY_DAYS, began.elapsed().as_secs_f32());
+    let _ =
+        writeln!(to, "{lead}history: {} days told in {:.1} s", HISTORY_DAYS, began.elapsed().as_secs_f32());
 }

@@ -83,7 +83,8 @@ impl Live<'_> {
             let mut noise = Noise::of(usize::MAX, turn);
             let calendar = Calendar::new(self.clock.now(), care::clock::zone());
             let next = rota.next(&calendar, self.clock.now(), &mut noise);
-            let pause = if next.is_some() { self.pace.between.mul_f64(0.7 + 0.6 * noise.fraction()) } else { IDLE };
+            let pause =
+                if next.is_some() { self.pace.between.mul_f64(0.7 + 0.6 * noise.fraction()) } else { IDLE };
             tokio::time::sleep(pause).await;
             if let Some((who, doing)) = next {
                 self.does(who, doing, &mut noise).await;
@@ -178,9 +179,8 @@ mod tests {
         let calendar = Calendar::new(began, jiff::tz::TimeZone::get("Europe/Stockholm").expect("a zone"));
         let mut rota = Rota::new(began);
         let mut noise = Noise::of(0, 0);
-        let mut drawn = |now: Timestamp| {
-            std::iter::from_fn(|| rota.next(&calendar, now, &mut noise)).collect::<Vec<_>>()
-        };
+        let mut drawn =
+            |now: Timestamp| std::iter::from_fn(|| rota.next(&calendar, now, &mut noise)).collect::<Vec<_>>();
         let first = drawn(began);
         // Four people: 2 weighings, 2 pressures (Nils 1) and a form each: 4 * 5 - 1.
         assert_eq!(first.len(), 19);

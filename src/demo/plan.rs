@@ -59,9 +59,10 @@ impl Calendar {
     pub(crate) fn moment(&self, day: i64, hour: i8, minute: i8) -> Timestamp {
         let date = self.today.saturating_add(jiff::Span::new().days(day.clamp(-1_000, 1_000)));
         let zoned = date.at(hour.clamp(0, 23), minute.clamp(0, 59), 0, 0).to_zoned(self.zone.clone());
-        zoned.map_or_else(|_| Timestamp::from_jiff(jiff::Timestamp::UNIX_EPOCH), |zoned| {
-            Timestamp::from_jiff(zoned.timestamp())
-        })
+        zoned.map_or_else(
+            |_| Timestamp::from_jiff(jiff::Timestamp::UNIX_EPOCH),
+            |zoned| Timestamp::from_jiff(zoned.timestamp()),
+        )
     }
 
     /// Whether an office is open on `day`, public holidays aside.

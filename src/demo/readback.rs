@@ -54,20 +54,20 @@ impl Nurse {
         loop {
             let open = tasks::open(&mut *store.read().await?).await?;
             for task in open.iter().filter(|task| is_deterioration(task, since)) {
-                let read = self.read(&task.id).await?;
-                if has_dialogue(&read) {
-                    return Ok(read.to_string());
+                let line = self.read(&task.id).await?;
+                if has_dialogue(&line).context("reading the task")? {
+                    return Ok(line);
                 }
             }
             tokio::time::sleep(ASK_EVERY).await;
         }
     }
 
-    async fn read(&self, task: &str) -> anyhow::Result<Value> {
+    async fn read(&self, task: &str) -> anyhow::Result<String> {
         let asked = self.client.get(format!("{}/tasks/{task}", self.http)).header(ACCEPT, "application/json");
         let answer = asked.send().await.context("reading the task")?;
         let answer = answer.error_for_status().context("reading the task")?;
-        answer.json().await.context("reading the task")
+        Ok(answer.text().await.context("reading the task")?.trim().to_owned())
     }
 }
 
@@ -87,7 +87,8 @@ fn is_deterioration(task: &Task, since: Timestamp) -> bool {
     measured && task.last_finding_at >= since
 }
 
-fn has_dialogue(task: &Value) -> bool {
+fn has_dialogue(line: &str) -> serde_json::Result<bool> {
+    let task: Value = serde_json::from_str(line)?;
     let list = |key: &str| task[key].as_array().is_some_and(|list| !list.is_empty());
-    task["status"] == "open" && list("conversation") && list("reading_ids")
+    Ok(task["status"] == "open" && list("conversation") && list("reading_ids"))
 }

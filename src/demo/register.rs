@@ -111,8 +111,11 @@ mod tests {
         let staff = register.staff.iter().map(care::register::file::Staff::credentials);
         let patients = register.patient.iter().map(care::register::file::Patient::credentials);
         let proxies = register.patient.iter().flat_map(|one| &one.proxy).map(|one| one.credentials());
-        let known: Vec<_> =
-            staff.chain(patients).chain(proxies).filter_map(|one| Some((one.login?, one.password?))).collect();
+        let known: Vec<_> = staff
+            .chain(patients)
+            .chain(proxies)
+            .filter_map(|one| Some((one.login?, one.password?)))
+            .collect();
         let printed: Vec<_> = logins().into_iter().map(|one| (one.login, one.password)).collect();
         for login in &printed {
             assert!(known.contains(login), "{login:?}");

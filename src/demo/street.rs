@@ -53,7 +53,9 @@ impl Street {
         let (stop, stopping) = watch::channel(false);
         let mut street = Self { houses: Vec::new(), gateways: JoinSet::new(), stop };
         for who in Who::ALL {
-            street.open_house(who, folder, mqtt, now, stopping.clone()).with_context(|| who.id().to_owned())?;
+            street
+                .open_house(who, folder, mqtt, now, stopping.clone())
+                .with_context(|| who.id().to_owned())?;
         }
         Ok(street)
     }
@@ -75,8 +77,11 @@ impl Street {
         let outbox = folder.join(format!("{gateway}.db"));
         let broker = mqtt.parse().context("the broker's address")?;
         let told = clock.clone();
-        let gateway =
-            Gateway::open(Config::new(gateway, outbox, broker), home, gateway::Clock::of(move || told.now()))?;
+        let gateway = Gateway::open(
+            Config::new(gateway, outbox, broker),
+            home,
+            gateway::Clock::of(move || told.now()),
+        )?;
         let depth = gateway.depth();
         self.gateways.spawn(async move {
             // The sender going away is a stop as well.
@@ -113,7 +118,11 @@ impl Street {
                 let _ = house.depth.wait_for(|depth| depth.unreceipted == 0).await;
             };
             if tokio::time::timeout(SETTLES_WITHIN, settled).await.is_err() {
-                bail!("the readings of {} have no receipt after {} s", house.who.id(), SETTLES_WITHIN.as_secs());
+                bail!(
+                    "the readings of {} have no receipt after {} s",
+                    house.who.id(),
+                    SETTLES_WITHIN.as_secs()
+                );
             }
         }
         Ok(())

@@ -40,6 +40,7 @@ pub(crate) fn policies() -> Policies {
 pub(crate) struct Running {
     pub(crate) store: Store,
     pub(crate) feed: Feed,
+    pub(crate) health: Health,
     pub(crate) clock: Clock,
     pub(crate) ingest: Ingest,
     /// Where the dashboard answers.
@@ -53,9 +54,9 @@ pub(crate) struct Running {
 impl Running {
     /// Starts everything on the current runtime. It goes by `clock`.
     pub(crate) async fn start(config: &Config, clock: Clock) -> Result<Self, Failure> {
-        let listener = TcpListener::bind(config.http)
-            .await
-            .map_err(|error| Failure::work(anyhow::anyhow!("cannot listen for http on {}: {error}", config.http)))?;
+        let listener = TcpListener::bind(config.http).await.map_err(|error| {
+            Failure::work(anyhow::anyhow!("cannot listen for http on {}: {error}", config.http))
+        })?;
         let http = listener.local_addr().or_fail()?;
         let store = Store::open(&config.data).await.or_fail()?;
         let (options, mqtt) = broker(&config.broker).await?;
@@ -72,7 +73,7 @@ impl Running {
         let state = AppState {
             store: store.clone(),
             feed: feed.clone(),
-            health,
+            health: health.clone(),
             clock: clock.clone(),
             intake: ingest.intake(),
             metrics: Some(metrics),
@@ -81,7 +82,7 @@ impl Running {
         let (stop, mut stopping) = watch::channel(false);
         let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
         let web = tokio::spawn(web::serve(listener, web::router(state), stopped));
-        Ok(Self { store, feed, clock, ingest, http, mqtt, stop, web })
+        Ok(Self { store, feed, health, clock, ingest, http, mqtt, stop, web })
     }
 
     /// Waits until messages are heard.
@@ -116,7 +117,8 @@ async fn broker(broker: &Broker) -> Result<(ingest::Options, String), Failure> {
     match broker {
         Broker::Embedded(address) => {
             let address = *address;
-            let started = tokio::task::spawn_blocking(move || EmbeddedBroker::start(address)).await.or_fail()?;
+            let started =
+                tokio::task::spawn_blocking(move || EmbeddedBroker::start(address)).await.or_fail()?;
             let address = started.or_fail()?.address();
             Ok((ingest::Options::embedded(address), format!("mqtt://{address}")))
         }
@@ -154,7 +156,11 @@ pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
 }
 
 /// Writes the ready file, if one was asked for.
-pub(crate) fn write_ready(file: Option<&PathBuf>, running: &Running, logins: &[ready::Login]) -> Result<(), Failure> {
+pub(crate) fn write_ready(
+    file: Option<&PathBuf>,
+    running: &Running,
+    logins: &[ready::Login],
+) -> Result<(), Failure> {
     let Some(file) = file else { return Ok(()) };
     ready::write(file, running.http, &running.mqtt, logins)
         .map_err(|error| Failure::work(anyhow::anyhow!("cannot write {}: {error}", file.display())))
@@ -203,4 +209,3 @@ pub(crate) fn log_to_stderr(filter: &str) -> Result<(), Failure> {
         .try_init()
         .map_err(|error| Failure::work(anyhow::anyhow!("cannot log: {error}")))
 }
-
