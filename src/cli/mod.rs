@@ -189,7 +189,7 @@ pub(crate) struct ModelsArguments {
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Demo(arguments) => crate::demo::run(&arguments),
-        Command::Serve(arguments) => crate::serve::serve(arguments),
+        Command::Serve(arguments) => crate::serve::serve(&arguments),
         Command::Admin(AdminCommand::Apply(arguments)) => admin::apply(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use std::time::Duration;
 
-use alerts::Policy;
 use care::clock::Clock;
 use care::health::{Health, Part};
 use care::live::Feed;
@@ -33,7 +32,7 @@ const STOP_WITHIN: Duration = Duration::from_millis(1800);
 
 /// The policies of this installation beside the recommended one.
 pub(crate) fn policies() -> Policies {
-    Policies::new(Policy::shipped().iter().cloned())
+    Policies::default()
 }
 
 /// The house, running.
