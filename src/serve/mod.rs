@@ -39,6 +39,7 @@ pub(crate) fn policies() -> Policies {
 pub(crate) struct Running {
     pub(crate) store: Store,
     pub(crate) feed: Feed,
+    pub(crate) health: Health,
     pub(crate) clock: Clock,
     pub(crate) ingest: Ingest,
     /// Where the dashboard answers.
@@ -71,7 +72,7 @@ impl Running {
         let state = AppState {
             store: store.clone(),
             feed: feed.clone(),
-            health,
+            health: health.clone(),
             clock: clock.clone(),
             intake: ingest.intake(),
             metrics: Some(metrics),
@@ -80,7 +81,7 @@ impl Running {
         let (stop, mut stopping) = watch::channel(false);
         let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
         let web = tokio::spawn(web::serve(listener, web::router(state), stopped));
-        Ok(Self { store, feed, clock, ingest, http, mqtt, stop, web })
+        Ok(Self { store, feed, health, clock, ingest, http, mqtt, stop, web })
     }
 
     /// Waits until messages are heard.
