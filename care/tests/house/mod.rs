@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alerts::{Competence, Finding, Policy, Priority, Problem, Reason, TaskChange};
 use care::access::Subject;
 use care::clock::Clock;
-use care::conversations::{self, Answered, Asked};
+use care::conversations::{self, Answered};
 use care::health::{Health, Part};
 use care::intake::{IntakeError, Submission, Submitted, SymptomIntake};
 use care::language::Words;
@@ -16,7 +16,7 @@ use care::register::{Register, apply};
 use care::store::{Store, StoreError, Tx, numbers};
 use care::tasks;
 use care::web::AppState;
-use vitals::{PatientId, ReadingId, Symptom, Timestamp};
+use vitals::{PatientId, ReadingId, Timestamp};
 
 /// The morning at which everything here happens.
 pub const NOW: &str = "2026-04-22T08:18:00Z";
@@ -234,38 +234,6 @@ pub async fn open_task(tx: &mut Tx, patient: &PatientId, due_at: &str, findings:
     task.expect("a task")
 }
 
-/// Puts two questions to the patient in the conversation of `task`.
-pub async fn ask(tx: &mut Tx, patient: &PatientId, task: &str, body: &str) {
-    let options =
-        |words: [&str; 4]| (0..4).zip(words).map(|(grade, word)| (grade, word.to_owned())).collect();
-    let questions = [
-        Asked {
-            symptom: Symptom::Breathlessness,
-            text: "Är du mer andfådd än vanligt?".to_owned(),
-            options: options(["Nej", "Lite mer", "Klart mer", "Mycket mer"]),
-        },
-        Asked {
-            symptom: Symptom::Orthopnoea,
-            text: "Har du sovit med fler kuddar, eller vaknat andfådd?".to_owned(),
-            options: options(["Nej", "Någon gång", "I natt", "Jag sov i fåtölj"]),
-        },
-    ];
-    let id = numbers::next(tx, "message").await.expect("a number");
-    sqlx::query(
-        "INSERT INTO message (id, patient, task, at, author_kind, author, author_name, body, questions)
-         VALUES ($1, $2, $3, $4, 'system', '', 'Vågen', $5, $6)",
-    )
-    .bind(id)
-    .bind(patient.as_str())
-    .bind(task)
-    .bind(at("2026-04-22T05:05:00Z").as_millis())
-    .bind(body)
-    .bind(serde_json::to_string(&questions).expect("JSON"))
-    .execute(&mut **tx)
-    .await
-    .expect("a message");
-}
-
 async fn fill(store: &Store) -> Result<(), StoreError> {
     use Priority::{Routine, Soon, Urgent};
     let mut tx = store.write().await?;
@@ -289,8 +257,7 @@ async fn fill(store: &Store) -> Result<(), StoreError> {
         finding(worse, Urgent, "symptoms", "mer andfådd sedan tisdag", &last[5..]),
         finding(worse, Soon, "pulse_trend", "puls upp 9 mot det vanliga (70)", &last[4..]),
     ];
-    let task = open_task(&mut tx, &patient("svea"), "2026-04-22T08:30:00Z", findings).await;
-    ask(&mut tx, &patient("svea"), &task, "Din vikt har gått upp 2,4 kg på 6 dagar.").await;
+    open_task(&mut tx, &patient("svea"), "2026-04-22T08:30:00Z", findings).await;
     let rows = [
         (
             "nils",
