@@ -313,6 +313,7 @@ impl Device {
             Trouble::Failed { .. }
             | Trouble::ConsentRefused { .. }
             | Trouble::NoConsent
+            | Trouble::NothingToHear
             | Trouble::ClockNotWritten
             | Trouble::TimedOut(_) => return None,
         };
