@@ -347,3 +347,6 @@ impl Device {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

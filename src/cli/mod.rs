@@ -188,7 +188,7 @@ pub(crate) struct ModelsArguments {
 /// Runs the command.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
-        Command::Demo(_) => Err(Failure::input("the demo is being built")),
+        Command::Demo(arguments) => crate::demo::run(&arguments),
         Command::Serve(arguments) => crate::serve::serve(&arguments),
         Command::Admin(AdminCommand::Apply(arguments)) => admin::apply(&arguments),
         Command::Export(arguments) => export::run(&arguments),

@@ -39,6 +39,7 @@ pub(crate) fn policies() -> Policies {
 pub(crate) struct Running {
     pub(crate) store: Store,
     pub(crate) feed: Feed,
+    pub(crate) health: Health,
     pub(crate) clock: Clock,
     pub(crate) ingest: Ingest,
     /// Where the dashboard answers.
@@ -71,7 +72,7 @@ impl Running {
         let state = AppState {
             store: store.clone(),
             feed: feed.clone(),
-            health,
+            health: health.clone(),
             clock: clock.clone(),
             intake: ingest.intake(),
             metrics: Some(metrics),
@@ -80,7 +81,7 @@ impl Running {
         let (stop, mut stopping) = watch::channel(false);
         let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
         let web = tokio::spawn(web::serve(listener, web::router(state), stopped));
-        Ok(Self { store, feed, clock, ingest, http, mqtt, stop, web })
+        Ok(Self { store, feed, health, clock, ingest, http, mqtt, stop, web })
     }
 
     /// Waits until messages are heard.
@@ -197,9 +198,12 @@ pub(crate) fn on_all_cores<T>(work: impl Future<Output = Result<T, Failure>>) ->
     done
 }
 
-/// Logs to stderr, by `filter`.
+/// Logs to stderr, by `filter`. The embedded broker's own words are left out unless the filter names it: it calls every
+/// connection that ends an error, and what matters of it is said by the link to it.
 pub(crate) fn log_to_stderr(filter: &str) -> Result<(), Failure> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).or_wrong_input("log")?;
+    let quieted =
+        if filter.contains("rumqttd") { filter.to_owned() } else { format!("{filter},rumqttd=off") };
+    let filter = tracing_subscriber::EnvFilter::try_new(quieted).or_wrong_input("log")?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
