@@ -257,8 +257,8 @@ fn summed_up(task: &Value, readings: &[Value]) -> Value {
             seen
         })
     };
-    let clocks = list("reading_ids").iter().filter_map(|id| {
-        readings.iter().find(|reading| reading["id"] == *id).map(|reading| reading["clock"].clone())
+    let clocks = list("reading_ids").into_iter().filter_map(|id| {
+        readings.iter().find(|reading| reading["id"] == id).map(|reading| reading["clock"].clone())
     });
     json!({
         "patient": task["patient"], "problem": task["problem"], "priority": task["priority"], "status": task["status"],
