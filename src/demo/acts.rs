@@ -72,13 +72,6 @@ fn felt(who: Who, day: i64, pending: &Pending) -> SymptomAnswers {
 /// How Anna ended such tasks in the weeks before: the outcome, her note, and what she wrote to the patient.
 fn ended(problem: Problem) -> (Outcome, &'static str, Option<&'static str>) {
     match problem {
-        Problem::Decompensation => (
-            Outcome::Phoned,
-            "Vikten tillbaka efter helgen. Åt salt mat.",
-            Some(
-                "Bra att du svarade. Fortsätt väga dig varje morgon och hör av dig om det blir tyngre att andas.",
-            ),
-        ),
         Problem::BloodPressure | Problem::Pulse | Problem::Oxygen => (
             Outcome::AdviceWritten,
             "Mätt om, normalt.",
