@@ -35,6 +35,8 @@ pub struct Point {
     pub value: f64,
     /// What speaks against it.
     pub doubt: Option<Doubt>,
+    /// The later reading that agreed with this one and so admitted it.
+    pub admitted_by: Option<ReadingId>,
 }
 
 /// Values of one quantity, oldest first.
@@ -50,6 +52,16 @@ impl Series {
     /// The values that trends may use, oldest first.
     pub fn trusted(&self) -> impl DoubleEndedIterator<Item = &Point> {
         self.0.iter().filter(|point| point.doubt.is_none())
+    }
+
+    /// The values that trends could use before reading `without` arrived.
+    pub(crate) fn trusted_without<'a>(
+        &'a self,
+        without: Option<&'a ReadingId>,
+    ) -> impl DoubleEndedIterator<Item = &'a Point> {
+        self.trusted().filter(move |point| {
+            without.is_none_or(|without| &point.id != without && point.admitted_by.as_ref() != Some(without))
+        })
     }
 
     /// The latest value, doubted or not.

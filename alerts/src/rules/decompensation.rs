@@ -34,7 +34,7 @@ pub(super) fn see(case: &Case<'_>) -> Vec<Seen> {
         return Vec::new();
     }
     let chart = case.input.chart;
-    let as_of = chart.latest_at().unwrap_or(case.reading.at);
+    let as_of = chart.latest_at().unwrap_or(case.reading.at).min(case.input.now);
     let score = score(chart, rule, as_of, None);
     if score.sum() < rule.alarm_points {
         return Vec::new();

@@ -111,7 +111,6 @@ fn tallies(
     without: Option<&ReadingId>,
 ) -> [Tally; Symptom::ALL.len()] {
     let mut tallies = [Tally::default(); Symptom::ALL.len()];
-    let place = |symptom: Symptom| Symptom::ALL.iter().position(|one| *one == symptom);
     for form in chart.forms().filter(|form| Some(&form.id) != without) {
         let age_days = as_of.days_since(form.at);
         let is_recent = age_days <= rule.symptom_recent_days;
@@ -120,7 +119,8 @@ fn tallies(
             continue;
         }
         for (symptom, severity) in form.answers.iter() {
-            let Some(tally) = place(symptom).and_then(|place| tallies.get_mut(place)) else { continue };
+            // `Symptom::ALL` lists the symptoms in their declared order.
+            let Some(tally) = tallies.get_mut(symptom as usize) else { continue };
             let grade = f64::from(severity.grade());
             if is_recent {
                 tally.recent_sum += grade;
