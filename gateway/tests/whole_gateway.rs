@@ -143,3 +143,31 @@ async fn what_was_heard_before_the_stop_is_on_disk() {
     assert!(tally.sealed >= 20, "{tally:?}");
     assert_eq!(gateway::outbox::status(&path).expect("reads").last_seq, tally.sealed);
 }
+
+/// Stopped while a reading waits for room, then started with room: the reading itself is gone, and it was said; what
+/// was on disk before is still there, and the number was not used.
+#[tokio::test]
+async fn a_full_outbox_holds_up_and_does_not_hold_the_stop() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("o.db");
+    let mut config = Config::new(
+        "gw-0001".parse().expect("a token"),
+        path.clone(),
+        "mqtt://127.0.0.1:1".parse().expect("a broker"),
+    );
+    config.limits.rows_max = 2;
+    let home = SimulatedHome::new("546c0e000001");
+    for minute in 0..5 {
+        home.say(Event::Notified {
+            uuid: Uuid16(0x2a9d),
+            bytes: vec![0x02, 0x94, 0x3e, 0xea, 0x07, 1, 1, 7, minute, 0],
+        });
+    }
+    let gateway = Gateway::open(config, home, Clock::of(|| at(0))).expect("opens");
+    let started = std::time::Instant::now();
+    let stop = tokio::time::sleep(Duration::from_millis(300));
+    let (ended, tally) = gateway.run(stop).await.expect("a sound outbox");
+    assert_eq!((ended, tally.sealed), (Ended::Stopped, 2));
+    assert!(started.elapsed() < Duration::from_millis(2_300), "{:?}", started.elapsed());
+    assert_eq!(gateway::outbox::status(&path).expect("reads").last_seq, 2);
+}

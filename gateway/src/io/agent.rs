@@ -12,15 +12,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dbus::blocking::Connection;
+use dbus::blocking::stdintf::org_freedesktop_dbus::Properties as _;
 use dbus::channel::MatchingReceiver as _;
 use dbus::message::{MatchRule, Message, MessageType};
 
 const PATH: &str = "/se/vagen/agent";
 const INTERFACE: &str = "org.bluez.Agent1";
+const DEVICE_INTERFACE: &str = "org.bluez.Device1";
 const BLUEZ: &str = "org.bluez";
 /// How often the thread looks whether it is still wanted.
 const WAKE_EVERY: Duration = Duration::from_secs(2);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+const PAIR_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A registered agent. Dropping it ends its thread within [`WAKE_EVERY`]; bluetoothd forgets it with its connection.
 pub(super) struct Agent(Arc<AtomicBool>);
@@ -71,6 +74,23 @@ fn serve(wanted: &AtomicBool) -> Result<(), dbus::Error> {
         bus.process(WAKE_EVERY)?;
     }
     Ok(())
+}
+
+/// Pairs with the connected device at bluetoothd's `path` (such as `hci0/dev_54_6C_0E_00_00_01`), unless that is done.
+/// Blocks for as long as the device takes, at most [`PAIR_TIMEOUT`].
+///
+/// Asked for before the first subscription, it takes a third of a second; left to bluetoothd, a subscription that
+/// needs a bond hangs for half a minute, and a cuff has switched itself off by then.
+///
+/// # Errors
+/// Whatever bluetoothd says, such as that the device refused.
+pub(super) fn pair(path: &str) -> Result<(), dbus::Error> {
+    let bus = Connection::new_system()?;
+    let device = bus.with_proxy(BLUEZ, format!("/org/bluez/{path}"), PAIR_TIMEOUT);
+    if device.get::<bool>(DEVICE_INTERFACE, "Paired")? {
+        return Ok(());
+    }
+    device.method_call(DEVICE_INTERFACE, "Pair", ())
 }
 
 /// What a box without keys and display answers.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use btleplug::api::{Central as _, CharPropFlags, Characteristic, Peripheral as _, ScanFilter, WriteType};
 use btleplug::platform::{Adapter, Peripheral};
 use devices::Uuid16;
+use devices::models::{self, Bonding};
 use devices::session::{Action, Event};
 use futures::StreamExt as _;
 use tokio::sync::{Mutex, Notify, mpsc};
@@ -17,6 +18,7 @@ use tokio::task::JoinHandle;
 use vitals::DeviceId;
 
 use super::Ear;
+use crate::io::agent;
 
 /// How long connecting and finding out what the device has may take; BlueZ itself gives up after half a minute.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(40);
@@ -151,13 +153,31 @@ impl Speaker {
     async fn connect(&self) -> Result<Event, String> {
         let connecting = async {
             self.peripheral.connect().await?;
-            self.peripheral.discover_services().await
+            self.peripheral.discover_services().await?;
+            self.bond().await
         };
         self.airtime.quietly(self.within(CONNECT_TIMEOUT, connecting)).await?;
         let characteristics = self.peripheral.characteristics();
         Ok(Event::Connected {
             characteristics: characteristics.iter().filter_map(|it| short(&it.uuid)).collect(),
         })
+    }
+
+    /// Pairs where the model is known to ask for it. A model that nobody knows pairs when bluetoothd sees the need.
+    async fn bond(&self) -> Result<(), btleplug::Error> {
+        let name = self.peripheral.properties().await?.and_then(|it| it.advertisement_name.or(it.local_name));
+        let bonding = name.as_deref().and_then(models::find).map(|model| model.behaviour.bonding);
+        if matches!(bonding, None | Some(Bonding::No)) {
+            return Ok(());
+        }
+        let path = self.peripheral.id().to_string();
+        match tokio::task::spawn_blocking(move || agent::pair(&path)).await {
+            Ok(Ok(())) => {}
+            // It may still speak: some ask only sometimes.
+            Ok(Err(error)) => tracing::warn!(device = %self.device, %error, "the device did not pair"),
+            Err(error) => tracing::error!(device = %self.device, %error, "pairing ended"),
+        }
+        Ok(())
     }
 
     async fn read(&self, uuid: Uuid16) -> Result<Event, String> {
