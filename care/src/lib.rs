@@ -18,6 +18,8 @@ pub mod health;
 pub mod intake;
 pub mod language;
 pub mod live;
+#[cfg(feature = "web")]
+pub(crate) mod patient_view;
 pub mod people;
 pub mod readings;
 pub mod register;

@@ -8,9 +8,10 @@
 
 use std::collections::BTreeMap;
 
+use alerts::chart::WeightBand;
 use alerts::{Chart, Policy, Priority};
 use sqlx::Row;
-use vitals::{PatientId, Quantity, Timestamp};
+use vitals::{PatientId, Timestamp};
 
 use crate::access::{self, Action, Decision, Subject};
 use crate::audit::{self, Entry};
@@ -98,6 +99,8 @@ pub struct Weighed {
     pub at: Timestamp,
     /// kg.
     pub weight_kg: f64,
+    /// Whether a rule set it aside, so that it rests in no trend.
+    pub doubted: bool,
 }
 
 /// One row.
@@ -112,7 +115,7 @@ pub struct Item {
     /// The weights of the last days, oldest first.
     pub weights: Vec<Weighed>,
     /// The weight band that is usual for this person, kg, where it is known.
-    pub usual_kg: Option<(f64, f64)>,
+    pub usual: Option<WeightBand>,
     /// The last contact.
     pub contact: Option<Contact>,
     /// Whole days since the last reading, where there ever was one.
@@ -272,11 +275,11 @@ async fn item(
     let mut standing = tasks::standing(&joined);
     standing.sort_by_key(|one| std::cmp::Reverse(one.priority));
     let reasons = standing.iter().map(|one| Words::new(&one.reason.text_sv, &one.reason.text_en)).collect();
-    let (weights, usual_kg, contact) = match of {
+    let (weights, usual, contact) = match of {
         Some(one) => {
-            let (weights, usual_kg) = weights(connection, &one.facts.id, now).await?;
+            let (weights, usual) = weights(connection, &one.facts.id, now).await?;
             let talk = conversations::of_patient(connection, &one.facts.id).await?;
-            (weights, usual_kg, last_contact(&talk))
+            (weights, usual, last_contact(&talk))
         }
         None => (Vec::new(), None, None),
     };
@@ -285,7 +288,7 @@ async fn item(
         facts: of.map(|one| one.facts.clone()),
         reasons,
         weights,
-        usual_kg,
+        usual,
         contact,
         silent_days: of.and_then(|one| one.silent_days(now)),
     })
@@ -295,25 +298,16 @@ async fn weights(
     connection: &mut sqlx::SqliteConnection,
     patient: &PatientId,
     now: Timestamp,
-) -> Result<(Vec<Weighed>, Option<(f64, f64)>), StoreError> {
+) -> Result<(Vec<Weighed>, Option<WeightBand>), StoreError> {
     let events = readings::chart_events(connection, patient, now.plus_days(-USUAL_DAYS)).await?;
-    let band = Chart::rebuild(patient.clone(), &events).usual_weight(Policy::recommended());
-    let mut weights: Vec<Weighed> = events
+    let chart = Chart::rebuild(patient.clone(), &events);
+    let weights = chart
+        .weight()
         .iter()
-        .filter_map(|event| match event {
-            alerts::ChartEvent::Reading(reading) => {
-                Some(Weighed { at: reading.at, weight_kg: reading.measured(Quantity::WeightKg)? })
-            }
-            alerts::ChartEvent::Admission { .. }
-            | alerts::ChartEvent::Discharge { .. }
-            | alerts::ChartEvent::Pause { .. }
-            | alerts::ChartEvent::Override { .. }
-            | alerts::ChartEvent::End { .. } => None,
-        })
-        .filter(|weighed| weighed.at > now.plus_days(-SPARK_DAYS) && weighed.at <= now)
+        .filter(|point| point.at > now.plus_days(-SPARK_DAYS) && point.at <= now)
+        .map(|point| Weighed { at: point.at, weight_kg: point.value, doubted: point.doubt.is_some() })
         .collect();
-    weights.sort_by_key(|weighed| weighed.at);
-    Ok((weights, band.map(|band| (band.low_kg, band.high_kg))))
+    Ok((weights, chart.usual_weight(Policy::recommended())))
 }
 
 /// The last contact in a conversation, oldest message first. A question that waits is news after what a person wrote.

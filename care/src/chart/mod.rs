@@ -29,7 +29,7 @@ pub(crate) use pulse::PulseChart;
 pub(crate) use series::{Band, Marker, Point, Sample};
 pub(crate) use spark::spark;
 pub(crate) use svg::Svg;
-pub(crate) use symptoms::{Answer, SymptomChart};
+pub(crate) use symptoms::{Answer, SymptomChart, in_words};
 pub(crate) use weight::WeightChart;
 
 /// The sheet a chart is drawn on. Its units are CSS pixels at full size, so its text keeps its size there.

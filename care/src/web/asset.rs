@@ -21,8 +21,9 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-static ASSETS: [Asset; 7] = [
+static ASSETS: &[Asset] = &[
     Asset { name: "app.css", content_type: CSS, bytes: include_bytes!("../../static/app.css") },
+    Asset { name: "chart.css", content_type: CSS, bytes: include_bytes!("../../static/chart.css") },
     Asset { name: "me.css", content_type: CSS, bytes: include_bytes!("../../static/me.css") },
     Asset { name: "patient.css", content_type: CSS, bytes: include_bytes!("../../static/patient.css") },
     Asset { name: "live.js", content_type: SCRIPT, bytes: include_bytes!("../../static/live.js") },
@@ -34,7 +35,7 @@ static ASSETS: [Asset; 7] = [
 /// One version for all files together, so that a script may import its neighbour by name.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut hash = Sha256::new();
-    for asset in &ASSETS {
+    for asset in ASSETS {
         hash.update(asset.name);
         hash.update(asset.bytes);
     }

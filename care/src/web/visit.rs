@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use std::convert::Infallible;
@@ -48,18 +48,12 @@ pub(crate) struct OwnVisit {
     pub(crate) patient: PatientId,
 }
 
-/// The language of a request: the chosen one, else the person's, else what the browser asks for, else Swedish.
+/// The language of a request: the chosen one, else the person's, else Swedish.
 pub(crate) fn language_of(headers: &HeaderMap, subject: Option<&Subject>) -> Language {
     let chosen = CookieJar::from_headers(headers)
         .get(LANGUAGE_COOKIE)
         .and_then(|cookie| Language::from_key(cookie.value()));
-    if let Some(language) = chosen.or_else(|| subject.map(|subject| subject.language)) {
-        return language;
-    }
-    let asked =
-        headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let first = asked.split(',').next().unwrap_or_default().trim();
-    if first.starts_with("en") { Language::En } else { Language::Sv }
+    chosen.or_else(|| subject.map(|subject| subject.language)).unwrap_or_default()
 }
 
 /// A cookie with the flags every cookie of ours carries.

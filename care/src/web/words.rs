@@ -69,7 +69,7 @@ pub(crate) fn age_and_units(facts: &PatientFacts, own: Option<&str>, now: Timest
 /// When something is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Due {
-    /// `kl 10:30`, `i dag`, `i morgon`, `fredag 24 april`.
+    /// `kl 10:30`, `i morgon 16:00`, `27 april 16:00`.
     pub(crate) when: String,
     /// `12 min kvar`, `40 min över tiden`, or nothing where a day says enough.
     pub(crate) left: Option<String>,
@@ -95,7 +95,14 @@ pub(crate) fn due(due_at: Timestamp, now: Timestamp, text: Text) -> Due {
         let word = format::day_word(day, today, text);
         format!("{word} {}", format::clock_time(due_at))
     };
-    Due { when: format::capital(&when), left, passed }
+    Due { when, left, passed }
+}
+
+impl Due {
+    /// As [`Due::when`], to begin a line with.
+    pub(crate) fn begins(&self) -> String {
+        format::capital(&self.when)
+    }
 }
 
 /// A length of time in its largest fitting unit: `12 min`, `3 h`, `2 dagar`.
@@ -133,10 +140,10 @@ mod tests {
         let at = |text: &str| text.parse::<Timestamp>().expect("a time");
         let now = at("2026-04-22T08:18:00Z");
         let rows = [
-            ("2026-04-22T08:30:00Z", "Kl 10:30", Some("12\u{202f}min kvar"), false),
-            ("2026-04-22T14:30:00Z", "Kl 16:30", Some("6\u{202f}h kvar"), false),
-            ("2026-04-22T07:38:00Z", "Kl 09:38", Some("40\u{202f}min över tiden"), true),
-            ("2026-04-23T14:00:00Z", "I morgon 16:00", None, false),
+            ("2026-04-22T08:30:00Z", "kl 10:30", Some("12\u{202f}min kvar"), false),
+            ("2026-04-22T14:30:00Z", "kl 16:30", Some("6\u{202f}h kvar"), false),
+            ("2026-04-22T07:38:00Z", "kl 09:38", Some("40\u{202f}min över tiden"), true),
+            ("2026-04-23T14:00:00Z", "i morgon 16:00", None, false),
             ("2026-04-27T14:00:00Z", "27 april 16:00", None, false),
         ];
         for (time, when, left, passed) in rows {

@@ -18,7 +18,8 @@ use super::page::{draw, wants_fragment};
 use super::text::Text;
 use super::visit::{StaffVisit, Visit};
 use super::words::{self, Due, Urgency};
-use crate::worklist::{self, Contact, Counts, Filter, Item, Listed, SILENT_DAYS, Worklist};
+use crate::chart;
+use crate::worklist::{self, Contact, Counts, Filter, Item, Listed, SILENT_DAYS, SPARK_DAYS, Worklist};
 
 /// What the address asks for.
 #[derive(Deserialize)]
@@ -137,7 +138,7 @@ fn row_of(item: &Item, visit: &Visit) -> Row {
         urgency: Urgency::of(task.priority, text),
         why,
         more,
-        spark: String::new(),
+        spark: spark(item, now),
         contact: contact(item.contact, now, text),
         owner: task.owner_name.clone().filter(|_| task.owner.is_some()),
         unit: task.unit_name.clone().filter(|_| task.unit.as_deref() != visit.subject.unit()),
@@ -148,6 +149,27 @@ fn row_of(item: &Item, visit: &Visit) -> Row {
             .filter(|days| *days >= SILENT_DAYS)
             .map(|days| text.count("days-silent", days)),
     }
+}
+
+/// The weights of the last days against what is usual for this person; nothing where there are none.
+fn spark(item: &Item, now: Timestamp) -> String {
+    if item.weights.is_empty() {
+        return String::new();
+    }
+    let points: Vec<chart::Point> = item
+        .weights
+        .iter()
+        .map(|weighed| chart::Point {
+            at: weighed.at,
+            value: Some(weighed.weight_kg),
+            mark: if weighed.doubted { chart::Mark::Unassessed } else { chart::Mark::Measured },
+            word: None,
+        })
+        .collect();
+    let band =
+        item.usual.map(|band| chart::Band { usual: band.usual_kg, low: band.low_kg, high: band.high_kg });
+    let count = u16::try_from(SPARK_DAYS).unwrap_or(u16::MAX);
+    chart::spark(chart::Days::ending(format::day_of(now), count), &points, band).to_string()
 }
 
 /// The two weightiest reasons for the large line; what else points the same way for the small one.

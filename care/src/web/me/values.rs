@@ -6,16 +6,18 @@ use axum::response::Response;
 
 use super::{open, today, whose};
 use crate::access::Action;
-use crate::readings::{self, Recorded};
+use crate::patient_view;
+use crate::readings::Recorded;
 use crate::web::AppState;
 use crate::web::failure::Failure;
 use crate::web::format;
 use crate::web::frame::Frame;
 use crate::web::page::draw;
+use crate::web::patient::charts::{Drawn, own_charts};
 use crate::web::visit::{OwnVisit, Visit};
 
 /// How far back the page goes, days.
-const VALUES_DAYS: i64 = 30;
+const VALUES_DAYS: u16 = 30;
 
 struct ValueRow {
     day: String,
@@ -28,7 +30,7 @@ struct ValueRow {
 struct Page {
     frame: Frame,
     whose: Option<String>,
-    charts: Vec<String>,
+    charts: Vec<Drawn>,
     rows: Vec<ValueRow>,
 }
 
@@ -37,15 +39,13 @@ pub(crate) async fn show(State(state): State<AppState>, own: OwnVisit) -> Result
     let facts = open(&state, &own, Action::Read).await?;
     let visit = &own.visit;
     let mut reader = state.store.read().await?;
-    let from = visit.now.plus_days(-VALUES_DAYS);
-    let mut recorded = readings::between(&mut reader, &own.patient, from, visit.now.plus_millis(1)).await?;
+    let record = patient_view::record(&mut reader, &own.patient, VALUES_DAYS, visit.now).await?;
     drop(reader);
-    recorded.reverse();
     draw(&Page {
         frame: Frame::of(&state, visit, "values", visit.text.t("values-title")),
         whose: whose(visit, &facts),
-        charts: Vec::new(),
-        rows: recorded.iter().filter_map(|one| value_row(one, visit)).collect(),
+        charts: if record.readings.is_empty() { Vec::new() } else { own_charts(&record, visit.text) },
+        rows: record.readings.iter().rev().filter_map(|one| value_row(one, visit)).collect(),
     })
 }
 

@@ -1,10 +1,24 @@
 //! The patient page for staff, and where each reading came from.
+//!
+//! Everything here opens its patient through [`crate::access::open_patient`], a reading's page too, so each look is logged
+//! with its reason.
+
+pub(crate) mod charts;
+mod page;
+mod provenance;
+mod readers;
+mod rows;
 
 use axum::Router;
+use axum::routing::get;
 
 use super::AppState;
 
 /// The pages under `/patients/{id}` and `/readings/{id}`.
 pub(crate) fn router() -> Router<AppState> {
     Router::new()
+        .route("/patients/{id}", get(page::show))
+        .route("/patients/{id}/talk", get(page::talk))
+        .route("/patients/{id}/readers", get(readers::show))
+        .route("/readings/{id}", get(provenance::show))
 }

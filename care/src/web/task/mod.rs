@@ -15,10 +15,12 @@ use super::failure::{Failure, wants_json};
 use super::format;
 use super::frame::Frame;
 use super::page::{draw, draw_as};
+use super::patient::charts::{self, Drawn};
 use super::visit::{StaffVisit, Visit};
 use super::words;
 use crate::access::{self, Action, Opened};
 use crate::export;
+use crate::patient_view;
 use crate::people::{self, Medication};
 use crate::tasks::{self, Task};
 use card::TaskCard;
@@ -27,6 +29,9 @@ use talk::Talk;
 pub(crate) mod acts;
 pub(crate) mod card;
 pub(crate) mod talk;
+
+/// How far back the weight beside a task goes, days.
+const CHART_DAYS: u16 = 30;
 
 /// Which part of the page is wanted.
 #[derive(Deserialize)]
@@ -63,7 +68,7 @@ struct Page {
     notice: Option<String>,
     card: TaskCard,
     talk: Option<Talk>,
-    chart: String,
+    chart: Option<Drawn>,
     medicines: Vec<MedicineRow>,
 }
 
@@ -157,6 +162,13 @@ async fn page(
         Some(facts) => people::medications(&mut reader, &facts.id).await?,
         None => Vec::new(),
     };
+    let chart = match facts {
+        Some(facts) => {
+            let record = patient_view::record(&mut reader, &facts.id, CHART_DAYS, now).await?;
+            Some(charts::weight_alone(&record, &medicines, text))
+        }
+        None => None,
+    };
     let name = match (facts, &task.gateway) {
         (Some(facts), _) => facts.name.clone(),
         (None, Some(gateway)) => text.with("gateway-name", &[("gateway", gateway.clone().into())]),
@@ -168,7 +180,7 @@ async fn page(
         about: facts.map(|facts| words::age_and_units(facts, None, now, text)).unwrap_or_default(),
         why_seen: opened.as_ref().map(|opened| opened.why.get(text.0).to_owned()),
         medicines: medicines.iter().map(|medicine| medicine_row(medicine, visit)).collect(),
-        chart: String::new(),
+        chart,
         name,
         notice,
         card,

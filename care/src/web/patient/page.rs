@@ -1,0 +1,322 @@
+//! `/patients/{id}`: everything about one patient on one page, and why the reader sees it.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+use sqlx::SqliteConnection;
+use vitals::{PatientId, Timestamp};
+
+use super::charts::{self, Charts};
+use super::rows::{self, ReadingRow};
+use crate::access::{self, Action};
+use crate::conversations::{self, MESSAGE_CHARS_MAX};
+use crate::patient_view::{self, Record};
+use crate::people::{self, Medication, PatientFacts};
+use crate::store::StoreError;
+use crate::tasks::{self, Outcome, Status, Task};
+use crate::web::AppState;
+use crate::web::failure::Failure;
+use crate::web::format::{day_of, day_word, moment};
+use crate::web::frame::Frame;
+use crate::web::page::draw;
+use crate::web::task::Kept;
+use crate::web::task::card::{self, TaskCard};
+use crate::web::task::talk::{self, Talk};
+use crate::web::text::Text;
+use crate::web::visit::{StaffVisit, Visit};
+use crate::web::words::{self, Urgency};
+
+/// The ranges one can choose, days.
+const RANGES: [(u16, &str); 4] = [(14, "range-14"), (30, "range-30"), (90, "range-90"), (365, "range-365")];
+const RANGE_DAYS: u16 = 30;
+/// Lines of the table of readings before one asks for all of them.
+const ROWS_MAX: usize = 40;
+/// Messages shown when no task is open.
+const MESSAGES_MAX: usize = 20;
+
+/// What the address asks for.
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    days: Option<u16>,
+    all: Option<String>,
+    fragment: Option<String>,
+}
+
+struct Chip {
+    days: u16,
+    word: String,
+    current: bool,
+}
+
+/// A medicine in use.
+struct MedicineRow {
+    name: String,
+    dose: String,
+    when: String,
+}
+
+/// A task that is over.
+struct EarlierTask {
+    id: String,
+    urgency: Urgency,
+    title: String,
+    opened: String,
+    outcome: String,
+}
+
+struct Plan {
+    lines: Vec<String>,
+    changed: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "patient/page.html")]
+struct Page {
+    frame: Frame,
+    patient: PatientId,
+    name: String,
+    about: String,
+    units: String,
+    why: String,
+    chips: Vec<Chip>,
+    range: u16,
+    charts: Charts,
+    last: Option<String>,
+    rows: Vec<ReadingRow>,
+    rows_left: usize,
+    plan: Option<Plan>,
+    medicines: Vec<MedicineRow>,
+    ended_medicines: Vec<MedicineRow>,
+    cards: Vec<TaskCard>,
+    talk: Talk,
+    earlier: Vec<EarlierTask>,
+    printed: String,
+}
+
+#[derive(Template)]
+#[template(path = "patient/charts.html")]
+struct ChartsPart {
+    frame: Frame,
+    charts: Charts,
+    last: Option<String>,
+}
+
+/// `GET /patients/{id}`.
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    StaffVisit(visit): StaffVisit,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Failure> {
+    let patient: PatientId = id.parse().map_err(|_| Failure::Missing)?;
+    let opened =
+        access::open_patient(&state.store, &visit.subject, &patient, Action::Read, visit.now).await?;
+    let (text, now, facts) = (visit.text, visit.now, &opened.facts);
+    let range =
+        RANGES.iter().map(|(days, _)| *days).find(|days| Some(*days) == asked.days).unwrap_or(RANGE_DAYS);
+    let mut reader = state.store.read().await?;
+    let record = patient_view::record(&mut reader, &patient, range, now).await?;
+    let medicines = people::medications(&mut reader, &patient).await?;
+    let frame = Frame::of(&state, &visit, "patients", facts.name.clone());
+    let charts = charts::charts(&record, &medicines, now, text);
+    let last = record.last_at.map(|at| moment(at, now, text));
+    match asked.fragment.as_deref() {
+        None => {}
+        Some("charts") => return draw(&ChartsPart { frame, charts, last }),
+        Some(_) => return Err(Failure::Missing),
+    }
+    let (rows, rows_left) = table(&record, asked.all.is_some(), now, text);
+    let Right { cards, talk, earlier } = right(&mut reader, facts, &visit).await?;
+    let (medicines, ended_medicines) = medicine_rows(&medicines, now, text);
+    draw(&Page {
+        frame,
+        name: facts.name.clone(),
+        about: about(facts, now, text),
+        units: joined(facts, text),
+        why: opened.why.get(text.0).to_owned(),
+        chips: chips(range, text),
+        range,
+        charts,
+        last,
+        rows,
+        rows_left,
+        plan: plan(facts, now, text),
+        medicines,
+        ended_medicines,
+        cards,
+        talk,
+        earlier,
+        printed: moment(now, now.plus_days(-3), text),
+        patient,
+    })
+}
+
+fn chips(range: u16, text: Text) -> Vec<Chip> {
+    let chip = |(days, key): (u16, &str)| Chip { days, word: text.t(key), current: days == range };
+    RANGES.into_iter().map(chip).collect()
+}
+
+/// `89 år, född 31 januari 1937`, as far as it is known.
+fn about(facts: &PatientFacts, now: Timestamp, text: Text) -> String {
+    let born = facts.born.as_deref().and_then(|born| born.parse().ok());
+    let born = born.map(|born| text.with("born", &[("day", day_word(born, day_of(now), text).into())]));
+    words::age(facts, now, text).into_iter().chain(born).collect::<Vec<_>>().join(", ")
+}
+
+/// `Hjärtsviktsmottagningen och Hemtjänst Centrum`.
+fn joined(facts: &PatientFacts, text: Text) -> String {
+    let names: Vec<&str> = facts.units.iter().map(|unit| unit.name.as_str()).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => {
+            format!("{} {} {last}", rest.join(", "), text.t("word-and"))
+        }
+        Some((last, _)) => (*last).to_owned(),
+        None => String::new(),
+    }
+}
+
+/// The readings, newest first, and how many more there are.
+fn table(record: &Record, all: bool, now: Timestamp, text: Text) -> (Vec<ReadingRow>, usize) {
+    let shown = if all { usize::MAX } else { ROWS_MAX };
+    let newest = record.readings.iter().rev();
+    let rows: Vec<ReadingRow> =
+        newest.take(shown).map(|recorded| rows::row(record, recorded, now, text)).collect();
+    let left = record.readings.len() - rows.len();
+    (rows, left)
+}
+
+fn plan(facts: &PatientFacts, now: Timestamp, text: Text) -> Option<Plan> {
+    let words = facts.plan_text.as_deref().filter(|words| !words.trim().is_empty())?;
+    let changed = facts.plan_changed.map(|at| {
+        let day = day_word(day_of(at), day_of(now), text);
+        let by = facts.plan_by.clone().unwrap_or_default();
+        text.with(
+            if by.is_empty() { "plan-changed" } else { "plan-changed-by" },
+            &[("day", day.into()), ("by", by.into())],
+        )
+    });
+    Some(Plan { lines: words.lines().map(str::to_owned).collect(), changed })
+}
+
+/// The medicines in use and those that ended.
+fn medicine_rows(
+    medicines: &[Medication],
+    now: Timestamp,
+    text: Text,
+) -> (Vec<MedicineRow>, Vec<MedicineRow>) {
+    let (ended, used): (Vec<&Medication>, Vec<&Medication>) =
+        medicines.iter().partition(|medicine| medicine.until.is_some_and(|until| until <= now));
+    let row = |medicine: &Medication| {
+        let (key, at) = match medicine.until.filter(|until| *until <= now) {
+            Some(until) => ("medicine-ended", until),
+            None => ("medicine-since", medicine.from),
+        };
+        let day = day_word(day_of(at), day_of(now), text);
+        MedicineRow {
+            name: medicine.name.clone(),
+            dose: medicine.dose.clone(),
+            when: text.with(key, &[("day", day.into()), ("by", medicine.changed_by.clone().into())]),
+        }
+    };
+    (used.into_iter().map(row).collect(), ended.into_iter().rev().map(row).collect())
+}
+
+struct Right {
+    cards: Vec<TaskCard>,
+    talk: Talk,
+    earlier: Vec<EarlierTask>,
+}
+
+/// What is to be done and what was: the open tasks, the conversation of the most urgent, the earlier tasks.
+async fn right(
+    connection: &mut SqliteConnection,
+    facts: &PatientFacts,
+    visit: &Visit,
+) -> Result<Right, StoreError> {
+    let all = tasks::list(connection, Some(&facts.id), None).await?;
+    let (mut open, mut closed): (Vec<Task>, Vec<Task>) =
+        all.into_iter().partition(|task| task.status == Status::Open);
+    open.sort_by_key(|task| (std::cmp::Reverse(task.priority), task.due_at));
+    closed.reverse();
+    let kept = Kept::default();
+    let home = format!("/patients/{}", in_path(facts.id.as_str()));
+    let mut cards = Vec::new();
+    for task in &open {
+        cards.push(card::of(connection, task, Some(facts), visit, &home, &kept).await?);
+    }
+    let talk = match open.first() {
+        Some(task) => talk::of_task(connection, task, facts, visit, &home, &kept).await?,
+        None => talk_without_task(connection, facts, visit, &home).await?,
+    };
+    let earlier = closed.iter().map(|task| earlier_task(task, visit)).collect();
+    Ok(Right { cards, talk, earlier })
+}
+
+/// What was last said, where no task is open.
+async fn talk_without_task(
+    connection: &mut SqliteConnection,
+    facts: &PatientFacts,
+    visit: &Visit,
+    home: &str,
+) -> Result<Talk, StoreError> {
+    let messages = conversations::of_patient(connection, &facts.id).await?;
+    let latest = messages.len().saturating_sub(MESSAGES_MAX);
+    Ok(Talk {
+        id: "talk-patient".to_owned(),
+        messages: messages.iter().skip(latest).map(|message| talk::message_row(message, visit)).collect(),
+        patient: facts.id.clone(),
+        task: None,
+        source: format!("{home}/talk"),
+        post: format!("{home}/message"),
+        home: home.to_owned(),
+        kept: String::new(),
+        chars_max: MESSAGE_CHARS_MAX,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "task/messages.html")]
+struct TalkPart {
+    frame: Frame,
+    talk: Talk,
+}
+
+/// `GET /patients/{id}/talk`: the messages by themselves, for a page that refreshes them.
+pub(crate) async fn talk(
+    State(state): State<AppState>,
+    StaffVisit(visit): StaffVisit,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let patient: PatientId = id.parse().map_err(|_| Failure::Missing)?;
+    let opened =
+        access::open_patient(&state.store, &visit.subject, &patient, Action::Read, visit.now).await?;
+    let home = format!("/patients/{}", in_path(patient.as_str()));
+    let talk = talk_without_task(&mut *state.store.read().await?, &opened.facts, &visit, &home).await?;
+    draw(&TalkPart { frame: Frame::of(&state, &visit, "patients", opened.facts.name.clone()), talk })
+}
+
+fn earlier_task(task: &Task, visit: &Visit) -> EarlierTask {
+    let text = visit.text;
+    let outcome = task.outcome.as_deref().and_then(Outcome::from_key);
+    EarlierTask {
+        id: task.id.clone(),
+        urgency: Urgency::of(task.priority, text),
+        title: words::problem(task.problem, text),
+        opened: moment(task.opened_at, visit.now, text),
+        outcome: outcome
+            .map_or_else(|| text.t("card-ended-by-itself"), |outcome| outcome.words().get(text.0).to_owned()),
+    }
+}
+
+/// Percent-encodes what may not stand in one step of a path.
+pub(super) fn in_path(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
