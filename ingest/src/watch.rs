@@ -31,7 +31,8 @@ use crate::stop::Stop;
 
 /// The rule in the reason of a task about a gateway that is not heard.
 pub(crate) const SILENT_RULE: &str = "gateway_silent";
-const GATEWAY_SILENT_MS: i64 = 30 * Timestamp::MINUTE_MS;
+/// Two heartbeats missed and then some: a gateway that died is a task within half an hour of its last word.
+const GATEWAY_SILENT_MS: i64 = 25 * Timestamp::MINUTE_MS;
 const GAPS_EVERY: Duration = Duration::from_secs(2);
 /// How long homes have to send what they kept before anybody is called silent.
 const SETTLE: Duration = Duration::from_secs(120);
@@ -255,14 +256,14 @@ impl Watch {
             let minutes = now.millis_since(at) / Timestamp::MINUTE_MS;
             let finding = Finding {
                 problem: Problem::Gateway,
-                priority: Priority::Routine,
+                priority: Priority::Soon,
                 at: now,
                 late: false,
                 reason: Reason {
                     rule: SILENT_RULE.to_owned(),
                     policy_version: String::new(),
                     observed: i32::try_from(minutes).ok().map(f64::from),
-                    limit: Some(30.0),
+                    limit: Some(25.0),
                     unit: "min".to_owned(),
                     text_sv: format!("Hemmets mottagare {gateway} har inte hörts på {minutes} minuter"),
                     text_en: format!("Gateway {gateway} has not been heard for {minutes} minutes"),

@@ -198,9 +198,12 @@ pub(crate) fn on_all_cores<T>(work: impl Future<Output = Result<T, Failure>>) ->
     done
 }
 
-/// Logs to stderr, by `filter`.
+/// Logs to stderr, by `filter`. The embedded broker's own words are left out unless the filter names it: it calls every
+/// connection that ends an error, and what matters of it is said by the link to it.
 pub(crate) fn log_to_stderr(filter: &str) -> Result<(), Failure> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).or_wrong_input("log")?;
+    let quieted =
+        if filter.contains("rumqttd") { filter.to_owned() } else { format!("{filter},rumqttd=off") };
+    let filter = tracing_subscriber::EnvFilter::try_new(quieted).or_wrong_input("log")?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
