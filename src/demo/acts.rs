@@ -6,9 +6,9 @@
 
 use alerts::Problem;
 use anyhow::Context as _;
-use care::access::Subject;
 use care::conversations::{self, Pending};
 use care::intake::{Submission, SymptomIntake};
+use care::live::Feed;
 use care::store::Store;
 use care::tasks::{self, Outcome, Task, acts::Closing};
 use vitals::{Severity, SymptomAnswers, Timestamp};
@@ -72,21 +72,14 @@ fn felt(who: Who, day: i64, pending: &Pending) -> SymptomAnswers {
 /// How Anna ended such tasks in the weeks before: the outcome, her note, and what she wrote to the patient.
 fn ended(problem: Problem) -> (Outcome, &'static str, Option<&'static str>) {
     match problem {
-        Problem::Decompensation => (
-            Outcome::Phoned,
-            "Vikten tillbaka efter helgen. Åt salt mat.",
-            Some(
-                "Bra att du svarade. Fortsätt väga dig varje morgon och hör av dig om det blir tyngre att andas.",
-            ),
-        ),
         Problem::BloodPressure | Problem::Pulse | Problem::Oxygen => (
             Outcome::AdviceWritten,
             "Mätt om, normalt.",
             Some("Tack för att du mätte igen. Värdet är som vanligt nu. Vila fem minuter innan du mäter."),
         ),
-        Problem::Symptoms => (
+        Problem::Decompensation | Problem::Symptoms => (
             Outcome::Phoned,
-            "Svullna ben efter flygresa, går tillbaka.",
+            "Svullna ben efter flygresa, går tillbaka. Vikten oförändrad.",
             Some("Som vi sa i telefon: ha benen högt på kvällen och väg dig i morgon bitti."),
         ),
         Problem::Silence | Problem::MissingMeasurement => (Outcome::Phoned, "Var bortrest, mår bra.", None),
@@ -100,7 +93,12 @@ fn ended(problem: Problem) -> (Outcome, &'static str, Option<&'static str>) {
 ///
 /// # Errors
 /// When the store fails or an act is refused.
-pub(crate) async fn anna_works(store: &Store, before: Timestamp, now: Timestamp) -> anyhow::Result<()> {
+pub(crate) async fn anna_works(
+    store: &Store,
+    feed: &Feed,
+    before: Timestamp,
+    now: Timestamp,
+) -> anyhow::Result<()> {
     let waiting = tasks::open(&mut *store.read().await?).await?;
     for task in waiting.into_iter().filter(|task| task.opened_at < before) {
         let (outcome, note, message) = ended(task.problem);
@@ -110,9 +108,8 @@ pub(crate) async fn anna_works(store: &Store, before: Timestamp, now: Timestamp)
             conversations::write(store, &anna, patient, Some(&task.id), text, now).await.context("write")?;
         }
         let closing = Closing { outcome, note: note.to_owned(), follow_up: None };
-        tasks::close(store, &anna, &task.id, &closing, now.plus_millis(4 * Timestamp::MINUTE_MS))
-            .await
-            .context("close")?;
+        let done = now.plus_millis(4 * Timestamp::MINUTE_MS);
+        feed.announce(tasks::close(store, &anna, &task.id, &closing, done).await.context("close")?);
     }
     Ok(())
 }
@@ -121,19 +118,23 @@ pub(crate) async fn anna_works(store: &Store, before: Timestamp, now: Timestamp)
 ///
 /// # Errors
 /// When the store fails or an act is refused.
-pub(crate) async fn the_last_days(store: &Store, now: Timestamp) -> anyhow::Result<()> {
+pub(crate) async fn the_last_days(store: &Store, feed: &Feed, now: Timestamp) -> anyhow::Result<()> {
     if let Some(task) = open_task(store, Who::Ingrid, Problem::Silence).await?
         && task.owner.is_none()
     {
         let maria = maria();
         tasks::take(store, &maria, &task.id, now).await.context("take")?;
-        tasks::note(store, &maria, &task.id, "Ringde, inget svar. Hemtjänsten har nyckel.", now)
-            .await
-            .context("note")?;
+        let note = "Ringde, inget svar. Hemtjänsten har nyckel.";
+        feed.announce(tasks::note(store, &maria, &task.id, note, now).await.context("note")?);
     }
     if let Some(task) = open_task(store, Who::Svea, Problem::Decompensation).await? {
         let text = "Jag fick sova i fåtöljen i natt, det går inte att ligga platt. Strumporna stramar också.";
-        said_once(store, &Who::Svea.subject(), &task, text, now).await?;
+        let said = conversations::of_task(&mut *store.read().await?, &task.id).await?;
+        if said.iter().all(|message| message.body != text) {
+            let (svea, patient) = (Who::Svea.subject(), Who::Svea.patient()?);
+            let written = conversations::write(store, &svea, &patient, Some(&task.id), text, now);
+            feed.announce(written.await.context("write")?);
+        }
     }
     Ok(())
 }
@@ -142,20 +143,4 @@ async fn open_task(store: &Store, who: Who, problem: Problem) -> anyhow::Result<
     let open = tasks::open(&mut *store.read().await?).await?;
     let theirs = |task: &Task| task.patient.as_ref().and_then(Who::of) == Some(who);
     Ok(open.into_iter().find(|task| theirs(task) && task.problem == problem))
-}
-
-async fn said_once(
-    store: &Store,
-    author: &Subject,
-    task: &Task,
-    text: &str,
-    now: Timestamp,
-) -> anyhow::Result<()> {
-    let said = conversations::of_task(&mut *store.read().await?, &task.id).await?;
-    if let Some(patient) = &task.patient
-        && said.iter().all(|message| message.body != text)
-    {
-        conversations::write(store, author, patient, Some(&task.id), text, now).await.context("write")?;
-    }
-    Ok(())
 }

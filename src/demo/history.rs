@@ -90,7 +90,7 @@ impl History<'_> {
         let moment = self.calendar.moment(day, 10, 30);
         if self.calendar.is_weekday(day) && self.reaches(moment) {
             let before = self.calendar.moment(LEFT_OPEN_DAYS, 0, 0);
-            acts::anna_works(&self.running.store, before, moment).await?;
+            acts::anna_works(&self.running.store, &self.running.feed, before, moment).await?;
         }
         Ok(())
     }
@@ -105,15 +105,19 @@ impl History<'_> {
             let rounds = if day >= LEFT_OPEN_DAYS { 1 } else { usize::MAX };
             acts::answers_what_waits(&self.running.store, intake, who, day, rounds).await?;
         }
-        if day >= -1 {
-            acts::the_last_days(&self.running.store, moment).await?;
-        }
         Ok(())
     }
 
     async fn afternoon(&self, day: i64) -> anyhow::Result<()> {
         let moment = self.calendar.moment(day, 14, 5);
-        if self.reaches(moment) { self.look(moment).await } else { Ok(()) }
+        if self.reaches(moment) {
+            self.look(moment).await?;
+        }
+        let moment = self.calendar.moment(day, 15, 20);
+        if day == -1 && self.reaches(moment) {
+            acts::the_last_days(&self.running.store, &self.running.feed, moment).await?;
+        }
+        Ok(())
     }
 
     /// Judges the passing of time. The gateways were alive meanwhile, and say so.

@@ -46,6 +46,8 @@ const MARK: &str = "demo.json";
 const MARK_BEGUN: &str = "{\"history\":\"begun\"}\n";
 const MARK_WHOLE: &str = "{\"history\":\"whole\"}\n";
 const HOMES: &str = "homes";
+/// What is logged. The broker takes each gateway that hangs up for an error of its own.
+const LOG: &str = "warn,rumqttd=off";
 
 /// `vagen demo`.
 pub(crate) fn run(arguments: &DemoArguments) -> Result<(), Failure> {
@@ -58,7 +60,7 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     };
     let listen = &arguments.listen;
     let config = Config::of_demo(listen.http.as_deref(), listen.mqtt.as_deref(), data)?;
-    log_to_stderr(&config.log)?;
+    log_to_stderr(LOG)?;
     let is_new = claim(&config.data)?;
     let ended = on_all_cores(demo(arguments, &config, is_new));
     // The directory goes when everything that wrote in it has ended.

@@ -36,6 +36,7 @@ pub(crate) enum Make {
 
 impl Make {
     /// The name in the register.
+    #[cfg(test)]
     pub(crate) const fn model(self) -> &'static str {
         match self {
             Self::AndScale => "A&D UC-352BLE",
@@ -173,7 +174,7 @@ impl Peripheral {
             Action::Write { uuid, bytes } => {
                 self.if_connected(uuid, |device| device.written(uuid, &bytes, now))
             }
-            Action::Subscribe(uuid) => self.if_connected(uuid, |device| device.subscribed(uuid, now)),
+            Action::Subscribe(uuid) => self.if_connected(uuid, |device| device.subscribed(uuid)),
             Action::Disconnect => self.hang_up(),
             Action::Measured(_) | Action::Learned(_) | Action::Trouble(_) | Action::Ignored { .. } => {
                 Vec::new()
@@ -225,24 +226,20 @@ impl Peripheral {
         if let Some(connection) = &mut self.connection {
             connection.clock_written = true;
         }
-        let mut events = vec![Event::Written { uuid }];
-        events.extend(self.send(now));
-        events
+        vec![Event::Written { uuid }]
     }
 
-    fn subscribed(&mut self, uuid: Uuid16, now: Timestamp) -> Vec<Event> {
+    fn subscribed(&mut self, uuid: Uuid16) -> Vec<Event> {
         if uuid != self.make.measurement() {
             return vec![failed(uuid, "no such characteristic")];
         }
         if let Some(connection) = &mut self.connection {
             connection.subscribed = true;
         }
-        let mut events = vec![Event::Subscribed { uuid }];
-        events.extend(self.send(now));
-        events
+        vec![Event::Subscribed { uuid }]
     }
 
-    /// Sends everything, oldest first, once the host listens and has set the clock or let the time for it pass.
+    /// Sends everything, oldest first and a moment after it was asked, once the host listens and has set the clock or let the time for it pass.
     fn send(&mut self, now: Timestamp) -> Vec<Event> {
         let Some(connection) = &mut self.connection else { return Vec::new() };
         let clock_is_settled = !self.make.has_clock()
@@ -302,12 +299,15 @@ mod tests {
         assert_eq!(name, "A&D_UC-352BLE_000001");
         assert!(matches!(scale.take(Action::Connect, now)[..], [Event::Connected { .. }]));
         let subscribe = scale.take(Action::Subscribe(Uuid16(0x2A9D)), now);
-        assert_eq!(subscribe, [Event::Subscribed { uuid: Uuid16(0x2A9D) }], "not before its clock is set");
+        assert_eq!(subscribe, [Event::Subscribed { uuid: Uuid16(0x2A9D) }]);
+        assert_eq!(scale.wait(now), [], "not before its clock is set");
         let clock = scale.take(Action::Read(DATE_TIME), now);
         // 2026-01-01 08:06:00 by a clock an hour ahead: 0x07EA, 1, 1, 8, 6, 0.
         let bytes = vec![0xEA, 0x07, 1, 1, 8, 6, 0];
         assert_eq!(clock, [Event::Read { uuid: DATE_TIME, bytes: bytes.clone() }]);
-        let sent = scale.take(Action::Write { uuid: DATE_TIME, bytes }, now);
+        let written = scale.take(Action::Write { uuid: DATE_TIME, bytes }, now);
+        assert_eq!(written, [Event::Written { uuid: DATE_TIME }]);
+        let sent = scale.wait(now.plus_millis(250));
         let frames: Vec<&[u8]> = sent
             .iter()
             .filter_map(|event| match event {
@@ -358,8 +358,8 @@ mod tests {
         cuff.used(Use::Press(PRESSED), now);
         cuff.take(Action::Connect, now);
         assert!(matches!(cuff.take(Action::Read(DATE_TIME), now)[..], [Event::Failed { .. }]));
-        let sent = cuff.take(Action::Subscribe(Uuid16(0x2A35)), now);
-        assert!(matches!(sent[..], [Event::Subscribed { .. }, Event::Notified { .. }]));
+        cuff.take(Action::Subscribe(Uuid16(0x2A35)), now);
+        assert!(matches!(cuff.wait(now)[..], [Event::Notified { .. }]));
         assert_eq!(cuff.wait(now.plus_millis(1_999)), []);
         assert_eq!(cuff.wait(now.plus_millis(2_000)), [Event::Disconnected]);
     }
