@@ -196,15 +196,21 @@ pub(crate) fn medicine_changes(medicines: &[Medication]) -> Vec<(Timestamp, Stri
     changes
 }
 
-/// `40 mg` and `20 mg` as `40 → 20 mg`; doses that differ in more than their number are both written out.
+/// `40 mg, 1 gång/dag` and `20 mg, 1 gång/dag` as `40 → 20 mg`; doses that differ in more than their number are both
+/// written out.
 fn dose_change(before: &str, after: &str) -> String {
     let (before_number, before_rest) = split_number(before);
     let (after_number, after_rest) = split_number(after);
     if before_rest == after_rest && !before_number.is_empty() && !after_number.is_empty() {
-        format!("{before_number} → {after_number}{after_rest}")
+        format!("{before_number} → {after_number}{}", amount(after_rest))
     } else {
         format!("{before} → {after}")
     }
+}
+
+/// A dose without how often it is taken: what stands before the first comma.
+pub(crate) fn amount(dose: &str) -> &str {
+    dose.split_once(", ").map_or(dose, |(amount, _)| amount)
 }
 
 fn split_number(dose: &str) -> (&str, &str) {
@@ -357,6 +363,7 @@ mod tests {
         // Doses as prescribers write them; the words worked by hand.
         let rows = [
             ("40 mg", "20 mg", "40 → 20 mg"),
+            ("40 mg, 1 gång/dag", "20 mg, 1 gång/dag", "40 → 20 mg"),
             ("2,5 mg 1 gång/dag", "5 mg 1 gång/dag", "2,5 → 5 mg 1 gång/dag"),
             ("40 mg 1 gång/dag", "40 mg 2 gånger/dag", "40 mg 1 gång/dag → 40 mg 2 gånger/dag"),
             ("vid behov", "20 mg", "vid behov → 20 mg"),

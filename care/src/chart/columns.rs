@@ -39,11 +39,6 @@ impl Days {
         self.first
     }
 
-    /// The last of them.
-    pub(crate) fn last(self) -> Date {
-        self.day(self.count - 1)
-    }
-
     pub(super) fn day(self, index: u16) -> Date {
         self.first.saturating_add(i32::from(index).days())
     }

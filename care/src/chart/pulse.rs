@@ -13,6 +13,7 @@ const BEATS: Demand = Demand { span_min: 30.0, always: &[60.0, 90.0], steps: &[1
 const HEIGHT: f64 = 48.0;
 const COLUMN_MIN: f64 = 4.0;
 const RADIUS: f64 = 2.8;
+const RADIUS_MIN: f64 = 1.7;
 
 /// What a chart of pulse shows.
 #[derive(Clone, Debug)]
@@ -49,9 +50,10 @@ impl PulseChart<'_> {
         if placed.is_empty() {
             plot.draw_empty(&mut drawing, &text.t("chart-empty"));
         }
+        let radius = (columns.width() * 0.45).clamp(RADIUS_MIN, RADIUS);
         for one in &placed {
             let y = one.item.value.map_or(plot.bottom() - 6.0, |value| plot.y(value));
-            drawing.tipped(&tip(one.item, text), |drawing| one.item.mark.draw(drawing, (one.x, y), RADIUS));
+            drawing.tipped(&tip(one.item, text), |drawing| one.item.mark.draw(drawing, (one.x, y), radius));
         }
         let bottom = plot.bottom() + 8.0;
         let height = if self.with_days { columns.draw(&mut drawing, paper, bottom, text) } else { bottom };

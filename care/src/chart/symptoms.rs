@@ -54,12 +54,13 @@ impl SymptomChart<'_> {
         self.answers.iter().filter(|one| self.days.index(one.at).is_some())
     }
 
-    /// The worst grade of each square of `symptom`'s row; squares without an answer are not there.
+    /// The worst grade of each square of `symptom`'s row, counted back from the last day; squares without an answer are
+    /// not there.
     fn worst(&self, symptom: Symptom, sharing: u16) -> BTreeMap<u16, u8> {
         let mut worst = BTreeMap::new();
         for one in self.shown() {
             if let (Some(day), Some(severity)) = (self.days.index(one.at), one.answers.get(symptom)) {
-                let grade = worst.entry(day / sharing.max(1)).or_insert(0);
+                let grade = worst.entry((self.days.count() - 1 - day) / sharing.max(1)).or_insert(0);
                 *grade = severity.grade().max(*grade);
             }
         }
@@ -109,8 +110,9 @@ fn draw_row(
 ) {
     let squares = columns.days.count().div_ceil(sharing.max(1));
     for square in 0..squares {
-        let from = square * sharing;
-        let to = (from + sharing - 1).min(columns.days.count() - 1);
+        // Counted back from the last day, whose square is then never a part of one.
+        let to = columns.days.count() - 1 - square * sharing;
+        let from = (to + 1).saturating_sub(sharing);
         let middle = (columns.middle(from) + columns.middle(to)) / 2.0;
         let room = columns.width() * f64::from(to - from + 1);
         let (wide, high) = ((room - 2.5).clamp(2.0, SQUARE_MAX), row_height - 3.0);

@@ -18,6 +18,7 @@ const HEIGHT: f64 = 132.0;
 /// Columns narrower than this are shared, px.
 const COLUMN_MIN: f64 = 4.0;
 const RADIUS: f64 = 3.2;
+const RADIUS_MIN: f64 = 1.9;
 
 /// What a chart of weight shows.
 #[derive(Clone, Debug)]
@@ -115,7 +116,8 @@ impl WeightChart<'_> {
                 let room = ((paper.right_edge()) / (paper.text * 0.56)).floor();
                 let words = clipped(&marker.words, room);
                 let wide = paper.width_of(&words);
-                let start = (x + 6.0).min(paper.right_edge() - wide).max(0.0);
+                let beside = if x + 6.0 + wide > paper.right_edge() { x - 6.0 - wide } else { x + 6.0 };
+                let start = beside.max(0.0);
                 let row = ends.iter().position(|end| *end < start).unwrap_or(MARKER_ROWS - 1);
                 ends[row] = start + wide + 10.0;
                 MarkerLabel { x, start, row, words }
@@ -205,21 +207,29 @@ fn draw_point(drawing: &mut Drawing, plot: Plot, placed: &Placed<'_, Point>, tex
     let y = point.value.map_or(plot.bottom() - 7.0, |value| plot.y(value));
     let beyond = point.value.is_some_and(|value| !plot.scale.holds(value));
     drawing.tipped(&tip(point, text), |drawing| {
-        point.mark.draw(drawing, (placed.x, y), RADIUS);
+        point.mark.draw(drawing, (placed.x, y), (plot.columns.width() * 0.5).clamp(RADIUS_MIN, RADIUS));
         if point.mark.is_assessed() {
             return;
         }
         let value = point.value.filter(|_| beyond).map(|value| kilograms(value, text));
         let words: Vec<String> = value.into_iter().chain(point.word.clone()).collect();
         let words = words.join(", ");
-        let wide = plot.paper.width_of(&words) + 10.0;
-        let (x, anchor) = if placed.x + wide > plot.paper.right_edge() {
-            (placed.x - 9.0, Anchor::End)
-        } else {
-            (placed.x + 9.0, Anchor::Start)
-        };
-        drawing.text("chart-aside-word", (x, y + plot.paper.text * 0.35), anchor, &words);
+        draw_aside(drawing, plot, (placed.x, y), &words);
     });
+}
+
+/// The words of a reading that was set aside: beside it where there is room, else above it.
+fn draw_aside(drawing: &mut Drawing, plot: Plot, (x, y): (f64, f64), words: &str) {
+    let wide = plot.paper.width_of(words);
+    let (left, right, middle) = (plot.columns.left, plot.paper.right_edge(), y + plot.paper.text * 0.35);
+    let (at, anchor) = if x + 9.0 + wide <= right {
+        ((x + 9.0, middle), Anchor::Start)
+    } else if x - 9.0 - wide >= left {
+        ((x - 9.0, middle), Anchor::End)
+    } else {
+        ((x.min(right - wide / 2.0).max(left), y - 8.0), Anchor::Middle)
+    };
+    drawing.text("chart-aside-word", at, anchor, words);
 }
 
 /// The last value that counts, written out above its dot.

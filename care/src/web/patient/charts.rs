@@ -6,7 +6,7 @@ use crate::chart::{
     Answer, Mark, Marker, Paper, Point, Pressure, PressureChart, PulseChart, Svg, SymptomChart, WeightChart,
     axis, in_words, swatch,
 };
-use crate::patient_view::{Change, Record, medicine_changes};
+use crate::patient_view::{Change, Record, amount, medicine_changes};
 use crate::people::Medication;
 use crate::readings::Recorded;
 use crate::web::format::{decimal, moment};
@@ -218,7 +218,9 @@ fn change_words(name: &str, change: &Change, text: Text) -> String {
     let name = name.to_lowercase();
     match change {
         Change::Dose { words } => format!("{name} {words}"),
-        Change::Begun { dose } => text.with("medicine-begun", &[("name", format!("{name} {dose}").into())]),
+        Change::Begun { dose } => {
+            text.with("medicine-begun", &[("name", format!("{name} {}", amount(dose)).into())])
+        }
         Change::Ended => text.with("medicine-stopped", &[("name", name.into())]),
     }
 }

@@ -31,7 +31,7 @@ use crate::web::words::{self, Urgency};
 const RANGES: [(u16, &str); 4] = [(14, "range-14"), (30, "range-30"), (90, "range-90"), (365, "range-365")];
 const RANGE_DAYS: u16 = 30;
 /// Lines of the table of readings before one asks for all of them.
-const ROWS_MAX: usize = 40;
+const ROWS_MAX: usize = 24;
 /// Messages shown when no task is open.
 const MESSAGES_MAX: usize = 20;
 
