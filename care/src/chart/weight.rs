@@ -182,6 +182,11 @@ fn draw_band_word(
     let free = |anchor: Anchor, baseline: f64| {
         let from = if anchor == Anchor::End { right - size.0 } else { left };
         !placed.iter().any(|one| {
+            if !one.item.mark.is_assessed() {
+                // Its words stand beside it or above it, to either side.
+                let y = one.item.value.map_or(plot.bottom(), |value| plot.y(value));
+                return (y - baseline).abs() < plot.paper.text * 2.0;
+            }
             let y = one.item.value.map_or(plot.bottom(), |value| plot.y(value));
             (from - 4.0..=from + size.0 + 4.0).contains(&one.x)
                 && (baseline - size.1..=baseline + 5.0).contains(&y)
