@@ -98,6 +98,11 @@ async fn every_range_and_the_fragment_answer() {
     let (status, part) = scene.get("anna", "/patients/svea?days=14&fragment=charts").await;
     assert_eq!(status, StatusCode::OK);
     assert!(part.contains("weight-wide-title") && !part.contains("<html"));
+    let task = scene.house.task_of("svea").await;
+    for (known, new) in [(task.as_str(), false), ("", true), ("another", true)] {
+        let (_, part) = scene.get("anna", &format!("/patients/svea?fragment=news&known={known},")).await;
+        assert_eq!(part.contains("En ny uppgift har öppnats."), new, "{known}");
+    }
     let (status, _) = scene.get("anna", "/patients/svea?fragment=everything").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
 }

@@ -223,3 +223,5 @@ reason-role = this role reads no records
 reason-no-consent = the patient has not consented to sharing across organisations
 reason-command-line = command line
 reason-consent = care relation and consent { $day }
+new-task = A new task has opened.
+new-task-show = Show it

@@ -223,3 +223,5 @@ reason-role = rollen läser inga journaler
 reason-no-consent = samtycke till sammanhållen journal saknas
 reason-command-line = kommandorad
 reason-consent = vårdrelation och samtycke { $day }
+new-task = En ny uppgift har öppnats.
+new-task-show = Visa den
