@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod cli;
+mod demo;
 mod failure;
 mod ready;
 mod serve;

@@ -1,22 +1,29 @@
 //! The promise, with the power cut: `vagen serve` is killed with SIGKILL again and again while gateways keep sending, at
 //! each step of a commit and at times of chance. Nothing may be lost, and nothing counted twice: no reading, no task, no message.
 //!
-//! The gateways are real ones, playing captures of frames at their own pace. What the house must hold in the end is known
-//! from the captures, and from a second house that got the same captures and was never killed.
+//! The gateways are real ones, with their outboxes on disk; only their radios are ours, and hear frames for as long as the
+//! killing goes on. What the house must hold in the end is known from those frames, and from a second house that got the
+//! same ones and was never killed.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use devices::Uuid16;
+use devices::session::{Action, Event};
+use gateway::io::clock::system_now;
+use gateway::{BleSource, Config, Ended, Gateway, RadioEvent};
 use serde_json::{Value, json};
+use vitals::DeviceId;
 
-use support::{Serving, apply, export, house, long, port_of, spawn, status, vagen_gateway, wait_for};
+use support::{Serving, apply, export, house, long, port_of, spawn, status, wait_for};
 
 mod support;
 
 const HOMES: usize = 4;
-const SPACING_MS: i64 = 200;
+const SPACING: Duration = Duration::from_millis(150);
 /// Each step of the commit, and the word that the serving process knows it by.
 const STEPS: [&str; 3] = ["before_commit", "between_commit_and_ack", "between_ack_and_receipt"];
 
@@ -78,50 +85,107 @@ fn pressure(index: usize) -> String {
     format!("16{values}{}{pulse}0000", device_time(index))
 }
 
-/// One home's capture: each measurement a connection of its own.
-fn capture(home: usize, readings: usize, from: jiff::Timestamp) -> String {
-    let mut text = String::new();
-    for index in 0..readings {
-        let is_cuff = index % 10 == 9;
-        let (device, name, characteristic, frame) = if is_cuff {
-            (cuff(home), "A&D_UA-651BLE_000002", "2a35", pressure(index))
-        } else {
-            (scale(home), "A&D_UC-352BLE_000001", "2a9d", weighing(index))
-        };
-        let address =
-            device.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).expect("hex")).collect::<Vec<_>>();
-        let address = address.join(":").to_uppercase();
-        let service = if is_cuff { "1810" } else { "181d" };
-        let mut line = |offset_ms: i64, event: Value| {
-            let at = from + jiff::SignedDuration::from_millis(index as i64 * SPACING_MS + offset_ms);
-            let mut whole = json!({ "at": format!("{at:.3}"), "address": address });
-            whole.as_object_mut().expect("an object").extend(event.as_object().expect("an object").clone());
-            text.push_str(&format!("{whole}\n"));
-        };
-        line(
-            0,
-            json!({ "name": name, "event": "advertise", "service_uuids": [service], "service_data": {} }),
-        );
-        line(10, json!({ "event": "connect" }));
-        line(20, json!({ "event": "notify", "characteristic": characteristic, "hex": frame }));
-        line(30, json!({ "event": "disconnect" }));
-    }
-    text
+/// A radio that hears a measurement every [`SPACING`], each in a connection of its own, until it is told to stop.
+struct Radio {
+    home: usize,
+    /// How many measurements to hear; [`usize::MAX`] until somebody knows.
+    until: Arc<AtomicUsize>,
+    heard: usize,
+    pace: Duration,
+    due: tokio::time::Instant,
+    events: VecDeque<RadioEvent>,
 }
 
-/// A gateway at work on a capture, with its outbox on disk.
-fn gateway(directory: &Path, name: &str, home: usize, pace: &str, port: u16) -> Child {
-    vagen_gateway()
-        .args(["run", "--pace", pace, "--timeout-s", "300", "--gateway", &format!("gw-{home}")])
-        .args(["--broker", &format!("mqtt://127.0.0.1:{port}")])
-        .arg("--capture")
-        .arg(directory.join(format!("home-{home}.jsonl")))
-        .arg("--outbox")
-        .arg(directory.join(format!("{name}-{home}.db")))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("vagen-gateway starts")
+impl Radio {
+    fn new(home: usize, pace: Duration, until: &Arc<AtomicUsize>) -> Self {
+        let due = tokio::time::Instant::now();
+        Self { home, until: Arc::clone(until), heard: 0, pace, due, events: VecDeque::new() }
+    }
+
+    fn measurement(&mut self) {
+        let index = self.heard;
+        self.heard += 1;
+        let is_cuff = index % 10 == 9;
+        let (device, name, service, uuid, frame) = if is_cuff {
+            (cuff(self.home), "A&D_UA-651BLE_000002", 0x1810, 0x2a35, pressure(index))
+        } else {
+            (scale(self.home), "A&D_UC-352BLE_000001", 0x181d, 0x2a9d, weighing(index))
+        };
+        let bytes =
+            (0..frame.len()).step_by(2).map(|at| u8::from_str_radix(&frame[at..at + 2], 16).expect("hex"));
+        let advertised =
+            Event::Advertised { service_uuids: vec![Uuid16(service)], service_data: BTreeMap::new() };
+        let notified = Event::Notified { uuid: Uuid16(uuid), bytes: bytes.collect() };
+        let connected = Event::Connected { characteristics: Vec::new() };
+        for event in [advertised, connected, notified, Event::Disconnected] {
+            let device = device.parse().expect("a device id");
+            let name = Some(name.to_owned());
+            self.events.push_back(RadioEvent { at: system_now(), device, hides_address: false, name, event });
+        }
+    }
+}
+
+impl BleSource for Radio {
+    async fn next(&mut self) -> Option<RadioEvent> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            tokio::time::sleep_until(self.due).await;
+            self.due = tokio::time::Instant::now() + self.pace;
+            if self.heard >= self.until.load(Ordering::SeqCst) {
+                return None;
+            }
+            self.measurement();
+        }
+    }
+
+    async fn act(&mut self, _device: &DeviceId, _action: Action) {}
+}
+
+/// The gateways of every home, at work on a runtime of their own.
+struct Homes {
+    runtime: tokio::runtime::Runtime,
+    running: Vec<tokio::task::JoinHandle<usize>>,
+    until: Arc<AtomicUsize>,
+}
+
+impl Homes {
+    fn start(directory: &Path, name: &str, port: u16, pace: Duration, until: usize) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let until = Arc::new(AtomicUsize::new(until));
+        let entered = runtime.enter();
+        let running = (0..HOMES)
+            .map(|home| {
+                let broker = format!("mqtt://127.0.0.1:{port}").parse().expect("a broker");
+                let outbox = directory.join(format!("{name}-{home}.db"));
+                let config = Config::new(format!("gw-{home}").parse().expect("an id"), outbox, broker);
+                let radio = Radio::new(home, pace, &until);
+                let gateway =
+                    Gateway::open(config, radio, gateway::Clock::system(true)).expect("the gateway opens");
+                tokio::spawn(async move {
+                    let (ended, tally) =
+                        gateway.run(std::future::pending()).await.expect("the outbox can be read");
+                    assert_eq!(ended, Ended::Drained);
+                    usize::try_from(tally.sealed).expect("few enough")
+                })
+            })
+            .collect();
+        drop(entered);
+        Self { runtime, running, until }
+    }
+
+    /// Lets every home measure up to number `until` and no further, and waits until all is receipted.
+    fn finish(self, until: usize) {
+        self.until.store(until, Ordering::SeqCst);
+        self.runtime.block_on(async {
+            for running in self.running {
+                let sealed = tokio::time::timeout(Duration::from_secs(300), running);
+                assert_eq!(sealed.await.expect("receipts for everything").expect("it ran"), until);
+            }
+        });
+    }
 }
 
 fn free_port() -> u16 {
@@ -177,33 +241,14 @@ fn dialogues(data: &Path) -> BTreeSet<(String, String, Vec<String>)> {
     seen
 }
 
-fn finish(children: Vec<Child>) {
-    let deadline = Instant::now() + Duration::from_secs(300);
-    for mut child in children {
-        let ended = loop {
-            if let Some(ended) = child.try_wait().expect("it can be asked") {
-                break ended;
-            }
-            assert!(Instant::now() < deadline, "a gateway still waits for receipts");
-            std::thread::sleep(Duration::from_millis(100));
-        };
-        assert!(ended.success(), "a gateway has envelopes without a receipt: {ended}");
-    }
-}
-
 #[test]
 fn killed_at_every_step_it_loses_nothing_and_counts_nothing_twice() {
-    let (kills, readings): (usize, usize) = if long() { (300, 4000) } else { (52, 600) };
+    let kills: usize = if long() { 400 } else { 52 };
     let (kept, data) = house();
-    let directory: PathBuf = kept.path().to_owned();
-    let from = jiff::Timestamp::now();
-    for home in 0..HOMES {
-        let file = directory.join(format!("home-{home}.jsonl"));
-        std::fs::write(file, capture(home, readings, from)).expect("the capture is written");
-    }
     apply(&data, &register());
     let port = free_port();
-    let gateways = (0..HOMES).map(|home| gateway(&directory, "killed", home, "real", port)).collect();
+    let began = Instant::now();
+    let homes = Homes::start(kept.path(), "killed", port, SPACING, usize::MAX);
 
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for kill in 0..kills {
@@ -225,10 +270,13 @@ fn killed_at_every_step_it_loses_nothing_and_counts_nothing_twice() {
         assert!(counts[step] >= 5, "{step}: {counts:?}");
     }
 
-    let port_text = port.to_string();
-    let serving = Serving::start_with(&data, &["--mqtt", &port_text], &[]);
+    // Every home measures on until it has measured as often as the one that was quickest.
+    let readings =
+        usize::try_from(began.elapsed().as_millis() / SPACING.as_millis()).expect("few enough") + 20;
+    let mqtt = port.to_string();
+    let serving = Serving::start_with(&data, &["--mqtt", &mqtt], &[]);
     assert_eq!(port_of(&serving.mqtt), port);
-    finish(gateways);
+    homes.finish(readings);
     let held = frames(&data);
     let now = status(&data);
     println!("held in the end: {now}");
@@ -238,9 +286,7 @@ fn killed_at_every_step_it_loses_nothing_and_counts_nothing_twice() {
     let control = data.with_file_name("control");
     apply(&control, &register());
     let serving = Serving::start(&control);
-    finish(
-        (0..HOMES).map(|home| gateway(&directory, "control", home, "fast", serving.mqtt_port())).collect(),
-    );
+    Homes::start(kept.path(), "control", serving.mqtt_port(), Duration::ZERO, readings).finish(readings);
 
     for home in 0..HOMES {
         let sent: Vec<String> = (0..readings)

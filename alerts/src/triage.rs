@@ -88,11 +88,12 @@ impl Situation<'_> {
         let found = highest(&findings);
         let known = findings.iter().all(|finding| case.rules.contains(&finding.reason.rule));
         let soon_again = self.now.millis_since(case.last_finding_at) < REPEAT_MS;
-        let by_clock = matches!(self.trigger, Trigger::Clock);
+        let by_clock = matches!(self.trigger, Trigger::Clock) && !case.problem.is_clinical();
         if by_clock && known && soon_again && found <= case.priority {
             return None;
         }
-        let due_at = (found > case.priority).then(|| self.due(found));
+        let due_before = due_at(self.policy.due(), case.priority, case.opened_at, self.zone);
+        let due_at = (found > case.priority).then(|| self.due(found)).filter(|due| *due < due_before);
         Some(TaskChange::Join { case: case.id.clone(), priority: found.max(case.priority), due_at, findings })
     }
 
@@ -191,3 +192,6 @@ impl Situation<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

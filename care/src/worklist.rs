@@ -144,6 +144,19 @@ pub struct Worklist {
     pub items: Vec<Item>,
     /// The counts.
     pub counts: Counts,
+    /// What waits for an answer outside any task, the oldest first.
+    pub letters: Vec<Letter>,
+}
+
+/// What a patient or next of kin wrote while no task was open, and nobody has answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// Whose.
+    pub patient: PatientId,
+    /// The patient's name.
+    pub name: String,
+    /// When it was written.
+    pub at: Timestamp,
 }
 
 /// One patient in the list of patients.
@@ -252,7 +265,35 @@ pub async fn of(
         counts.count(task.priority);
         items.push(item(connection, task, of, now).await?);
     }
-    Ok(Worklist { items, counts })
+    Ok(Worklist { items, counts, letters: letters(connection, subject, &known).await? })
+}
+
+async fn letters(
+    connection: &mut sqlx::SqliteConnection,
+    subject: &Subject,
+    known: &BTreeMap<PatientId, Listed>,
+) -> Result<Vec<Letter>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT patient, at FROM message WHERE task IS NULL AND reading IS NULL AND author_kind IN ('patient', 'proxy')
+         AND id IN (SELECT (SELECT MAX(message.id) FROM message
+           WHERE message.patient = patient_unit.patient AND author_kind <> 'system')
+         FROM patient_unit WHERE unit = $1 AND until_at IS NULL) ORDER BY id",
+    )
+    .bind(subject.unit())
+    .fetch_all(connection)
+    .await?;
+    let mut letters = Vec::new();
+    for row in &rows {
+        let patient: String = row.try_get("patient")?;
+        if let Some(of) = known.get(&people::patient_id(&patient)?) {
+            letters.push(Letter {
+                patient: of.facts.id.clone(),
+                name: of.facts.name.clone(),
+                at: people::time(row.try_get("at")?)?,
+            });
+        }
+    }
+    Ok(letters)
 }
 
 impl Counts {

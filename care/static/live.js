@@ -8,16 +8,45 @@
 const regions = [...document.querySelectorAll("[data-live][data-src]")];
 const waiting = new Map();
 
-/** Puts fresh content into a region; whoever had the focus keeps it, and what they were typing. */
+/** What a person has written or opened in a region since it came, by the id of the field or the fold. */
+function touched(region) {
+  const fields = [...region.querySelectorAll("textarea[id], input[id], select[id]")];
+  const folds = [...region.querySelectorAll("details[id]")];
+  return {
+    fields: fields.filter((one) => one.value !== (one.defaultValue ?? "")).map((one) => [one.id, one.value]),
+    folds: folds.map((one) => [one.id, one.open]),
+  };
+}
+
+function restore({ fields, folds }) {
+  for (const [id, value] of fields) {
+    const field = document.getElementById(id);
+    if (field) field.value = value;
+  }
+  for (const [id, open] of folds) {
+    const fold = document.getElementById(id);
+    if (fold) fold.open = open;
+  }
+}
+
+/** Puts fresh content into a region. Focus, scroll and what was being written stay. */
 function place(region, html) {
-  if (region.innerHTML === html) return;
+  if (region.dataset.shown === html) return;
+  region.dataset.shown = html;
   const active = document.activeElement;
   const held = active && region.contains(active) ? active.id : "";
+  const caret = held && "selectionStart" in active ? active.selectionStart : null;
   const atEnd = region.scrollHeight - region.scrollTop - region.clientHeight < 8;
   const from = region.scrollTop;
+  const kept = touched(region);
   region.innerHTML = html;
+  restore(kept);
   region.scrollTop = atEnd ? region.scrollHeight : from;
-  if (held) document.getElementById(held)?.focus({ preventScroll: true });
+  const again = held && document.getElementById(held);
+  if (again) {
+    again.focus({ preventScroll: true });
+    if (caret !== null && "setSelectionRange" in again) try { again.setSelectionRange(caret, caret); } catch { /* a date has no caret */ }
+  }
   region.dispatchEvent(new CustomEvent("vagen:fresh", { bubbles: true }));
 }
 
@@ -63,6 +92,8 @@ function listen() {
 }
 
 if (regions.length) {
+  // A conversation opens at its latest word.
+  document.querySelectorAll(".talk-list").forEach((list) => { list.scrollTop = list.scrollHeight; });
   listen();
   for (const region of regions.filter((one) => one.dataset.every)) {
     setInterval(() => soon(region), Number(region.dataset.every) * 1000);

@@ -22,4 +22,4 @@ pub use clock::{ClockPair, ClockReading, Placed, place};
 pub use decode::{DecodeError, Decoded, Quirk, decode, decode_named};
 pub use format::{Format, Uuid16};
 pub use models::Model;
-pub use session::{Action, Event, Heard, Session, Settings, Trouble, Why};
+pub use session::{Action, Consent, Event, Heard, Learned, Session, Settings, Trouble, Why};

@@ -85,6 +85,8 @@ pub struct Behaviour {
     pub subscribe_after_ms: i64,
     /// Omits the time of a record that it measured with an unset clock.
     pub omits_time_when_unset: bool,
+    /// Says nothing until it has been told the time (Transtek).
+    pub speaks_once_told_the_time: bool,
     /// Deletes its records once they are transferred.
     pub deletes_after_transfer: bool,
     /// Hangs up by itself after sending what it has.

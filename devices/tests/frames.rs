@@ -157,3 +157,21 @@ fn a_quirk_belongs_to_its_model() {
     assert_eq!(kg("Renpho ES-WBE28"), Some(95.0));
     assert_eq!(kg("A&D UC-352BLE"), Some(9.5));
 }
+
+/// The published interface's own example, key by key and in its order.
+#[test]
+fn a_frame_prints_as_published() {
+    let bytes = [
+        0x16, 0x7D, 0x00, 0x50, 0x00, 0x66, 0x00, 0xE1, 0x07, 0x01, 0x10, 0x0C, 0x27, 0x36, 0x40, 0x00, 0x00,
+        0x00,
+    ];
+    let decoded = decode_named(Format::BloodPressure, &bytes, Some("A&D UA-651BLE")).expect("a frame");
+    assert_eq!(
+        serde_json::to_string(&decoded).expect("serialises"),
+        concat!(
+            r#"{"kind":"blood_pressure","outcome":"measured","#,
+            r#""values":{"systolic_mmhg":125.0,"diastolic_mmhg":80.0,"mean_arterial_mmhg":102.0,"pulse_per_min":64.0},"#,
+            r#""absent":{},"device_time":"2017-01-16T12:39:54","user_slot":null,"flags":[],"quirks":[]}"#
+        )
+    );
+}

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use devices::{Settings, models};
 use gateway::config::{self, Config, LogLevel, Overrides};
-use gateway::home::{Duty, Home};
+use gateway::home::{Duty, Home, Rules};
 use gateway::io::capture::{CapturePlayer, Pace};
 use gateway::io::clock::{self, Clock};
 use gateway::io::radio::Radio;
@@ -188,7 +188,8 @@ async fn record(file: &Path) -> Result<(), Failure> {
     log_to_stderr(LogLevel::Info);
     let mut radio = Radio::start(Clock::system(false));
     // A recording never sets a device's clock: it shall show what the gateway will meet.
-    let mut home = Home::new(None, Settings { gateway_synced: false, local_offset_s: 0 }, Vec::new());
+    let mut home =
+        Home::new(Rules::default(), Settings { gateway_synced: false, local_offset_s: 0 }, Vec::new());
     let stop = told_to_stop()?;
     tokio::pin!(stop);
     loop {

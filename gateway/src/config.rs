@@ -5,13 +5,15 @@
 //!
 //! **Invariant:** a [`Config`] names a gateway, an outbox file and a broker that can be dialled.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use devices::session::Consent;
 use serde::Deserialize;
 use vitals::{DeviceId, GatewayId};
 
+use crate::home::Rules;
 use crate::outbox::Limits;
 
 /// Everything a gateway needs to know.
@@ -23,8 +25,8 @@ pub struct Config {
     pub outbox: PathBuf,
     /// Where it delivers.
     pub broker: Broker,
-    /// The devices it listens to; `None` for any that it supports.
-    pub devices: Option<BTreeSet<DeviceId>>,
+    /// Which devices it listens to, and their consent codes.
+    pub home: Rules,
     /// How much the database may keep.
     pub limits: Limits,
     /// What goes to the log.
@@ -41,7 +43,7 @@ impl Config {
             gateway,
             outbox,
             broker,
-            devices: None,
+            home: Rules::default(),
             limits: Limits::default(),
             log_level: LogLevel::default(),
             assume_clock_synced: false,
@@ -163,6 +165,11 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "The only devices to listen to, by address: [\"54:6C:0E:00:00:01\"]. Left out: any that is supported.",
     ),
     (
+        "consents",
+        "",
+        "Codes of scales that say nothing without: { \"54:6C:0E:00:00:01\" = { user = 1, code = 1234 } }.",
+    ),
+    (
         "history_days",
         "90",
         "How long a receipted reading is kept, so that a restored server can ask for it again.",
@@ -197,10 +204,18 @@ struct File {
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
     devices: Option<Vec<String>>,
+    consents: Option<BTreeMap<String, ConsentFile>>,
     history_days: Option<u32>,
     outbox_rows_max: Option<u64>,
     log_level: Option<LogLevel>,
     assume_clock_synced: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConsentFile {
+    user: u8,
+    code: u16,
 }
 
 /// What the command line says in place of the file.
@@ -257,18 +272,29 @@ fn parse(text: &str, name: &Path, overrides: Overrides) -> Result<Config, Config
     if limits.rows_max == 0 {
         return Err(refused("outbox_rows_max", "must be at least 1".to_owned()));
     }
-    let devices = file
-        .devices
-        .map(|addresses| addresses.iter().map(|address| DeviceId::from_address(address)).collect())
-        .transpose()
-        .map_err(|error: vitals::IdError| refused("devices", error.to_string()))?;
+    let home = rules(file.devices, file.consents).map_err(|(key, error)| refused(key, error.to_string()))?;
     Ok(Config {
-        devices,
+        home,
         limits,
         log_level: file.log_level.unwrap_or_default(),
         assume_clock_synced: file.assume_clock_synced.unwrap_or_default(),
         ..Config::new(gateway, outbox, broker)
     })
+}
+
+fn rules(
+    devices: Option<Vec<String>>,
+    consents: Option<BTreeMap<String, ConsentFile>>,
+) -> Result<Rules, (&'static str, vitals::IdError)> {
+    let address = |key: &'static str, text: &str| DeviceId::from_address(text).map_err(|error| (key, error));
+    let allowed =
+        devices.map(|listed| listed.iter().map(|text| address("devices", text)).collect()).transpose()?;
+    let consents = consents
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(text, ConsentFile { user, code })| Ok((address("consents", &text)?, Consent { user, code })))
+        .collect::<Result<_, _>>()?;
+    Ok(Rules { allowed, consents })
 }
 
 fn malformed(text: &str, name: &Path, error: &toml::de::Error) -> ConfigError {
@@ -356,6 +382,11 @@ mod tests {
             ("outbox_rows_max = 0", "g.toml: outbox_rows_max: must be at least 1"),
             ("log_level = \"loud\"", "g.toml: line 3: log_level: unknown variant `loud`"),
             ("devices = [\"kitchen scale\"]", "g.toml: devices: device id"),
+            ("consents = { scale = { user = 1, code = 1 } }", "g.toml: consents: device id"),
+            (
+                "consents = { \"54:6C:0E:00:00:01\" = { user = 1 } }",
+                "g.toml: line 3: consents: missing field `code`",
+            ),
             ("ca = \"ca.pem\"", "g.toml: broker: certificates are given, but the URL is not mqtts://"),
             ("x = [", "g.toml: line 3:"),
         ];
@@ -408,7 +439,7 @@ mod tests {
         let printed = print();
         assert_eq!(of(&format!("{printed}{MINIMAL}")).expect("reads"), of(MINIMAL).expect("reads"));
         for (key, _, _) in KEYS {
-            let error = of(&format!("{MINIMAL}{key} = {{}}\n")).expect_err("no key is a table");
+            let error = of(&format!("{MINIMAL}{key} = {{ x = 1 }}\n")).expect_err("no key is such a table");
             assert!(!error.contains("unknown field"), "{key}: {error}");
         }
         let unknown = of("x = 1").expect_err("unknown");

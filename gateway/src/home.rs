@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use devices::session::{Action, Event, Heard, Learned, Trouble};
-use devices::{Format, Session, Settings, models};
+use devices::session::{Action, Consent, Event, Heard, Learned, Trouble};
+use devices::{Format, Model, Session, Settings, models};
 use vitals::{DeviceHealth, DeviceId, DeviceIdentity, Kind, Outcome, RawFrame, TimedMeasurement, Timestamp};
 
 use crate::capture::hex_of;
@@ -31,10 +31,19 @@ pub enum Duty {
     Remember(KnownDevice),
 }
 
+/// What the configuration says of this home's devices.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// The only devices to listen to; `None` for any that is supported.
+    pub allowed: Option<BTreeSet<DeviceId>>,
+    /// The consent codes of scales that say nothing without one.
+    pub consents: BTreeMap<DeviceId, Consent>,
+}
+
 /// The devices of one home.
 #[derive(Debug)]
 pub struct Home {
-    allowed: Option<BTreeSet<DeviceId>>,
+    rules: Rules,
     settings: Settings,
     devices: BTreeMap<DeviceId, Device>,
 }
@@ -42,6 +51,7 @@ pub struct Home {
 #[derive(Debug)]
 struct Device {
     session: Session,
+    consent: Option<Consent>,
     identity: DeviceIdentity,
     hides_address: bool,
     last_seen: Option<Timestamp>,
@@ -52,20 +62,21 @@ struct Device {
 }
 
 impl Home {
-    /// A home whose devices are `known` from before. With `allowed`, no other device is listened to.
+    /// A home whose devices are `known` from before.
     #[must_use]
-    pub fn new(allowed: Option<BTreeSet<DeviceId>>, settings: Settings, known: Vec<KnownDevice>) -> Self {
+    pub fn new(rules: Rules, settings: Settings, known: Vec<KnownDevice>) -> Self {
         let devices = known
             .into_iter()
             .map(|known| {
-                let mut device = Device::new(known.identity.clone(), settings, false);
+                let consent = rules.consents.get(&known.identity.id).copied();
+                let mut device = Device::new(known.identity.clone(), settings, consent, false);
                 device.last_seen = Some(known.last_seen);
                 device.battery_percent = known.battery_percent;
                 device.remembered = Some(known.clone());
                 (known.identity.id, device)
             })
             .collect();
-        Self { allowed, settings, devices }
+        Self { rules, settings, devices }
     }
 
     /// Tells every session what the gateway knows by now.
@@ -79,7 +90,7 @@ impl Home {
     /// What to do about `heard`, in order; deadlines that passed before it come first.
     pub fn handle(&mut self, heard: RadioEvent) -> Vec<Duty> {
         let mut duties = self.handle_timeout(heard.at);
-        if self.allowed.as_ref().is_some_and(|allowed| !allowed.contains(&heard.device)) {
+        if self.rules.allowed.as_ref().is_some_and(|allowed| !allowed.contains(&heard.device)) {
             tracing::debug!(device = %heard.device, "not on the list of devices; ignored");
             return duties;
         }
@@ -88,7 +99,8 @@ impl Home {
         let was_known = known.is_some();
         let mut device = known.unwrap_or_else(|| {
             let identity = DeviceIdentity { id: id.clone(), model: None, serial: None };
-            Device::new(identity, self.settings, hides_address)
+            let consent = self.rules.consents.get(&id).copied();
+            Device::new(identity, self.settings, consent, hides_address)
         });
         if let Some(name) = name {
             device.called(&name, self.settings, at, &id, &mut duties);
@@ -152,6 +164,14 @@ impl Home {
     }
 }
 
+fn session(model: Option<&'static Model>, settings: Settings, consent: Option<Consent>) -> Session {
+    let session = Session::new(model, settings);
+    match consent {
+        Some(consent) => session.with_consent(consent),
+        None => session,
+    }
+}
+
 /// Whether an event of a stranger is worth remembering them for.
 fn concerns_us(event: &Event) -> bool {
     match event {
@@ -170,10 +190,16 @@ fn concerns_us(event: &Event) -> bool {
 }
 
 impl Device {
-    fn new(identity: DeviceIdentity, settings: Settings, hides_address: bool) -> Self {
+    fn new(
+        identity: DeviceIdentity,
+        settings: Settings,
+        consent: Option<Consent>,
+        hides_address: bool,
+    ) -> Self {
         let model = identity.model.as_deref().and_then(models::find);
         Self {
-            session: Session::new(model, settings),
+            session: session(model, settings, consent),
+            consent,
             identity,
             hides_address,
             last_seen: None,
@@ -198,7 +224,7 @@ impl Device {
         }
         let rest = self.session.finish(at);
         self.turn(rest, id, duties);
-        self.session = Session::new(Some(model), settings);
+        self.session = session(Some(model), settings, self.consent);
         self.identity.model = Some(model.name.to_owned());
     }
 
@@ -284,7 +310,12 @@ impl Device {
         let (characteristic, bytes) = match trouble {
             Trouble::Undecodable { format, bytes, .. } => (format.to_string(), bytes),
             Trouble::Unknown { uuid, bytes } => (uuid.to_string(), bytes),
-            Trouble::Failed { .. } | Trouble::ClockNotWritten | Trouble::TimedOut(_) => return None,
+            Trouble::Failed { .. }
+            | Trouble::ConsentRefused { .. }
+            | Trouble::NoConsent
+            | Trouble::NothingToHear
+            | Trouble::ClockNotWritten
+            | Trouble::TimedOut(_) => return None,
         };
         Some(Undecoded {
             at: self.last_seen?,
@@ -316,3 +347,6 @@ impl Device {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -181,8 +181,8 @@ fn what_is_not_for_us_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let outbox = outbox(folder.path(), 5, None);
     let greeting = [
-        &br#"{"v":1,"receipt":{"outbox":"another","through":5}}"#[..],
-        br#"{"v":1,"resend":{"outbox":"another","from":1,"to":5}}"#,
+        &br#"{"v":1,"resend":{"outbox":"another","from":1,"to":5}}"#[..],
+        br#"{"v":1,"receipt":{"outbox":"another","through":5}}"#,
         br#"{"v":2,"receipt":{"outbox":"another","through":5}}"#,
         b"nonsense",
         b"",

@@ -260,7 +260,7 @@ async fn admit_void(
     let seq = void.seq;
     let finding = Finding {
         problem: Problem::Gateway,
-        priority: Priority::Routine,
+        priority: Priority::Soon,
         at: now,
         late: false,
         reason: Why {

@@ -36,4 +36,7 @@ mod watch;
 
 pub use broker::{BrokerError, EmbeddedBroker};
 pub use policies::Policies;
-pub use service::{Ingest, Options, StartError};
+pub use service::{House, Ingest, Options, RequestError, StartError};
+
+#[cfg(test)]
+mod tests;

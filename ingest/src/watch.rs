@@ -22,16 +22,17 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use vitals::{PatientId, Timestamp};
 
-use crate::commit::send;
+use crate::commit::{nothing_is_stored, probe, send};
 use crate::gateways;
-use crate::link::{Gate, Outlet};
+use crate::link::{Gate, Outlet, no_broker};
 use crate::resend::Asked;
 use crate::sitting::{Desk, SittingError};
 use crate::stop::Stop;
 
 /// The rule in the reason of a task about a gateway that is not heard.
 pub(crate) const SILENT_RULE: &str = "gateway_silent";
-const GATEWAY_SILENT_MS: i64 = 30 * Timestamp::MINUTE_MS;
+/// Two heartbeats missed and then some: a gateway that died is a task within half an hour of its last word.
+const GATEWAY_SILENT_MS: i64 = 25 * Timestamp::MINUTE_MS;
 const GAPS_EVERY: Duration = Duration::from_secs(2);
 /// How long homes have to send what they kept before anybody is called silent.
 const SETTLE: Duration = Duration::from_secs(120);
@@ -103,17 +104,20 @@ impl<O: Outlet> Ticker<O> {
     async fn look(&self, heard: &mut Option<(Instant, Timestamp)>) {
         let desk = &self.watch.desk;
         let now = desk.clock.now();
+        self.watch.try_store(now).await;
         if !self.listening.load(Ordering::Relaxed) {
             *heard = None;
-            return;
+            if desk.health.broken(Part::Broker, now, no_broker()) {
+                desk.feed.announce(Change::Health);
+            }
+            return self.watch.works(now);
         }
         if desk.health.whole(Part::Broker, now) {
             desk.feed.announce(Change::Health);
         }
         let (since, since_at) = *heard.get_or_insert((Instant::now(), now));
         if since.elapsed() < SETTLE {
-            self.watch.works(now);
-            return;
+            return self.watch.works(now);
         }
         if now.millis_since(since_at) < GATEWAY_SILENT_MS {
             self.watch.try_patients(now).await;
@@ -147,6 +151,20 @@ impl Watch {
                     self.desk.feed.announce(Change::Health);
                 }
             }
+        }
+    }
+
+    /// Writes something of no meaning, so that a store that takes nothing is known before anybody needs it.
+    async fn try_store(&self, now: Timestamp) {
+        let news = match probe(&self.desk.store).await {
+            Ok(()) => self.desk.health.whole(Part::Store, now),
+            Err(error) => {
+                tracing::error!(%error, "the store takes nothing");
+                self.desk.health.broken(Part::Store, now, nothing_is_stored())
+            }
+        };
+        if news {
+            self.desk.feed.announce(Change::Health);
         }
     }
 
@@ -190,11 +208,7 @@ impl Watch {
         }
         let mut tx = self.desk.store.write().await?;
         numbers::set(&mut tx, JUDGED_AT, now.as_millis()).await?;
-        tx.commit().await?;
-        if self.desk.health.whole(Part::Store, now) {
-            self.desk.feed.announce(Change::Health);
-        }
-        Ok(())
+        Ok(tx.commit().await?)
     }
 
     /// Every patient, and since when time has not been judged: since the process before this one stopped, or since now.
@@ -255,14 +269,14 @@ impl Watch {
             let minutes = now.millis_since(at) / Timestamp::MINUTE_MS;
             let finding = Finding {
                 problem: Problem::Gateway,
-                priority: Priority::Routine,
+                priority: Priority::Soon,
                 at: now,
                 late: false,
                 reason: Reason {
                     rule: SILENT_RULE.to_owned(),
                     policy_version: String::new(),
                     observed: i32::try_from(minutes).ok().map(f64::from),
-                    limit: Some(30.0),
+                    limit: Some(25.0),
                     unit: "min".to_owned(),
                     text_sv: format!("Hemmets mottagare {gateway} har inte hörts på {minutes} minuter"),
                     text_en: format!("Gateway {gateway} has not been heard for {minutes} minutes"),

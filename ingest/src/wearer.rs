@@ -77,7 +77,10 @@ pub fn fits(weight_kg: f64, recent_kg: &[f64]) -> Option<bool> {
 mod tests {
     use super::*;
 
-    fn wearer((patient, slot): &(&str, Option<u8>)) -> Wearer {
+    /// Who has it, as which user.
+    type Row = (&'static str, Option<u8>);
+
+    fn wearer((patient, slot): &Row) -> Wearer {
         Wearer { patient: id(patient), slot: *slot }
     }
 
@@ -90,7 +93,7 @@ mod tests {
     #[test]
     fn slots_tell_people_apart_and_doubt_stays_doubt() {
         let one = |patient| Choice::One(id(patient));
-        let rows: [(&[(&str, Option<u8>)], Option<u8>, Choice); 11] = [
+        let rows: [(&[Row], Option<u8>, Choice); 11] = [
             (&[], None, Choice::Nobody),
             (&[("a", None)], None, one("a")),
             (&[("a", None)], Some(2), one("a")),

@@ -20,7 +20,7 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<(), Failure> {
     let changed = on_one_thread(async {
         let store = Store::open(&config::data_directory(&arguments.store)?).await.or_fail()?;
         let policies = policies();
-        let names: Vec<&str> = policies.iter().map(|policy| policy.name()).collect();
+        let names: Vec<&str> = policies.names().collect();
         let user = operating_system_user();
         let applied = register::apply(&store, &register, beside, &names, &user, Clock::system().now()).await;
         store.close().await;

@@ -188,8 +188,8 @@ pub(crate) struct ModelsArguments {
 /// Runs the command.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
-        Command::Demo(arguments) => crate::serve::demo(arguments),
-        Command::Serve(arguments) => crate::serve::serve(arguments),
+        Command::Demo(arguments) => crate::demo::run(&arguments),
+        Command::Serve(arguments) => crate::serve::serve(&arguments),
         Command::Admin(AdminCommand::Apply(arguments)) => admin::apply(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use std::time::Duration;
 
-use alerts::Policy;
 use care::clock::Clock;
 use care::health::{Health, Part};
 use care::live::Feed;
@@ -33,13 +32,14 @@ const STOP_WITHIN: Duration = Duration::from_millis(1800);
 
 /// The policies of this installation beside the recommended one.
 pub(crate) fn policies() -> Policies {
-    Policies::new(Policy::shipped().iter().cloned())
+    Policies::default()
 }
 
 /// The house, running.
 pub(crate) struct Running {
     pub(crate) store: Store,
     pub(crate) feed: Feed,
+    pub(crate) health: Health,
     pub(crate) clock: Clock,
     pub(crate) ingest: Ingest,
     /// Where the dashboard answers.
@@ -53,9 +53,9 @@ pub(crate) struct Running {
 impl Running {
     /// Starts everything on the current runtime. It goes by `clock`.
     pub(crate) async fn start(config: &Config, clock: Clock) -> Result<Self, Failure> {
-        let listener = TcpListener::bind(config.http)
-            .await
-            .map_err(|error| Failure::work(anyhow::anyhow!("cannot listen for http on {}: {error}", config.http)))?;
+        let listener = TcpListener::bind(config.http).await.map_err(|error| {
+            Failure::work(anyhow::anyhow!("cannot listen for http on {}: {error}", config.http))
+        })?;
         let http = listener.local_addr().or_fail()?;
         let store = Store::open(&config.data).await.or_fail()?;
         let (options, mqtt) = broker(&config.broker).await?;
@@ -72,7 +72,7 @@ impl Running {
         let state = AppState {
             store: store.clone(),
             feed: feed.clone(),
-            health,
+            health: health.clone(),
             clock: clock.clone(),
             intake: ingest.intake(),
             metrics: Some(metrics),
@@ -81,7 +81,7 @@ impl Running {
         let (stop, mut stopping) = watch::channel(false);
         let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
         let web = tokio::spawn(web::serve(listener, web::router(state), stopped));
-        Ok(Self { store, feed, clock, ingest, http, mqtt, stop, web })
+        Ok(Self { store, feed, health, clock, ingest, http, mqtt, stop, web })
     }
 
     /// Waits until messages are heard.
@@ -116,7 +116,8 @@ async fn broker(broker: &Broker) -> Result<(ingest::Options, String), Failure> {
     match broker {
         Broker::Embedded(address) => {
             let address = *address;
-            let started = tokio::task::spawn_blocking(move || EmbeddedBroker::start(address)).await.or_fail()?;
+            let started =
+                tokio::task::spawn_blocking(move || EmbeddedBroker::start(address)).await.or_fail()?;
             let address = started.or_fail()?.address();
             Ok((ingest::Options::embedded(address), format!("mqtt://{address}")))
         }
@@ -154,7 +155,11 @@ pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
 }
 
 /// Writes the ready file, if one was asked for.
-pub(crate) fn write_ready(file: Option<&PathBuf>, running: &Running, logins: &[ready::Login]) -> Result<(), Failure> {
+pub(crate) fn write_ready(
+    file: Option<&PathBuf>,
+    running: &Running,
+    logins: &[ready::Login],
+) -> Result<(), Failure> {
     let Some(file) = file else { return Ok(()) };
     ready::write(file, running.http, &running.mqtt, logins)
         .map_err(|error| Failure::work(anyhow::anyhow!("cannot write {}: {error}", file.display())))
@@ -193,9 +198,12 @@ pub(crate) fn on_all_cores<T>(work: impl Future<Output = Result<T, Failure>>) ->
     done
 }
 
-/// Logs to stderr, by `filter`.
+/// Logs to stderr, by `filter`. The embedded broker's own words are left out unless the filter names it: it calls every
+/// connection that ends an error, and what matters of it is said by the link to it.
 pub(crate) fn log_to_stderr(filter: &str) -> Result<(), Failure> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).or_wrong_input("log")?;
+    let quieted =
+        if filter.contains("rumqttd") { filter.to_owned() } else { format!("{filter},rumqttd=off") };
+    let filter = tracing_subscriber::EnvFilter::try_new(quieted).or_wrong_input("log")?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -203,4 +211,3 @@ pub(crate) fn log_to_stderr(filter: &str) -> Result<(), Failure> {
         .try_init()
         .map_err(|error| Failure::work(anyhow::anyhow!("cannot log: {error}")))
 }
-

@@ -1,7 +1,7 @@
 //! What whole-house tests share: the built commands, a serving process, a browserless HTTP client, and an MQTT client
 //! that follows the published interface without using any of our gateway's code.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

@@ -92,7 +92,10 @@ impl Gateway {
     }
 }
 
-/// An envelope by hand: a weighing of `device`, measured `minutes_ago`.
+/// When this test began: the same envelope asked for twice is the same envelope.
+static BEGAN: std::sync::LazyLock<jiff::Timestamp> = std::sync::LazyLock::new(jiff::Timestamp::now);
+
+/// An envelope by hand: a weighing of `device`, measured `minutes_ago`, counted from when the test began.
 pub fn weighing(
     gateway: &str,
     outbox: &str,
@@ -101,7 +104,7 @@ pub fn weighing(
     weight_kg: f64,
     minutes_ago: i64,
 ) -> Value {
-    let at = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes_ago);
+    let at = *BEGAN - jiff::SignedDuration::from_mins(minutes_ago);
     let device_time = at.strftime("%Y-%m-%dT%H:%M:%S").to_string();
     let civil = jiff::tz::Offset::UTC.to_datetime(at);
     let steps = (weight_kg * 200.0).round() as u16;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::ids::{DeviceId, GatewayId, OutboxId, Seq};
 use crate::measurement::{Flag, Kind, Measurement, Outcome};
-use crate::quantity::{AbsentReason, Quantity, Values, keyed};
+use crate::quantity::{AbsentReason, Quantity, Values, absent_reasons, keyed};
 use crate::time::{DeviceTime, Timestamp};
 
 /// The most bytes one envelope may have, as JSON.
@@ -58,19 +58,23 @@ impl<'de> Deserialize<'de> for Version1 {
 
 /// Which device measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeviceIdentity {
     /// Its address.
     pub id: DeviceId,
     /// Its model as the gateway's model table names it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "short_text")]
+    #[cfg_attr(feature = "schema", schemars(length(max = SHORT_TEXT_CHARS_MAX), regex(pattern = crate::schema::PRINTABLE)))]
     pub model: Option<String>,
     /// Its serial number (2A25).
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "short_text")]
+    #[cfg_attr(feature = "schema", schemars(length(max = SHORT_TEXT_CHARS_MAX), regex(pattern = crate::schema::PRINTABLE)))]
     pub serial: Option<String>,
 }
 
-/// A [`Measurement`] placed in time by the gateway.
+/// A measurement placed in time by the gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimedMeasurement {
     /// What was measured.
     pub kind: Kind,
@@ -79,7 +83,7 @@ pub struct TimedMeasurement {
     /// The values received.
     pub values: Values,
     /// Values declared missing, and why.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "absent_reasons")]
     pub absent: BTreeMap<Quantity, AbsentReason>,
     /// What the device's clock showed.
     #[serde(default)]
@@ -188,6 +192,7 @@ fn bytes_of_hex(hex: &str) -> Option<Vec<u8>> {
 
 /// One measurement on its way from a home: which device, which place in the outbox, and the raw bytes. No patient.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Envelope {
     /// The interface's version.
     pub v: Version1,
@@ -209,6 +214,7 @@ pub struct Envelope {
 
 /// A number that will never carry an envelope, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Void {
     /// The interface's version.
     pub v: Version1,
@@ -225,6 +231,7 @@ pub struct Void {
 
 /// Every envelope up to and including `through` is durably decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Receipt {
     /// The outbox.
     pub outbox: OutboxId,
@@ -234,6 +241,7 @@ pub struct Receipt {
 
 /// Asks for numbers again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Resend {
     /// The outbox.
     pub outbox: OutboxId,
@@ -245,6 +253,7 @@ pub struct Resend {
 
 /// A message on a gateway's `down` topic. Holds a receipt, a request to resend, or something a later version knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Downstream {
     /// The interface's version.
     pub v: Version1,
@@ -258,6 +267,7 @@ pub struct Downstream {
 
 /// What a gateway knows of one device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeviceHealth {
     /// The device.
     pub id: DeviceId,
@@ -271,6 +281,7 @@ pub struct DeviceHealth {
 
 /// A gateway's sign of life, every ten minutes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Heartbeat {
     /// The interface's version.
     pub v: Version1,
@@ -286,6 +297,7 @@ pub struct Heartbeat {
     pub unreceipted: u64,
     /// The gateway's version.
     #[serde(default, deserialize_with = "short_text")]
+    #[cfg_attr(feature = "schema", schemars(length(max = SHORT_TEXT_CHARS_MAX), regex(pattern = crate::schema::PRINTABLE)))]
     pub version: Option<String>,
     /// Whether its clock has been synchronised since it started.
     #[serde(default)]

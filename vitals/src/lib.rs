@@ -13,6 +13,8 @@ pub mod ids;
 pub mod measurement;
 pub mod quantity;
 pub mod reading;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod symptoms;
 pub mod time;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::quantity::{AbsentReason, Quantity, Values, keyed};
+use crate::quantity::{AbsentReason, Quantity, Values, absent_reasons, keyed};
 use crate::time::DeviceTime;
 
 keyed! {
@@ -102,7 +102,7 @@ pub struct Measurement {
     #[serde(default)]
     pub values: Values,
     /// Values the device declared missing, and why.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "absent_reasons")]
     pub absent: BTreeMap<Quantity, AbsentReason>,
     /// What the device's clock showed; `None` when absent or never set.
     #[serde(default)]

@@ -10,11 +10,11 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 macro_rules! keyed {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $key:literal,)+ }) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $vdoc:literal])+ $variant:ident = $key:literal,)+ }) => {
+        $(#[doc = $doc])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
-            $($(#[$vdoc])* $variant,)+
+            $($(#[doc = $vdoc])+ $variant,)+
         }
 
         impl $name {
@@ -61,6 +61,20 @@ macro_rules! keyed {
                         Self::ALL.iter().map(|one| one.key()).collect::<Vec<_>>().join(", ")
                     ))
                 })
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                $crate::schema::words(
+                    &[$($doc,)+],
+                    &[$(($key, &[$($vdoc,)+]),)+],
+                )
             }
         }
     };
@@ -154,7 +168,8 @@ pub struct ValueError {
 
 /// The most beat intervals one measurement may hold: a 512-byte frame carries at most 255.
 pub const RR_INTERVALS_MAX: usize = 255;
-const MAGNITUDE_MAX: f64 = 1e9;
+/// The largest number a value may be, either way.
+pub const MAGNITUDE_MAX: f64 = 1e9;
 
 impl Values {
     /// No values.
@@ -268,6 +283,38 @@ impl<'de> Visitor<'de> for ValuesVisitor {
             }
         }
         Ok(values)
+    }
+}
+
+/// Reads which values are missing and why. A quantity that only a later version knows is passed over, as in [`Values`].
+pub(crate) fn absent_reasons<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<Quantity, AbsentReason>, D::Error> {
+    deserializer.deserialize_map(AbsentVisitor)
+}
+
+struct AbsentVisitor;
+
+impl<'de> Visitor<'de> for AbsentVisitor {
+    type Value = BTreeMap<Quantity, AbsentReason>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of reasons such as {\"pulse_per_min\":\"nan\"}")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut absent = BTreeMap::new();
+        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+            match Quantity::from_key(&key) {
+                Some(quantity) => {
+                    absent.insert(quantity, map.next_value()?);
+                }
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(absent)
     }
 }
 

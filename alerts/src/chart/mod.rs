@@ -11,15 +11,13 @@ mod event;
 mod presence;
 mod series;
 mod trend;
+mod values;
 mod weights;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use jiff::tz::TimeZone;
-use vitals::{
-    ClockClass, Content, Flag, Kind, Outcome, PatientId, Quantity, Reading, ReadingId, SymptomAnswers,
-    Timestamp, Values,
-};
+use vitals::{Content, Kind, Outcome, PatientId, Quantity, Reading, ReadingId, SymptomAnswers, Timestamp};
 
 pub use event::ChartEvent;
 pub(crate) use presence::whole;
@@ -124,7 +122,7 @@ impl Chart {
             ChartEvent::Pause { at, until } => self.presence.pause(*at, *until),
             ChartEvent::Override { at, overrides } => self.override_limits(*at, overrides),
             ChartEvent::End { at } => {
-                self.presence.ended = Some(*at);
+                self.presence.ended = self.presence.ended.max(Some(*at));
                 true
             }
         };
@@ -159,8 +157,8 @@ impl Chart {
                 }
                 Outcome::Failed => self.fold_attempt(reading, *kind, true),
                 Outcome::Measured => {
-                    let points = points_of(reading, *kind, values, doubt_of(flags, *clock));
-                    let empty = points.is_empty() && expects_value(*kind);
+                    let points = values::points_of(reading, *kind, values, values::doubt_of(flags, *clock));
+                    let empty = points.is_empty() && values::expects_value(*kind);
                     let is_new = self.fold_attempt(reading, *kind, empty);
                     if is_new {
                         self.fold_points(points, late);
@@ -360,11 +358,9 @@ impl Chart {
         let weight = self
             .weight_expected_since(after, &limits)
             .map(|since| next_step(&[limits.missing_weight_days], since, after, &limits, zone));
-        let next = silence.into_iter().chain(weight).min()?;
-        match self.presence.ended {
-            Some(ended) if next > ended => None,
-            Some(_) | None => Some(next),
-        }
+        // At the end of the calendar a step can fall before the last one: then there is no next.
+        let next = silence.into_iter().chain(weight).filter(|next| *next > after).min()?;
+        self.presence.ended.is_none_or(|ended| next <= ended).then_some(next)
     }
 }
 
@@ -376,7 +372,7 @@ fn next_step(
     limits: &Silence,
     zone: &TimeZone,
 ) -> Timestamp {
-    let time = |days: i64| presence::check_time(since, u32::try_from(days).unwrap_or(u32::MAX), limits, zone);
+    let time = |days: i64| presence::check_time(since, days, limits, zone);
     for step in steps {
         let check = time(whole(*step));
         if check > after {
@@ -393,87 +389,5 @@ fn next_step(
     if next > after { next } else { time(last + 7 * (passed + 2)) }
 }
 
-const fn expects_value(kind: Kind) -> bool {
-    match kind {
-        Kind::Weight | Kind::BloodPressure | Kind::PulseOximetry => true,
-        Kind::BodyComposition | Kind::CuffPressure | Kind::Temperature | Kind::HeartRate | Kind::Clock => {
-            false
-        }
-    }
-}
-
-/// What the device and its clock say against everything in a reading.
-fn doubt_of(flags: &BTreeSet<Flag>, clock: ClockClass) -> Option<Doubt> {
-    const DOUBTS: [Flag; 7] = [
-        Flag::Questionable,
-        Flag::Invalid,
-        Flag::Demonstration,
-        Flag::TestData,
-        Flag::Calibrating,
-        Flag::Unavailable,
-        Flag::EarlyEstimate,
-    ];
-    if DOUBTS.iter().any(|flag| flags.contains(flag)) {
-        return Some(Doubt::DeviceDoubts);
-    }
-    let time_unknown = match clock {
-        ClockClass::Synced | ClockClass::OffsetCorrected => false,
-        // Sent while it was measured, the time of reception is the time of measuring.
-        ClockClass::ClockUnset | ClockClass::None => flags.contains(&Flag::FromStorage),
-        ClockClass::Discontinuity | ClockClass::GatewayUnsynced => true,
-    };
-    time_unknown.then_some(Doubt::Time)
-}
-
-/// The values of a measurement that the chart follows.
-fn points_of(reading: &Reading, kind: Kind, values: &Values, doubt: Option<Doubt>) -> Vec<(Quantity, Point)> {
-    let quantities: &[Quantity] = match kind {
-        Kind::Weight | Kind::BodyComposition => &[Quantity::WeightKg],
-        Kind::BloodPressure => &[Quantity::SystolicMmhg, Quantity::DiastolicMmhg, Quantity::PulsePerMin],
-        Kind::PulseOximetry => &[Quantity::Spo2Percent, Quantity::PulsePerMin],
-        Kind::CuffPressure | Kind::Temperature | Kind::HeartRate | Kind::Clock => &[],
-    };
-    let crossed = match (values.get(Quantity::SystolicMmhg), values.get(Quantity::DiastolicMmhg)) {
-        (Some(systolic), Some(diastolic)) => systolic <= diastolic,
-        (Some(_) | None, _) => false,
-    };
-    let mut points = Vec::with_capacity(quantities.len());
-    for quantity in quantities {
-        if let Some(value) = values.get(*quantity) {
-            let impossible =
-                !is_possible(*quantity, value) || (crossed && *quantity != Quantity::PulsePerMin);
-            let doubt = if impossible { Some(Doubt::Impossible) } else { doubt };
-            points.push((*quantity, Point { at: reading.at, id: reading.id.clone(), value, doubt }));
-        }
-    }
-    points
-}
-
-/// Whether a living adult at home can have this value. Wider than any limit of a policy, and than what cuffs and clips
-/// can show (A&D UA-651: 0-299 mmHg, pulse 40-180 /min).
-fn is_possible(quantity: Quantity, value: f64) -> bool {
-    let range = match quantity {
-        Quantity::WeightKg => 20.0..=350.0,
-        Quantity::SystolicMmhg => 30.0..=300.0,
-        Quantity::DiastolicMmhg => 10.0..=200.0,
-        Quantity::PulsePerMin => 15.0..=300.0,
-        Quantity::Spo2Percent => 30.0..=100.0,
-        Quantity::BmiKgPerM2
-        | Quantity::HeightM
-        | Quantity::FatPercent
-        | Quantity::MusclePercent
-        | Quantity::MuscleMassKg
-        | Quantity::LeanMassKg
-        | Quantity::SoftLeanMassKg
-        | Quantity::WaterMassKg
-        | Quantity::WaterPercent
-        | Quantity::BoneKg
-        | Quantity::BasalMetabolismKj
-        | Quantity::ImpedanceOhm
-        | Quantity::MeanArterialMmhg
-        | Quantity::PerfusionPercent
-        | Quantity::TemperatureCelsius
-        | Quantity::RrIntervalS => return true,
-    };
-    range.contains(&value)
-}
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use jiff::ToSpan;
 use jiff::tz::TimeZone;
-use jiff::{ToSpan, civil};
 use vitals::Timestamp;
 
 use crate::calendar::{days_between, local_date, to_timestamp};
@@ -41,7 +41,9 @@ impl Presence {
     }
 
     pub(super) fn pause(&mut self, at: Timestamp, until: Timestamp) -> bool {
-        self.pauses.insert(at, until) != Some(until)
+        let held = self.pauses.get(&at).copied();
+        self.pauses.insert(at, held.map_or(until, |held| held.max(until)));
+        held.is_none_or(|held| held < until)
     }
 
     pub(super) fn forget_before(&mut self, oldest: Timestamp) {
@@ -110,18 +112,20 @@ impl Presence {
     }
 }
 
+/// More days than the calendar has, and few enough for its arithmetic.
+const DAYS_MAX: i64 = 4_000_000;
+
 /// When the `days`-th day after `since` counts as silent.
-pub(super) fn check_time(since: Timestamp, days: u32, limits: &Silence, zone: &TimeZone) -> Timestamp {
-    let day = local_date(since, zone).saturating_add(i64::from(days).days());
-    let hour = i8::try_from(whole(limits.check_hour)).unwrap_or(0);
-    to_timestamp(day.to_datetime(civil::Time::constant(0, 0, 0, 0)), zone)
-        .max(to_timestamp(day.at(hour.clamp(0, 23), 0, 0, 0), zone))
+pub(super) fn check_time(since: Timestamp, days: i64, limits: &Silence, zone: &TimeZone) -> Timestamp {
+    let day = local_date(since, zone).saturating_add(days.clamp(0, DAYS_MAX).days());
+    let hour = i8::try_from(whole(limits.check_hour)).unwrap_or(0).clamp(0, 23);
+    to_timestamp(day.at(hour, 0, 0, 0), zone)
 }
 
 /// Whole silent local days from `since` to `now`; the present day counts from the hour of the check.
 pub(super) fn silent_days(since: Timestamp, now: Timestamp, limits: &Silence, zone: &TimeZone) -> u32 {
     let days = days_between(local_date(since, zone), local_date(now, zone));
-    if days > 0 && now < check_time(since, days, limits, zone) { days - 1 } else { days }
+    if days > 0 && now < check_time(since, i64::from(days), limits, zone) { days - 1 } else { days }
 }
 
 /// A whole number of days or hours from a policy.

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use vitals::{ReadingId, Timestamp};
+use vitals::{Reading, ReadingId, Timestamp};
 
 /// What speaks against a value. It stays in the chart and is shown; trends leave it out.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +35,8 @@ pub struct Point {
     pub value: f64,
     /// What speaks against it.
     pub doubt: Option<Doubt>,
+    /// The later reading that agreed with this one and so admitted it.
+    pub admitted_by: Option<ReadingId>,
 }
 
 /// Values of one quantity, oldest first.
@@ -52,6 +54,16 @@ impl Series {
         self.0.iter().filter(|point| point.doubt.is_none())
     }
 
+    /// The values that trends could use before reading `without` arrived.
+    pub(crate) fn trusted_without<'a>(
+        &'a self,
+        without: Option<&'a ReadingId>,
+    ) -> impl DoubleEndedIterator<Item = &'a Point> {
+        self.trusted().filter(move |point| {
+            without.is_none_or(|without| &point.id != without && point.admitted_by.as_ref() != Some(without))
+        })
+    }
+
     /// The latest value, doubted or not.
     #[must_use]
     pub fn latest(&self) -> Option<&Point> {
@@ -60,8 +72,10 @@ impl Series {
 
     /// The value of this reading.
     #[must_use]
-    pub fn of(&self, id: &ReadingId) -> Option<&Point> {
-        self.0.iter().rev().find(|point| &point.id == id)
+    pub fn of(&self, reading: &Reading) -> Option<&Point> {
+        let key = (reading.at, &reading.id);
+        let place = self.0.partition_point(|held| (held.at, &held.id) < key);
+        self.0.get(place).filter(|held| (held.at, &held.id) == key)
     }
 
     /// Puts a point in its place and says which that is; `None` if it was there.

@@ -53,8 +53,8 @@ pub(crate) fn smooth(
     mut see: impl FnMut(&Smoothed),
 ) -> Option<Smoothed> {
     let mut points = series
-        .trusted()
-        .filter(|point| smoothing.from.is_none_or(|from| point.at >= from) && Some(&point.id) != without)
+        .trusted_without(without)
+        .filter(|point| smoothing.from.is_none_or(|from| point.at >= from))
         .peekable();
     let mut state: Option<Smoothed> = None;
     let mut squares = 0.0;

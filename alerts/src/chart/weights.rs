@@ -11,7 +11,7 @@
 
 use std::collections::VecDeque;
 
-use vitals::Timestamp;
+use vitals::{ReadingId, Timestamp};
 
 use super::series::{Doubt, Point};
 
@@ -38,6 +38,7 @@ pub(super) fn judge_all(points: &mut VecDeque<Point>) {
         if matches!(point.doubt, Some(Doubt::FarFromUsual { .. })) {
             point.doubt = None;
         }
+        point.admitted_by = None;
     }
     judge_from(points, 0);
 }
@@ -50,8 +51,11 @@ fn judge(points: &mut VecDeque<Point>, place: usize) {
     let (at, kg) = (point.at, point.value);
     let doubt = far_from_usual(points, place);
     let odd = matches!(doubt, Some(Doubt::FarFromUsual { other_unit_kg: None, .. }));
-    if odd && confirm(points, place, at, kg) {
-        return;
+    if odd {
+        let id = point.id.clone();
+        if confirm(points, place, &id, at, kg) {
+            return;
+        }
     }
     points[place].doubt = doubt;
 }
@@ -79,7 +83,7 @@ fn other_unit(kg: f64, usual_kg: f64) -> Option<f64> {
 }
 
 /// Whether an odd weighing of the last seven days agrees, or one that was admitted this way; then those are admitted.
-fn confirm(points: &mut VecDeque<Point>, place: usize, at: Timestamp, kg: f64) -> bool {
+fn confirm(points: &mut VecDeque<Point>, place: usize, id: &ReadingId, at: Timestamp, kg: f64) -> bool {
     let week = at.plus_days(-MEDIAN_DAYS);
     let mut agrees = false;
     for earlier in points.range_mut(..place).rev() {
@@ -93,6 +97,7 @@ fn confirm(points: &mut VecDeque<Point>, place: usize, at: Timestamp, kg: f64) -
             None => agrees = true,
             Some(Doubt::FarFromUsual { other_unit_kg: None, .. }) => {
                 earlier.doubt = None;
+                earlier.admitted_by = Some(id.clone());
                 agrees = true;
             }
             Some(

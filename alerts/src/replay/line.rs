@@ -22,7 +22,7 @@ struct Line<'a> {
     at: Timestamp,
     #[serde(borrow)]
     kind: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, alias = "overrides")]
     values: Option<&'a RawValue>,
     #[serde(default)]
     id: Option<ReadingId>,

@@ -26,7 +26,7 @@ pub(super) enum Feeling {
 }
 
 const HABIT: HabitSpan = HabitSpan { from_days: 10.0, until_days: 90.0, prior_count: 2.0 };
-const ABOVE_HABIT: f64 = 0.5;
+const ABOVE_HABIT: f64 = 0.75;
 
 /// How the person feels around `at`, by forms within `hours` of it.
 pub(super) fn feeling(chart: &Chart, at: Timestamp, hours: f64) -> Feeling {

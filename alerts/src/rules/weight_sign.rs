@@ -66,7 +66,7 @@ pub(super) fn weight_sign(
 
 /// How far the latest usable weighing lies above the lowest of the `days` before it.
 pub(super) fn jump(chart: &Chart, days: f64, without: Option<&ReadingId>) -> Option<Jump> {
-    let mut points = chart.weight().trusted().rev().filter(|point| Some(&point.id) != without);
+    let mut points = chart.weight().trusted_without(without).rev();
     let latest = points.next()?;
     // Half a day's grace: a weighing at nine is within three days of one at eight.
     let lowest = points

@@ -2,10 +2,8 @@
 
 use vitals::{GatewayId, Timestamp};
 
+use crate::export::DUPLICATES;
 use crate::store::{StoreError, Tx, numbers};
-
-/// The counter of envelopes that came more than once.
-pub const DUPLICATES: &str = "duplicates";
 
 /// One refused item.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,7 +19,9 @@ use super::text::Text;
 use super::visit::{StaffVisit, Visit};
 use super::words::{self, Due, Urgency};
 use crate::chart;
-use crate::worklist::{self, Contact, Counts, Filter, Item, Listed, SILENT_DAYS, SPARK_DAYS, Worklist};
+use crate::worklist::{
+    self, Contact, Counts, Filter, Item, Letter, Listed, SILENT_DAYS, SPARK_DAYS, Worklist,
+};
 
 /// What the address asks for.
 #[derive(Deserialize)]
@@ -32,6 +34,12 @@ struct Chip {
     key: &'static str,
     word: String,
     current: bool,
+}
+
+struct LetterRow {
+    patient: String,
+    name: String,
+    when: String,
 }
 
 struct Row {
@@ -59,6 +67,7 @@ struct Page {
     chips: Vec<Chip>,
     home: String,
     counts: Counts,
+    letters: Vec<LetterRow>,
     rows: Vec<Row>,
 }
 
@@ -68,6 +77,7 @@ struct Rows {
     frame: Frame,
     home: String,
     counts: Counts,
+    letters: Vec<LetterRow>,
     rows: Vec<Row>,
 }
 
@@ -80,19 +90,30 @@ pub(crate) async fn show(
 ) -> Result<Response, Failure> {
     let filter = asked.filter.as_deref().and_then(Filter::from_key).unwrap_or_default();
     let mut reader = state.store.read().await?;
-    let Worklist { items, counts } = worklist::of(&mut reader, &visit.subject, filter, visit.now).await?;
+    let Worklist { items, counts, letters } =
+        worklist::of(&mut reader, &visit.subject, filter, visit.now).await?;
     drop(reader);
     let text = visit.text;
     let home = format!("/worklist?filter={}", filter.key());
+    let letters = letters.iter().map(|letter| letter_row(letter, &visit)).collect();
     let rows: Vec<Row> = items.iter().map(|item| row_of(item, &visit)).collect();
     let frame = Frame::of(&state, &visit, "worklist", text.t("worklist-title"));
     if asked.fragment.is_some() || wants_fragment(&headers) {
-        return draw(&Rows { frame, home, counts, rows });
+        return draw(&Rows { frame, home, counts, letters, rows });
     }
     let shown = items.iter().filter_map(|item| item.facts.as_ref().map(|facts| &facts.id));
     worklist::log_view(&state.store, &visit.subject, "worklist", shown, visit.now).await?;
     let subtitle = subtitle(&visit, frame.unit.as_deref().unwrap_or_default());
-    draw(&Page { frame, subtitle, chips: chips(filter, text), home, counts, rows })
+    draw(&Page { frame, subtitle, chips: chips(filter, text), home, counts, letters, rows })
+}
+
+fn letter_row(letter: &Letter, visit: &Visit) -> LetterRow {
+    let when = format::moment(letter.at, visit.now, visit.text);
+    LetterRow {
+        patient: letter.patient.to_string(),
+        name: letter.name.clone(),
+        when: visit.text.with("letters-when", &[("when", when.into())]),
+    }
 }
 
 fn subtitle(visit: &Visit, unit: &str) -> String {

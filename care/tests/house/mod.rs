@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use alerts::{Competence, Finding, Policy, Priority, Problem, Reason, TaskChange};
-use care::access::Subject;
 use care::clock::Clock;
 use care::conversations::{self, Answered};
 use care::health::{Health, Part};
@@ -19,9 +18,9 @@ use care::web::AppState;
 use vitals::{PatientId, ReadingId, Timestamp};
 
 /// The morning at which everything here happens.
-pub const NOW: &str = "2026-04-22T08:18:00Z";
+pub(crate) const NOW: &str = "2026-04-22T08:18:00Z";
 /// Everybody's password.
-pub const PASSWORD: &str = "en lång mening";
+pub(crate) const PASSWORD: &str = "en lång mening";
 
 const REGISTER: &str = r#"
 organisation = [
@@ -95,20 +94,20 @@ born = "1950-01-01"
 "#;
 
 /// The house, with what it is served from.
-pub struct House {
+pub(crate) struct House {
     /// What the router takes.
-    pub state: AppState,
+    pub(crate) state: AppState,
     /// Where its files are, for as long as it stands.
-    pub folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 /// A time written out.
-pub fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
 
 /// A patient's id.
-pub fn patient(id: &str) -> PatientId {
+pub(crate) fn patient(id: &str) -> PatientId {
     id.parse().expect("a patient id")
 }
 
@@ -139,12 +138,13 @@ impl SymptomIntake for Desk {
 }
 
 /// Puts a reading into the record.
-pub async fn record(tx: &mut Tx, patient: &str, at: Timestamp, kind: &str, vals: &str) -> ReadingId {
+pub(crate) async fn record(tx: &mut Tx, patient: &str, at: Timestamp, kind: &str, vals: &str) -> ReadingId {
     let arrival = numbers::next(tx, "reading").await.expect("a number");
     let id = format!("r{arrival}");
     sqlx::query(
-        "INSERT INTO reading (arrival, id, patient, at, received_at, kind, outcome, vals, absent, flags, clock)
-         VALUES ($1, $2, $3, $4, $4, $5, 'measured', $6, '{}', '[]', 'synced')",
+        "INSERT INTO reading (arrival, id, patient, at, received_at, kind, outcome, vals, absent, flags, clock, device,
+           gateway, outbox, seq, sealed_at, raw_format, raw_hex)
+         VALUES ($1, $2, $3, $4, $4, $5, 'measured', $6, '{}', '[]', 'synced', '546c0e000001', 'gw-0001', 'o1', $1, $4, '2a9d', '00')",
     )
     .bind(arrival)
     .bind(&id)
@@ -184,7 +184,7 @@ fn course(usual: f64, days: usize, rising: usize, by_day: f64) -> Vec<f64> {
 }
 
 /// A finding that rests on `readings`.
-pub fn finding(
+pub(crate) fn finding(
     problem: Problem,
     priority: Priority,
     rule: &str,
@@ -210,7 +210,12 @@ pub fn finding(
 }
 
 /// Opens a task for `patient` that is due at `due_at`.
-pub async fn open_task(tx: &mut Tx, patient: &PatientId, due_at: &str, findings: Vec<Finding>) -> String {
+pub(crate) async fn open_task(
+    tx: &mut Tx,
+    patient: &PatientId,
+    due_at: &str,
+    findings: Vec<Finding>,
+) -> String {
     let facts = people::facts(tx, patient).await.expect("reads").expect("a patient");
     let priority = findings.iter().map(|one| one.priority).max().expect("a finding");
     let problem = findings[0].problem;
@@ -232,6 +237,38 @@ pub async fn open_task(tx: &mut Tx, patient: &PatientId, due_at: &str, findings:
         Change::Message { .. } | Change::Reading { .. } | Change::Health => None,
     });
     task.expect("a task")
+}
+
+/// Puts two questions to the patient in the conversation of `task`.
+pub async fn ask(tx: &mut Tx, patient: &PatientId, task: &str, body: &str) {
+    let options =
+        |words: [&str; 4]| (0..4).zip(words).map(|(grade, word)| (grade, word.to_owned())).collect();
+    let questions = [
+        Asked {
+            symptom: Symptom::Breathlessness,
+            text: "Är du mer andfådd än vanligt?".to_owned(),
+            options: options(["Nej", "Lite mer", "Klart mer", "Mycket mer"]),
+        },
+        Asked {
+            symptom: Symptom::Orthopnoea,
+            text: "Har du sovit med fler kuddar, eller vaknat andfådd?".to_owned(),
+            options: options(["Nej", "Någon gång", "I natt", "Jag sov i fåtölj"]),
+        },
+    ];
+    let id = numbers::next(tx, "message").await.expect("a number");
+    sqlx::query(
+        "INSERT INTO message (id, patient, task, at, author_kind, author, author_name, body, questions)
+         VALUES ($1, $2, $3, $4, 'system', '', 'Vågen', $5, $6)",
+    )
+    .bind(id)
+    .bind(patient.as_str())
+    .bind(task)
+    .bind(at("2026-04-22T05:05:00Z").as_millis())
+    .bind(body)
+    .bind(serde_json::to_string(&questions).expect("JSON"))
+    .execute(&mut **tx)
+    .await
+    .expect("a message");
 }
 
 async fn fill(store: &Store) -> Result<(), StoreError> {
@@ -284,7 +321,7 @@ async fn fill(store: &Store) -> Result<(), StoreError> {
 
 impl House {
     /// Builds the house.
-    pub async fn build() -> Self {
+    pub(crate) async fn build() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let store = Store::open(folder.path()).await.expect("opens");
         let register = Register::parse(REGISTER).expect("a register");
@@ -304,27 +341,19 @@ impl House {
             metrics: None,
             https: false,
         };
-        Self { state, folder }
+        Self { state, _folder: folder }
     }
 
     /// The open task of `id`.
-    pub async fn task_of(&self, id: &str) -> String {
+    pub(crate) async fn task_of(&self, id: &str) -> String {
         let mut reader = self.state.store.read().await.expect("a reader");
         let all = tasks::list(&mut reader, Some(&patient(id)), None).await.expect("reads");
         all.into_iter().find(|task| task.status == tasks::Status::Open).expect("an open task").id
     }
 
     /// Breaks the chain.
-    pub fn break_chain(&self) {
+    pub(crate) fn break_chain(&self) {
         let what = Words::new("Ingen kontakt med meddelandetjänsten.", "No contact with the message broker.");
         self.state.health.broken(Part::Broker, at(NOW), what);
-    }
-
-    /// Somebody by login.
-    pub async fn subject(&self, login: &str) -> Subject {
-        let token =
-            care::accounts::log_in(&self.state.store, login, PASSWORD, at(NOW)).await.expect("signs in");
-        let who = care::accounts::who(&self.state.store, &token, at(NOW)).await.expect("reads");
-        who.expect("somebody")
     }
 }

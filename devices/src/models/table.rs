@@ -21,6 +21,7 @@ const PLAIN: Behaviour = Behaviour {
     set_clock_within_ms: None,
     subscribe_after_ms: 0,
     omits_time_when_unset: false,
+    speaks_once_told_the_time: false,
     deletes_after_transfer: false,
     hangs_up_after_upload: false,
 };
@@ -106,7 +107,7 @@ const fn scale_of_transtek(
         patterns,
         formats: TRANSTEK,
         frames: FrameQuirks { epoch, ..STANDARD },
-        behaviour: PLAIN,
+        behaviour: Behaviour { speaks_once_told_the_time: true, ..PLAIN },
         default_clocks: &[],
         source: "captures in keptenkurk/BS440; protocol notes of maksverver/trisa-body-analyze",
     }

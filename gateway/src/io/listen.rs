@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** every duty is done before the next event is taken.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use devices::Settings;
@@ -44,6 +45,8 @@ pub struct Listener<S> {
     clock: Clock,
     health: watch::Sender<Vec<DeviceHealth>>,
     tally: Tally,
+    /// What is still to be done. A duty leaves only when it is done, so that a stop in the middle forgets none.
+    queue: VecDeque<Duty>,
 }
 
 impl<S: BleSource> Listener<S> {
@@ -59,32 +62,34 @@ impl<S: BleSource> Listener<S> {
         health: watch::Sender<Vec<DeviceHealth>>,
     ) -> Result<Self, StoreError> {
         let known = outbox.with(|outbox| outbox.devices()).await?;
-        let home = Home::new(config.devices.clone(), settings(&clock), known);
+        let home = Home::new(config.home.clone(), settings(&clock), known);
         health.send_replace(home.health());
-        Ok(Self { source, home, outbox, clock, health, tally: Tally::default() })
+        Ok(Self { source, home, outbox, clock, health, tally: Tally::default(), queue: VecDeque::new() })
     }
 
     /// Listens until the source ends.
     pub async fn run(&mut self) {
-        while let Some(duties) = self.turn().await {
-            self.carry_out(duties).await;
+        while self.turn().await.is_some() {
+            self.carry_out().await;
         }
-        let rest = self.home.finish(self.clock.now());
-        self.carry_out(rest).await;
+        self.queue.extend(self.home.finish(self.clock.now()));
+        self.carry_out().await;
     }
 
     /// Takes what was already heard and gives out what still waits, within [`LAST_WORDS`].
     pub async fn stop(&mut self) {
         let rest = async {
+            self.carry_out().await;
             while let Some(Some(event)) = self.source.next().now_or_never() {
-                let duties = self.home.handle(event);
-                self.carry_out(duties).await;
+                self.queue.extend(self.home.handle(event));
+                self.carry_out().await;
             }
-            let duties = self.home.finish(self.clock.now());
-            self.carry_out(duties).await;
+            self.queue.extend(self.home.finish(self.clock.now()));
+            self.carry_out().await;
         };
         if tokio::time::timeout(LAST_WORDS, rest).await.is_err() {
-            tracing::error!("stopped before everything that was heard had reached the disk");
+            let readings = self.queue.iter().filter(|duty| matches!(duty, Duty::Seal(_))).count();
+            tracing::error!(readings, "stopped before everything that was heard had reached the disk");
         }
     }
 
@@ -94,8 +99,8 @@ impl<S: BleSource> Listener<S> {
         self.tally
     }
 
-    /// The next event's duties, or a deadline's; `None` at the source's end.
-    async fn turn(&mut self) -> Option<Vec<Duty>> {
+    /// Queues the next event's duties, or a deadline's; `None` at the source's end.
+    async fn turn(&mut self) -> Option<()> {
         let now = self.clock.now();
         let timer = async {
             match self.home.next_deadline() {
@@ -109,14 +114,15 @@ impl<S: BleSource> Listener<S> {
             () = timer => None,
         };
         self.home.set_settings(settings(&self.clock));
-        Some(match event {
+        self.queue.extend(match event {
             Some(event) => self.home.handle(event),
             None => self.home.handle_timeout(self.clock.now()),
-        })
+        });
+        Some(())
     }
 
-    async fn carry_out(&mut self, duties: Vec<Duty>) {
-        for duty in duties {
+    async fn carry_out(&mut self) {
+        while let Some(duty) = self.queue.front().cloned() {
             match duty {
                 Duty::Seal(sealing) => self.seal(*sealing).await,
                 Duty::Keep(frame) => self.keep(frame).await,
@@ -129,6 +135,7 @@ impl<S: BleSource> Listener<S> {
                     }
                 }
             }
+            self.queue.pop_front();
         }
         self.health.send_replace(self.home.health());
     }

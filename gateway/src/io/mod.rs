@@ -1,5 +1,6 @@
 //! The edge: everything that reads a clock, a socket, a radio or a file, and nothing that decides.
 
+mod agent;
 pub mod capture;
 pub mod carry;
 pub mod clock;

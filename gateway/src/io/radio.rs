@@ -25,6 +25,7 @@ use futures::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
 use vitals::DeviceId;
 
+use super::agent::Agent;
 use super::clock::Clock;
 use crate::source::{BleSource, RadioEvent};
 use conversation::{Airtime, Conversation};
@@ -136,6 +137,7 @@ struct Air<'a> {
     airtime: Airtime,
     conversations: BTreeMap<DeviceId, Conversation>,
     last_passed_on: BTreeMap<DeviceId, Instant>,
+    _agent: Agent,
 }
 
 impl<'a> Air<'a> {
@@ -152,6 +154,7 @@ impl<'a> Air<'a> {
             airtime,
             conversations: BTreeMap::new(),
             last_passed_on: BTreeMap::new(),
+            _agent: Agent::start(),
         })
     }
 

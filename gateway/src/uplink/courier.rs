@@ -393,6 +393,9 @@ mod tests {
             assert_eq!(courier.next_order(now, depth(5, 8)), Some(Order::Subscribe));
             assert_eq!(courier.next_order(now, depth(5, 8)), Some(Order::Heartbeat));
         }
+        send_all(&mut courier, now, depth(5, 8));
+        courier.heard(now + SECOND);
+        assert_eq!(courier.next_order(now + INTERVALS[0], depth(5, 8)), Some(Order::Send { after: 4 }));
     }
 
     #[test]

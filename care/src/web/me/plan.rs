@@ -121,7 +121,7 @@ fn who(row: &Logged, facts: &PatientFacts, text: Text) -> String {
             let role =
                 Role::from_key(&entry.role).map_or_else(|| entry.role.clone(), |role| role_word(role, text));
             let unit = facts.units.iter().find(|unit| unit.id == entry.unit);
-            format!("{role}, {}", unit.map_or(entry.unit.as_str(), |unit| &unit.name))
+            format!("{}, {}", format::capital(&role), unit.map_or(entry.unit.as_str(), |unit| &unit.name))
         }
         "proxy" => text.t("reader-proxy"),
         _ => text.t("reader-system"),

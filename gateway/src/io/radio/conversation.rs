@@ -10,13 +10,15 @@ use std::time::Duration;
 use btleplug::api::{Central as _, CharPropFlags, Characteristic, Peripheral as _, ScanFilter, WriteType};
 use btleplug::platform::{Adapter, Peripheral};
 use devices::Uuid16;
+use devices::models::{self, Bonding};
 use devices::session::{Action, Event};
 use futures::StreamExt as _;
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinHandle;
 use vitals::DeviceId;
 
-use super::Ear;
+use super::{Ear, is_address};
+use crate::io::agent;
 
 /// How long connecting and finding out what the device has may take; BlueZ itself gives up after half a minute.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(40);
@@ -122,8 +124,13 @@ impl Speaker {
                 },
             };
             let event = self.carry_out(action).await;
+            // A first advertisement may come without the name; the model must be known before the first frame.
+            let name = match event {
+                Some(Event::Connected { .. }) => self.name().await,
+                Some(_) | None => None,
+            };
             if let Some(event) = event {
-                self.ear.hear(&self.device, event).await;
+                self.ear.hear_from(&self.device, false, name, event).await;
             }
         }
     }
@@ -151,13 +158,36 @@ impl Speaker {
     async fn connect(&self) -> Result<Event, String> {
         let connecting = async {
             self.peripheral.connect().await?;
-            self.peripheral.discover_services().await
+            self.peripheral.discover_services().await?;
+            self.bond().await
         };
         self.airtime.quietly(self.within(CONNECT_TIMEOUT, connecting)).await?;
         let characteristics = self.peripheral.characteristics();
         Ok(Event::Connected {
             characteristics: characteristics.iter().filter_map(|it| short(&it.uuid)).collect(),
         })
+    }
+
+    /// Pairs where the model is known to ask for it. A model that nobody knows pairs when bluetoothd sees the need.
+    async fn bond(&self) -> Result<(), btleplug::Error> {
+        let name = self.name().await;
+        let bonding = name.as_deref().and_then(models::find).map(|model| model.behaviour.bonding);
+        if matches!(bonding, None | Some(Bonding::No)) {
+            return Ok(());
+        }
+        let path = self.peripheral.id().to_string();
+        match tokio::task::spawn_blocking(move || agent::pair(&path)).await {
+            Ok(Ok(())) => {}
+            // It may still speak: some ask only sometimes.
+            Ok(Err(error)) => tracing::warn!(device = %self.device, %error, "the device did not pair"),
+            Err(error) => tracing::error!(device = %self.device, %error, "pairing ended"),
+        }
+        Ok(())
+    }
+
+    async fn name(&self) -> Option<String> {
+        let properties = self.peripheral.properties().await.ok().flatten()?;
+        properties.advertisement_name.or(properties.local_name).filter(|name| !is_address(name))
     }
 
     async fn read(&self, uuid: Uuid16) -> Result<Event, String> {

@@ -1,0 +1,38 @@
+//! Where a conversation stands, and how long it may stand there.
+//!
+//! **Invariant:** every state that waits for the device has a time when it stops waiting.
+
+use vitals::Timestamp;
+
+use crate::format::Uuid16;
+
+pub(super) const CONNECT_WITHIN_MS: i64 = 30 * Timestamp::SECOND_MS;
+/// Leaves time to set the clock within the five seconds that A&D's devices give.
+pub(super) const CLOCK_READ_WITHIN_MS: i64 = 3 * Timestamp::SECOND_MS;
+/// Somebody else who leads the conversation may read the clock later than we would.
+pub(super) const WAIT_FOR_CLOCK_MS: i64 = 10 * Timestamp::SECOND_MS;
+pub(super) const SILENCE_MS: i64 = 2 * Timestamp::MINUTE_MS;
+pub(super) const HANG_UP_WITHIN_MS: i64 = 10 * Timestamp::SECOND_MS;
+/// A device that had nothing to say is left alone for a while, for its battery's sake.
+pub(super) const REST_MS: i64 = Timestamp::MINUTE_MS;
+pub(super) const UNREADABLE_REST_MS: i64 = Timestamp::HOUR_MS;
+
+/// How the connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    Idle,
+    Connecting { until: Timestamp },
+    Connected { since: Timestamp },
+    Closing { until: Timestamp },
+}
+
+/// What a connection still has to ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Nothing.
+    Done,
+    /// The clock was asked for; setting it waits for the answer.
+    ReadingClock { channel: Uuid16, until: Timestamp },
+    /// The device asks for a moment before subscriptions.
+    Pausing { until: Timestamp },
+}

@@ -1,0 +1,103 @@
+//! The store away, full, or failing on one item alone.
+
+use care::health::{Chain, Part, State};
+use serde_json::json;
+
+use super::house::{Home, NOW, envelope, run, time};
+
+/// Every write to a counter fails, and with it every transaction: a store that is away.
+const AWAY: &str = "CREATE TRIGGER away BEFORE INSERT ON counter BEGIN SELECT RAISE(ABORT, 'away'); END";
+const BACK: &str = "DROP TRIGGER away";
+
+#[test]
+fn while_the_store_is_away_nothing_is_acknowledged_and_then_everything_is() {
+    run(async {
+        let home = Home::open().await;
+        home.sql(AWAY).await;
+        for seq in 1..=5 {
+            home.up(&envelope("ob", seq, 80.0));
+        }
+        home.until("a broken part", async || {
+            home.health
+                .parts()
+                .iter()
+                .any(|(part, state)| *part == Part::Store && matches!(state, State::Broken { .. }))
+        })
+        .await;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert_eq!((home.acks(), home.down()), (vec![], vec![]));
+        home.sql(BACK).await;
+        home.receipted("ob", 5).await;
+        home.acked(5).await;
+        let status = home.status().await;
+        assert_eq!((&status["readings"], quarantined_none(&status)), (&json!(5), true));
+        assert!(matches!(home.health.chain(time(NOW)), Chain::Whole { .. }), "recovered unattended");
+    });
+}
+
+fn quarantined_none(status: &serde_json::Value) -> bool {
+    status["quarantined"] == json!({})
+}
+
+/// Judging number 3 fails each time while the store works: it is set apart, and its neighbours are admitted.
+#[test]
+fn an_item_that_always_fails_is_set_apart() {
+    run(async {
+        let home = Home::open().await;
+        home.sql(
+            "CREATE TRIGGER poison BEFORE INSERT ON reading WHEN NEW.seq = 3 BEGIN SELECT RAISE(ABORT, 'poison'); END",
+        )
+        .await;
+        let all: Vec<_> = (1..=5).map(|seq| envelope("ob", seq, 80.0)).collect();
+        home.up(&serde_json::Value::from(all));
+        home.receipted("ob", 5).await;
+        home.acked(1).await;
+        let status = home.status().await;
+        assert_eq!(status["readings"], 4);
+        assert_eq!(status["quarantined"], json!({"unprocessable": 1}));
+    });
+}
+
+/// A transaction that failed leaves nothing in the charts at hand: the next reading is judged on what the store holds.
+#[test]
+fn a_failed_transaction_leaves_no_chart_behind() {
+    run(async {
+        let home = Home::open().await;
+        home.up(&envelope("ob", 1, 80.0));
+        home.receipted("ob", 1).await;
+        home.sql(AWAY).await;
+        home.up(&envelope("ob", 2, 120.0));
+        home.until("a broken part", async || {
+            home.health
+                .parts()
+                .iter()
+                .any(|(part, state)| *part == Part::Store && matches!(state, State::Broken { .. }))
+        })
+        .await;
+        home.sql("DELETE FROM worn_by WHERE device = '546c0e000001'; DROP TRIGGER away").await;
+        home.receipted("ob", 2).await;
+        assert_eq!(home.status().await["quarantined"], json!({"not_worn": 1}), "the retry judged anew");
+    });
+}
+
+#[test]
+fn a_restart_goes_on_where_the_store_stands() {
+    run(async {
+        let home = Home::open().await;
+        home.up(&envelope("ob", 1, 80.0));
+        home.up(&envelope("ob", 3, 80.0));
+        home.receipted("ob", 1).await;
+        home.until("both", async || home.status().await["readings"] == 2).await;
+        let began = std::time::Instant::now();
+        let Home { store, ingest, directory: _directory, .. } = home;
+        ingest.shutdown().await;
+        assert!(began.elapsed() < std::time::Duration::from_secs(1));
+        let home = Home::over(store).await;
+        home.up(&envelope("ob", 3, 80.0));
+        home.receipted("ob", 1).await;
+        home.up(&envelope("ob", 2, 80.0));
+        home.receipted("ob", 3).await;
+        let status = home.status().await;
+        assert_eq!((&status["readings"], &status["duplicates"]), (&json!(3), &json!(1)));
+    });
+}

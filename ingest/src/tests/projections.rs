@@ -1,0 +1,64 @@
+//! A projection in memory, that fails now and then.
+
+use std::collections::BTreeMap;
+
+use care::readings::Recorded;
+use serde_json::json;
+
+use super::house::{Home, envelope, run};
+use crate::projection::{Projection, ProjectionError, rebuild, step};
+
+/// What it took, by the reading's id: taking twice is no harm.
+#[derive(Default)]
+struct Memory {
+    rows: BTreeMap<String, i64>,
+    order: Vec<i64>,
+    fails_next: bool,
+}
+
+impl Projection for Memory {
+    fn name(&self) -> &str {
+        "memory"
+    }
+
+    async fn take(&mut self, readings: &[Recorded]) -> Result<(), ProjectionError> {
+        for recorded in readings {
+            self.rows.insert(recorded.reading.id.to_string(), recorded.arrival);
+            self.order.push(recorded.arrival);
+            if std::mem::take(&mut self.fails_next) {
+                return Err(ProjectionError { what: "half of it".to_owned() });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_projection_has_every_reading_in_order_of_arrival_though_it_failed_between() {
+    run(async {
+        let home = Home::open().await;
+        let mut memory = Memory::default();
+        assert_eq!(step(&home.store, &mut memory).await.expect("a step"), 0);
+        home.up(&json!([envelope("ob", 1, 80.0), envelope("ob", 2, 80.0), envelope("ob", 3, 80.0)]));
+        home.receipted("ob", 3).await;
+        memory.fails_next = true;
+        assert!(step(&home.store, &mut memory).await.is_err(), "half of it, and the cursor stands");
+        assert_eq!(step(&home.store, &mut memory).await.expect("a step"), 3);
+        let mut late = envelope("ob", 4, 80.0);
+        late["measurement"]["measured_at"] = json!("2025-11-01T07:00:00.000Z");
+        home.up(&late);
+        home.receipted("ob", 4).await;
+        assert_eq!(
+            step(&home.store, &mut memory).await.expect("a step"),
+            1,
+            "measured long ago, arrived last"
+        );
+        assert_eq!(memory.order, [1, 1, 2, 3, 4]);
+        assert_eq!(memory.rows.len(), 4);
+
+        let mut lost = Memory::default();
+        rebuild(&home.store, &lost).await.expect("begins again");
+        assert_eq!(step(&home.store, &mut lost).await.expect("a step"), 4);
+        assert_eq!(lost.rows, memory.rows, "losing it loses nothing");
+    });
+}

@@ -1,0 +1,159 @@
+//! The five weeks before the demo opens, told in seconds: every reading goes through gateway, broker and ingest at the
+//! moment it was made, by a clock that jumps from moment to moment.
+//!
+//! **Invariant:** the story's clock never goes back, and no moment is told before everything earlier has its receipt.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Instant;
+
+use care::admission::gateways;
+use care::intake::SymptomIntake;
+use vitals::Timestamp;
+
+use crate::demo::acts;
+use crate::demo::clock::StoryClock;
+use crate::demo::people::Who;
+use crate::demo::plan::{self, Calendar, HISTORY_DAYS, Planned, What};
+use crate::demo::street::Street;
+use crate::serve::Running;
+
+/// How long after the last device of a morning was used the readings are in.
+const UPLOADED_MS: i64 = 2 * Timestamp::MINUTE_MS;
+/// Tasks of the last days are left for whoever tries the demo.
+const LEFT_OPEN_DAYS: i64 = -7;
+
+/// Tells a history.
+pub(crate) struct History<'a> {
+    pub(crate) running: &'a Running,
+    pub(crate) clock: &'a StoryClock,
+    pub(crate) calendar: &'a Calendar,
+    pub(crate) street: Street,
+    /// When the history ends: the moment the demo was started.
+    pub(crate) until: Timestamp,
+}
+
+impl History<'_> {
+    /// Tells it, from `first` day on, and closes the homes it was told in.
+    ///
+    /// # Errors
+    /// When something on the way fails: then there is nothing to show.
+    pub(crate) async fn tell(mut self, first: i64) -> anyhow::Result<()> {
+        let (began, intake) = (Instant::now(), self.running.ingest.intake());
+        for day in first..=0 {
+            progress(day - first, began);
+            self.morning(&*intake, day).await?;
+            self.at_the_desk(day).await?;
+            self.at_noon(&*intake, day).await?;
+            self.afternoon(day).await?;
+        }
+        self.look(self.until).await?;
+        self.street.close().await;
+        finished(began);
+        Ok(())
+    }
+
+    /// Moves the clock on to `moment`; `false` when the history ends before it.
+    fn reaches(&self, moment: Timestamp) -> bool {
+        let reached = moment <= self.until;
+        if reached && moment > self.clock.now() {
+            self.clock.set(moment);
+        }
+        reached
+    }
+
+    async fn morning(&mut self, intake: &dyn SymptomIntake, day: i64) -> anyhow::Result<()> {
+        let last = self.until.plus_millis(-UPLOADED_MS);
+        let planned = plan::day(self.calendar, day).into_iter().filter(|one| one.at <= last);
+        let (uses, says): (Vec<Planned>, Vec<Planned>) =
+            planned.partition(|one| matches!(one.what, What::Uses(_)));
+        if let (Some(first), Some(last)) = (uses.first(), uses.last()) {
+            self.street.morning(first.at);
+            self.reaches(last.at.plus_millis(UPLOADED_MS));
+        }
+        for one in uses {
+            if let What::Uses(what) = one.what {
+                self.street.uses(one.who, what, one.at);
+            }
+        }
+        self.street.settled().await?;
+        for one in says {
+            if let What::Says(answers) = one.what
+                && self.reaches(one.at)
+            {
+                acts::says(intake, one.who, answers, None).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn at_the_desk(&self, day: i64) -> anyhow::Result<()> {
+        let moment = self.calendar.moment(day, 10, 30);
+        if self.calendar.is_weekday(day) && self.reaches(moment) {
+            let before = self.calendar.moment(LEFT_OPEN_DAYS, 0, 0);
+            acts::anna_works(&self.running.store, &self.running.feed, before, moment).await?;
+        }
+        Ok(())
+    }
+
+    async fn at_noon(&self, intake: &dyn SymptomIntake, day: i64) -> anyhow::Result<()> {
+        let moment = self.calendar.moment(day, 12, 10);
+        if !self.reaches(moment) {
+            return Ok(());
+        }
+        for who in Who::ALL.into_iter().filter(|who| !plan::is_away(*who, day)) {
+            // In the last days one round is left open, for whoever signs in as the patient.
+            let rounds = if day >= LEFT_OPEN_DAYS { 1 } else { usize::MAX };
+            acts::answers_what_waits(&self.running.store, intake, who, day, rounds).await?;
+        }
+        Ok(())
+    }
+
+    async fn afternoon(&self, day: i64) -> anyhow::Result<()> {
+        let moment = self.calendar.moment(day, 14, 5);
+        if self.reaches(moment) {
+            self.look(moment).await?;
+        }
+        let moment = self.calendar.moment(day, 15, 20);
+        if day == -1 && self.reaches(moment) {
+            acts::the_last_days(&self.running.store, &self.running.feed, moment).await?;
+        }
+        Ok(())
+    }
+
+    /// Judges the passing of time. The gateways were alive meanwhile, and say so.
+    async fn look(&self, moment: Timestamp) -> anyhow::Result<()> {
+        self.reaches(moment);
+        let mut tx = self.running.store.write().await?;
+        for heartbeat in self.street.heartbeats(moment)? {
+            gateways::beat(&mut tx, &heartbeat, moment).await?;
+        }
+        tx.commit().await?;
+        Ok(self.running.ingest.look(moment).await?)
+    }
+}
+
+/// Says how far the history has come: one line that changes on a terminal, a line a week elsewhere.
+fn progress(day: i64, began: Instant) {
+    let mut to = std::io::stderr();
+    let (week, weeks) = (day / 7 + 1, HISTORY_DAYS / 7);
+    let (week, seconds) = (week.min(weeks), began.elapsed().as_secs_f32());
+    // Nobody to tell is no reason to stop.
+    let _ = if to.is_terminal() {
+        write!(
+            to,
+            "\rFive weeks at six homes, through the whole chain: week {week} of {weeks}, {seconds:.0} s "
+        )
+        .and_then(|()| to.flush())
+    } else if day % 7 == 0 && day < HISTORY_DAYS {
+        writeln!(to, "history: week {week} of {weeks}, {seconds:.1} s")
+    } else {
+        Ok(())
+    };
+}
+
+fn finished(began: Instant) {
+    let mut to = std::io::stderr();
+    let lead = if to.is_terminal() { "\r\x1b[K" } else { "" };
+    let _ =
+        writeln!(to, "{lead}history: {} days told in {:.1} s", HISTORY_DAYS, began.elapsed().as_secs_f32());
+}
