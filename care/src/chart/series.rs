@@ -155,7 +155,8 @@ mod tests {
     fn a_day_without_a_sample_breaks_the_line() {
         let sample = |before: i64, value: f64| Sample { at: noon(before), value };
         // (days before the last, pieces as (first day's index, length)), ten days, worked by hand.
-        let rows: [(&[i64], Vec<(u16, usize)>); 5] = [
+        type Row<'a> = (&'a [i64], Vec<(u16, usize)>);
+        let rows: [Row<'_>; 5] = [
             (&[], vec![]),
             (&[0], vec![(9, 1)]),
             (&[3, 2, 1, 0], vec![(6, 4)]),
