@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use care::admission::gateways;
 use care::clock::Clock;
 use care::export::{self, Filter, What};
 use care::health::{Health, Part};
@@ -33,7 +34,7 @@ use gateway::{BleSource, Depth, Gateway, RadioEvent};
 use ingest::{EmbeddedBroker, Ingest, Options, Policies};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
-use vitals::{DeviceId, PatientId, Timestamp};
+use vitals::{DeviceId, Heartbeat, PatientId, Timestamp};
 
 /// A radio that hears what the story says, when it says it.
 struct Radio {
@@ -135,8 +136,20 @@ impl House {
         while now < at.as_millis() {
             now = (now + step).min(at.as_millis());
             self.now.store(now, Ordering::SeqCst);
+            self.beat(at_millis(now)).await;
             self.ingest.look(at_millis(now)).await.expect("time is judged");
         }
+    }
+
+    /// The sign of life that each gateway gives while the story's clock runs: their own come by the machine's.
+    async fn beat(&self, now: Timestamp) {
+        let mut tx = self.store.write().await.expect("a transaction");
+        for home in &self.homes {
+            let beat = json!({ "v": 1, "gateway": home.id, "at": now, "outbox": "story", "last_seq": 0, "unreceipted": 0 });
+            let beat: Heartbeat = serde_json::from_value(beat).expect("a heartbeat");
+            gateways::beat(&mut tx, &beat, now).await.expect("it is kept");
+        }
+        tx.commit().await.expect("commits");
     }
 
     fn home(&mut self, id: &str) -> &mut Home {
@@ -257,8 +270,8 @@ fn summed_up(task: &Value, readings: &[Value]) -> Value {
             seen
         })
     };
-    let clocks = list("reading_ids").iter().filter_map(|id| {
-        readings.iter().find(|reading| reading["id"] == *id).map(|reading| reading["clock"].clone())
+    let clocks = list("reading_ids").into_iter().filter_map(|id| {
+        readings.iter().find(|reading| reading["id"] == id).map(|reading| reading["clock"].clone())
     });
     json!({
         "patient": task["patient"], "problem": task["problem"], "priority": task["priority"], "status": task["status"],

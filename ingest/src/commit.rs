@@ -6,13 +6,16 @@
 //!
 //! **Invariant:** what is acknowledged and receipted was committed before.
 
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use care::health::Part;
 use care::language::Words;
 use care::live::Change;
-use care::store::{StoreError, numbers};
+use care::store::{Store, StoreError, numbers};
+use futures::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use vitals::{Downstream, GatewayId};
@@ -93,7 +96,7 @@ impl<O: Outlet> Committer<O> {
         let mut pause = PAUSE_MIN;
         let mut failures = 0;
         loop {
-            let error = match self.commit(batch).await {
+            let error = match outlived(self.commit(batch)).await {
                 Ok(decided) => {
                     self.store_works();
                     return Some(decided);
@@ -168,7 +171,7 @@ impl<O: Outlet> Committer<O> {
         let mut failures = 0;
         let mut give_up = false;
         loop {
-            let error = match self.commit_one(source, item, give_up).await {
+            let error = match outlived(self.commit_one(source, item, give_up)).await {
                 Ok(decided) => return Some(decided.receipts),
                 Err(error) => error,
             };
@@ -207,12 +210,7 @@ impl<O: Outlet> Committer<O> {
         if matches!(error, SittingError::Store(StoreError::Full)) {
             return false;
         }
-        let probe = async {
-            let mut tx = self.desk.store.write().await?;
-            numbers::count(&mut tx, "ingest.probe", 1).await?;
-            tx.commit().await
-        };
-        probe.await.is_ok()
+        probe(&self.desk.store).await.is_ok()
     }
 
     fn store_works(&self) {
@@ -236,6 +234,24 @@ impl<O: Outlet> Committer<O> {
     }
 }
 
+/// Writes a count of no meaning: whether the store takes anything at all.
+///
+/// # Errors
+/// [`StoreError`] when it does not.
+pub(crate) async fn probe(store: &Store) -> Result<(), StoreError> {
+    let mut tx = store.write().await?;
+    numbers::count(&mut tx, "ingest.probe", 1).await?;
+    tx.commit().await
+}
+
+/// Runs a commit. A fault of ours that panics is an error here, so that the committer outlives it.
+async fn outlived<T>(commit: impl Future<Output = Result<T, SittingError>>) -> Result<T, SittingError> {
+    AssertUnwindSafe(commit)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(SittingError::Fault { what: "a commit panicked".to_owned() }))
+}
+
 /// Sends `message` to `gateway` without waiting.
 pub(crate) fn send(outlet: &impl Outlet, gateway: &GatewayId, message: &Downstream) {
     let sent = serde_json::to_vec(message).map(|payload| outlet.try_publish(&down(gateway), payload));
@@ -257,7 +273,8 @@ fn is_in_the_input(error: &SittingError) -> bool {
     }
 }
 
-fn nothing_is_stored() -> Words {
+/// What is not known while the store takes nothing.
+pub(crate) fn nothing_is_stored() -> Words {
     Words::new(
         "Databasen tar inte emot värden. Inget kvitteras; värdena sparas i hemmen tills den gör det.",
         "The database takes no values. Nothing is acknowledged; values are kept at home until it does.",

@@ -13,7 +13,7 @@ use std::future::Future;
 
 pub use gate::{Epoch, Gate};
 pub use mqtt::{Address, AddressError, Mqtt, MqttOutlet, Session};
-pub(crate) use pump::Pump;
+pub(crate) use pump::{Pump, no_broker};
 
 /// What an acknowledgement needs to name its message: the packet id of this connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -128,6 +128,13 @@ impl From<SittingError> for RequestError {
     }
 }
 
+/// Waits for `task`, and ends it if it takes longer than `within`.
+async fn end(mut task: JoinHandle<()>, within: Duration) {
+    if timeout(within, &mut task).await.is_err() {
+        task.abort();
+    }
+}
+
 /// The service, running.
 #[derive(Debug)]
 pub struct Ingest {
@@ -256,15 +263,8 @@ impl Ingest {
     /// Stops within a second: the batch at hand is finished or abandoned uncommitted, then the broker is left.
     pub async fn shutdown(self) {
         self.stop_commits.turn();
-        for mut task in [self.committer, self.ticker] {
-            if timeout(STOP_WITHIN, &mut task).await.is_err() {
-                task.abort();
-            }
-        }
+        tokio::join!(end(self.committer, STOP_WITHIN), end(self.ticker, STOP_WITHIN));
         self.stop_link.turn();
-        let mut pump = self.pump;
-        if timeout(GOODBYE_WITHIN, &mut pump).await.is_err() {
-            pump.abort();
-        }
+        end(self.pump, GOODBYE_WITHIN).await;
     }
 }

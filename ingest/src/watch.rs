@@ -22,9 +22,9 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use vitals::{PatientId, Timestamp};
 
-use crate::commit::send;
+use crate::commit::{nothing_is_stored, probe, send};
 use crate::gateways;
-use crate::link::{Gate, Outlet};
+use crate::link::{Gate, Outlet, no_broker};
 use crate::resend::Asked;
 use crate::sitting::{Desk, SittingError};
 use crate::stop::Stop;
@@ -104,17 +104,20 @@ impl<O: Outlet> Ticker<O> {
     async fn look(&self, heard: &mut Option<(Instant, Timestamp)>) {
         let desk = &self.watch.desk;
         let now = desk.clock.now();
+        self.watch.try_store(now).await;
         if !self.listening.load(Ordering::Relaxed) {
             *heard = None;
-            return;
+            if desk.health.broken(Part::Broker, now, no_broker()) {
+                desk.feed.announce(Change::Health);
+            }
+            return self.watch.works(now);
         }
         if desk.health.whole(Part::Broker, now) {
             desk.feed.announce(Change::Health);
         }
         let (since, since_at) = *heard.get_or_insert((Instant::now(), now));
         if since.elapsed() < SETTLE {
-            self.watch.works(now);
-            return;
+            return self.watch.works(now);
         }
         if now.millis_since(since_at) < GATEWAY_SILENT_MS {
             self.watch.try_patients(now).await;
@@ -148,6 +151,20 @@ impl Watch {
                     self.desk.feed.announce(Change::Health);
                 }
             }
+        }
+    }
+
+    /// Writes something of no meaning, so that a store that takes nothing is known before anybody needs it.
+    async fn try_store(&self, now: Timestamp) {
+        let news = match probe(&self.desk.store).await {
+            Ok(()) => self.desk.health.whole(Part::Store, now),
+            Err(error) => {
+                tracing::error!(%error, "the store takes nothing");
+                self.desk.health.broken(Part::Store, now, nothing_is_stored())
+            }
+        };
+        if news {
+            self.desk.feed.announce(Change::Health);
         }
     }
 
@@ -191,11 +208,7 @@ impl Watch {
         }
         let mut tx = self.desk.store.write().await?;
         numbers::set(&mut tx, JUDGED_AT, now.as_millis()).await?;
-        tx.commit().await?;
-        if self.desk.health.whole(Part::Store, now) {
-            self.desk.feed.announce(Change::Health);
-        }
-        Ok(())
+        Ok(tx.commit().await?)
     }
 
     /// Every patient, and since when time has not been judged: since the process before this one stopped, or since now.

@@ -8,8 +8,16 @@
 use std::path::{Path, PathBuf};
 
 use boon::{Compiler, SchemaIndex, Schemas};
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
 use serde_json::{Value, json};
-use vitals::{Downstream, Envelope, Heartbeat, Void};
+use vitals::envelope::{FRAME_BYTES_MAX, Version1};
+use vitals::{
+    AbsentReason, ClockClass, DeviceIdentity, DeviceTime, Downstream, Envelope, Flag, Heartbeat, Kind,
+    Outcome, Quantity, RawFrame, Seq, TimedMeasurement, Timestamp, Void,
+};
 use yaml_rust2::{Yaml, YamlLoader};
 
 fn docs() -> PathBuf {
@@ -147,6 +155,25 @@ fn every_example_of_the_asyncapi_document_is_valid_and_read() {
     assert!(examples >= 6, "{examples} examples");
 }
 
+#[test]
+fn every_example_of_the_walk_through_is_valid_and_read() {
+    let judge = Judge::new();
+    let text = std::fs::read_to_string(docs().join("README.md")).expect("the walk through");
+    let blocks: Vec<&str> =
+        text.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(blocks.len(), 5, "envelope, receipt, resend, void, heartbeat");
+    for block in blocks {
+        let message: Value = serde_json::from_str(block).expect(block);
+        let topic = match &message {
+            message if message.get("receipt").or(message.get("resend")).is_some() => "down",
+            message if message.get("last_seq").is_some() => "heartbeat",
+            _ => "up",
+        };
+        assert_eq!(judge.fault(topic, &message), None, "{block}");
+        assert!(is_read(topic, &message), "{block}");
+    }
+}
+
 /// The interface's examples as it was published, letter by letter.
 const ENVELOPE: &str = r#"{"v":1,"gateway":"gw-0001","outbox":"5f0c...","seq":1234,"sealed_at":"2026-01-01T07:04:05.000Z",
  "device":{"id":"546c0e000001","model":"A&D UA-651BLE","serial":"5170300042"},
@@ -261,5 +288,87 @@ fn a_message_holds_1_to_200() {
     for (count, valid) in [(0, false), (1, true), (200, true), (201, false)] {
         let message = Value::Array(vec![one.clone(); count]);
         assert_eq!(judge.fault("up", &message).is_none(), valid, "{count}");
+    }
+}
+
+fn timestamps() -> impl Strategy<Value = Timestamp> {
+    // The years 1900 to 2200.
+    (-2_208_988_800_000_i64..7_258_118_400_000).prop_map(|ms| Timestamp::from_millis(ms).expect("in range"))
+}
+
+fn device_times() -> impl Strategy<Value = DeviceTime> {
+    (1_u16..=9999, 1_u8..=12, 1_u8..=28, 0_u8..24, 0_u8..60, 0_u8..60)
+        .prop_filter_map("a real moment", |(year, month, day, hour, minute, second)| {
+            DeviceTime::new(year, month, day, hour, minute, second)
+        })
+}
+
+fn measurements() -> impl Strategy<Value = TimedMeasurement> {
+    let numbers: Vec<Quantity> =
+        Quantity::ALL.iter().copied().filter(|quantity| *quantity != Quantity::RrIntervalS).collect();
+    let what = (select(Kind::ALL), select(Outcome::ALL), btree_map(select(numbers), -1e9..1e9_f64, 0..6));
+    let beside = (
+        btree_map(select(Quantity::ALL), select(AbsentReason::ALL), 0..4),
+        option::of(device_times()),
+        option::of(any::<u8>()),
+        btree_set(select(Flag::ALL), 0..5),
+        vec(0.0..3.0_f64, 0..9),
+    );
+    let when = (timestamps(), select(ClockClass::ALL), option::of(any::<i32>()));
+    (what, beside, when).prop_map(
+        |((kind, outcome, numbers), (absent, device_time, user_slot, flags, beats), when)| {
+            let mut values: vitals::Values = numbers.into_iter().collect();
+            for seconds in beats {
+                values.push_rr_interval_s(seconds).expect("a plausible interval");
+            }
+            let (measured_at, clock, offset) = when;
+            let clock_offset_s = offset.map(i64::from);
+            TimedMeasurement {
+                kind,
+                outcome,
+                values,
+                absent,
+                device_time,
+                user_slot,
+                flags,
+                measured_at,
+                clock,
+                clock_offset_s,
+            }
+        },
+    )
+}
+
+fn envelopes() -> impl Strategy<Value = Envelope> {
+    let place = ("[A-Za-z0-9._-]{1,64}", "[^\\p{Cc}]{1,128}", 1..=Seq::MAX, timestamps());
+    let device =
+        ("[0-9a-f]{12}|[0-9a-f]{16}", option::of("[^\\p{Cc}]{0,64}"), option::of("[^\\p{Cc}]{0,64}"));
+    let raw = ("[a-z0-9-]{1,32}", vec(any::<u8>(), 1..=FRAME_BYTES_MAX));
+    (place, device, measurements(), raw).prop_map(
+        |(place, (id, model, serial), measurement, (characteristic, bytes))| {
+            let (gateway, outbox, seq, sealed_at) = place;
+            Envelope {
+                v: Version1,
+                gateway: gateway.parse().expect("a gateway id"),
+                outbox: outbox.parse().expect("an outbox"),
+                seq: Seq::new(seq).expect("a place"),
+                sealed_at,
+                device: DeviceIdentity { id: id.parse().expect("a device id"), model, serial },
+                measurement,
+                raw: RawFrame { characteristic, bytes },
+            }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn what_the_types_write_is_valid_and_reads_back(envelope in envelopes()) {
+        thread_local!(static JUDGE: Judge = Judge::new());
+        let written = serde_json::to_value(&envelope).expect("JSON");
+        prop_assert_eq!(JUDGE.with(|judge| judge.fault("up", &written)), None);
+        prop_assert_eq!(serde_json::from_value::<Envelope>(written).expect("reads"), envelope);
     }
 }

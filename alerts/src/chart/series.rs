@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use vitals::{ReadingId, Timestamp};
+use vitals::{Reading, ReadingId, Timestamp};
 
 /// What speaks against a value. It stays in the chart and is shown; trends leave it out.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,8 +72,10 @@ impl Series {
 
     /// The value of this reading.
     #[must_use]
-    pub fn of(&self, id: &ReadingId) -> Option<&Point> {
-        self.0.iter().rev().find(|point| &point.id == id)
+    pub fn of(&self, reading: &Reading) -> Option<&Point> {
+        let key = (reading.at, &reading.id);
+        let place = self.0.partition_point(|held| (held.at, &held.id) < key);
+        self.0.get(place).filter(|held| (held.at, &held.id) == key)
     }
 
     /// Puts a point in its place and says which that is; `None` if it was there.

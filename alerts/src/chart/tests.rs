@@ -48,12 +48,15 @@ fn doubts(chart: &Chart) -> String {
     chart.weight().iter().map(letter).collect()
 }
 
+/// Weighings as day, minute and kg; which are usable; why.
+type Row = (&'static [(i64, i64, f64)], &'static str, &'static str);
+
 /// To add a case, add a row: weighings (day, minute, kg) and which are usable. By the rule: further than max(4 kg, 5 %) from
 /// the seven-day median is odd; a later one within 1.5 kg admits both; after seven days distance says nothing;
 /// 2.2046 and 0.4536 are tested.
 #[test]
 fn odd_weighings_are_set_aside_and_admitted_as_the_rule_says() {
-    let rows: [(&[(i64, i64, f64)], &str, &str); 12] = [
+    let rows: [Row; 12] = [
         (&[(0, 0, 80.0), (1, 0, 84.0)], "..", "exactly 4 kg and 5 % is not further"),
         (&[(0, 0, 80.0), (1, 0, 84.1)], ".f", "4.1 kg is"),
         (&[(0, 0, 120.0), (1, 0, 125.9)], "..", "5 % of 120 is 6 kg"),

@@ -48,7 +48,7 @@ fn received() -> Bilingual {
 fn weight(reading: &Reading, chart: &Chart, policy: &Policy) -> Bilingual {
     let Some(kg) = reading.measured(Quantity::WeightKg) else { return received() };
     let shown = number(kg, 1);
-    let doubt = chart.weight().of(&reading.id).and_then(|point| point.doubt);
+    let doubt = chart.weight().of(reading).and_then(|point| point.doubt);
     match doubt {
         Some(Doubt::FarFromUsual { .. } | Doubt::Impossible) => {
             return Bilingual::of(

@@ -74,7 +74,32 @@ pub struct Advice {
 /// The automatic first message of a task's conversation, in plain words.
 #[must_use]
 pub fn opening(problem: Problem, findings: &[Finding]) -> Opening {
-    let said = match problem {
+    let said = what_was_seen(problem, findings);
+    let (end, questions) = if problem.is_clinical() {
+        (ANSWER, follow_up(&vitals::SymptomAnswers::new()))
+    } else {
+        (STANDING_TEXT, Vec::new())
+    };
+    let ask = if questions.is_empty() {
+        StaticText { sv: "", en: "" }
+    } else {
+        StaticText {
+            sv: " Vi vill gärna veta hur du mår: svara på frågorna här.",
+            en: " We would like to know how you are: please answer the questions here.",
+        }
+    };
+    Opening {
+        text: Bilingual::of(
+            format!("{}{} {}", said.sv, ask.sv, end.sv),
+            format!("{}{} {}", said.en, ask.en, end.en),
+        ),
+        questions,
+    }
+}
+
+/// What the task rests on, in words that need no explaining.
+fn what_was_seen(problem: Problem, findings: &[Finding]) -> StaticText {
+    match problem {
         Problem::Decompensation => decompensation(findings),
         Problem::BloodPressure => StaticText {
             sv: "Ditt blodtryck ligger utanför det som är bestämt för dig.",
@@ -112,26 +137,6 @@ pub fn opening(problem: Problem, findings: &[Finding]) -> Opening {
             sv: "Det är något fel med tekniken. Dina värden kan komma fram sent. Du behöver inte göra något nu.",
             en: "Something is wrong with the equipment. Your values may reach us late. There is nothing you need to do now.",
         },
-    };
-    let (end, questions) = if problem.is_clinical() {
-        (ANSWER, follow_up(&vitals::SymptomAnswers::new()))
-    } else {
-        (STANDING_TEXT, Vec::new())
-    };
-    let ask = if questions.is_empty() {
-        StaticText { sv: "", en: "" }
-    } else {
-        StaticText {
-            sv: " Vi vill gärna veta hur du mår: svara på frågorna här.",
-            en: " We would like to know how you are: please answer the questions here.",
-        }
-    };
-    Opening {
-        text: Bilingual::of(
-            format!("{}{} {}", said.sv, ask.sv, end.sv),
-            format!("{}{} {}", said.en, ask.en, end.en),
-        ),
-        questions,
     }
 }
 

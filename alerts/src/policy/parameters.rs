@@ -125,6 +125,8 @@ sections! {
         habit_until_days: 10.0, 120.0;
         /// How many answers of "none" a habit starts from.
         habit_prior_count: 0.0, 50.0;
+        /// Usual swing of a person's answers around their habit, grades (standard deviation).
+        symptom_noise_grade: 0.1, 3.0;
         /// Grades above habit where points begin.
         symptom_from: 0.0, 3.0;
         /// Where they are all given.

@@ -35,10 +35,7 @@ pub(super) fn see(case: &Case<'_>) -> Vec<Seen> {
     }
     let chart = case.input.chart;
     let as_of = chart.latest_at().unwrap_or(case.reading.at).min(case.input.now);
-    let score = score(chart, rule, as_of, None);
-    if score.sum() < rule.alarm_points {
-        return Vec::new();
-    }
+    let Some(score) = score_that_may_alarm(chart, rule, as_of) else { return Vec::new() };
     let before = self::score(chart, rule, as_of, Some(&case.reading.id));
     let priority = score.priority(rule);
     let is_news = score.level(rule) > before.level(rule) || priority > before.priority(rule);
@@ -77,6 +74,19 @@ fn score(chart: &Chart, rule: &Decompensation, as_of: Timestamp, without: Option
         silence: rule.silence_points * ramp(silence_excess, rule.silence_from, 1.0),
         silence_excess,
     }
+}
+
+/// The signs, or `None` when their sum lies below the alarm. Weight and symptoms are asked first: most days they leave too
+/// little for the others to fill.
+fn score_that_may_alarm(chart: &Chart, rule: &Decompensation, as_of: Timestamp) -> Option<Score> {
+    let weight = weight_sign(chart, rule, as_of, None).map_or(0.0, |sign| sign.points);
+    let symptoms: f64 = symptom_signs(chart, rule, as_of, None).iter().map(|sign| sign.points).sum();
+    let others_at_most = rule.pulse_points + rule.systolic_points + rule.silence_points;
+    if weight + symptoms + others_at_most < rule.alarm_points {
+        return None;
+    }
+    let score = score(chart, rule, as_of, None);
+    (score.sum() >= rule.alarm_points).then_some(score)
 }
 
 /// The share of silent days in the last week above that of the weeks before.
@@ -257,7 +267,7 @@ fn explain_symptom(case: &Case<'_>, rule: &Decompensation, symptom: &SymptomSign
         .filter(|form| form.at >= recent_from && form.answers.get(symptom.symptom).is_some())
         .map(|form| form.id.clone())
         .collect();
-    let limit = symptom.habit + rule.symptom_from;
+    let limit = symptom.habit + rule.symptom_from * symptom.scale;
     sign(super::symptoms::rule_name(symptom.symptom), symptom.recent, limit, "", text, readings)
 }
 

@@ -8,7 +8,7 @@
 //!
 //! **Invariant:** what a trend leaves out, a person is told.
 
-use vitals::{Quantity, ReadingId};
+use vitals::{Quantity, Reading};
 
 use super::{Case, Seen};
 use crate::chart::{Chart, Doubt, Point, Series};
@@ -16,7 +16,7 @@ use crate::finding::{Priority, Problem};
 use crate::words::{Bilingual, number};
 
 pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
-    let (quantity, point) = doubted(case.input.chart, &case.reading.id)?;
+    let (quantity, point) = doubted(case.input.chart, case.reading)?;
     let doubt = point.doubt?;
     let limit = match doubt {
         Doubt::FarFromUsual { median_kg, .. } => Some(median_kg),
@@ -35,7 +35,7 @@ pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
 }
 
 /// The first value of the reading that is in doubt.
-fn doubted<'a>(chart: &'a Chart, id: &ReadingId) -> Option<(Quantity, &'a Point)> {
+fn doubted<'a>(chart: &'a Chart, reading: &Reading) -> Option<(Quantity, &'a Point)> {
     let followed: [(Quantity, &Series); 5] = [
         (Quantity::WeightKg, chart.weight()),
         (Quantity::SystolicMmhg, chart.systolic()),
@@ -45,7 +45,7 @@ fn doubted<'a>(chart: &'a Chart, id: &ReadingId) -> Option<(Quantity, &'a Point)
     ];
     followed
         .into_iter()
-        .filter_map(|(quantity, series)| Some((quantity, series.of(id)?)))
+        .filter_map(|(quantity, series)| Some((quantity, series.of(reading)?)))
         .find(|(_, point)| point.doubt.is_some())
 }
 

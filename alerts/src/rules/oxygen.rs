@@ -18,7 +18,7 @@ use crate::words::{Bilingual, number};
 pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
     let rule = case.rules.oxygen?;
     let series = case.input.chart.spo2();
-    let point = series.of(&case.reading.id).filter(|point| point.doubt.is_none())?;
+    let point = series.of(case.reading).filter(|point| point.doubt.is_none())?;
     if point.value >= rule.low_percent {
         return None;
     }
@@ -47,7 +47,7 @@ pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
 
 /// Whether the saturation of `reading` lies below a limit.
 pub(super) fn is_beyond(rules: &Rules, chart: &Chart, reading: &Reading) -> bool {
-    let (Some(rule), Some(point)) = (rules.oxygen, chart.spo2().of(&reading.id)) else { return false };
+    let (Some(rule), Some(point)) = (rules.oxygen, chart.spo2().of(reading)) else { return false };
     point.value < rule.low_percent
 }
 

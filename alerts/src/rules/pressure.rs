@@ -74,7 +74,7 @@ fn judge(
     feeling: Feeling,
     name: &'static str,
 ) -> Option<Seen> {
-    let point = series.of(&case.reading.id).filter(|point| point.doubt.is_none())?;
+    let point = series.of(case.reading).filter(|point| point.doubt.is_none())?;
     let beyond = side.beyond(point.value, feeling)?;
     let earlier = before(series, &point.id, point.at, rule.repeat_days)
         .filter(|earlier| side.beyond(earlier.value, feeling).is_some());

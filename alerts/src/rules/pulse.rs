@@ -18,7 +18,7 @@ use crate::words::Bilingual;
 pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
     let rule = case.rules.pulse?;
     let chart = case.input.chart;
-    let point = chart.pulse().of(&case.reading.id).filter(|point| point.doubt.is_none())?;
+    let point = chart.pulse().of(case.reading).filter(|point| point.doubt.is_none())?;
     let feeling = feeling(chart, point.at, rule.symptom_hours);
     let (side, beyond) =
         sides(&rule).into_iter().find_map(|side| Some((side, side.beyond(point.value, feeling)?)))?;
@@ -43,7 +43,7 @@ pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
 
 /// Whether the resting pulse of `reading` lies beyond a limit.
 pub(super) fn is_beyond(rules: &Rules, chart: &Chart, reading: &Reading) -> bool {
-    let (Some(rule), Some(point)) = (rules.pulse, chart.pulse().of(&reading.id)) else { return false };
+    let (Some(rule), Some(point)) = (rules.pulse, chart.pulse().of(reading)) else { return false };
     let feeling = feeling(chart, reading.at, rule.symptom_hours);
     sides(&rule).iter().any(|side| side.beyond(point.value, feeling).is_some())
 }

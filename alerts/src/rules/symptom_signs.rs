@@ -2,7 +2,7 @@
 //!
 //! Somebody who is always a little breathless says nothing new by saying so. The habit of a symptom is the mean of
 //! answers some weeks old, begun from a few answers of "none": `sum / (n0 + n)`. What counts is how far the mean of the
-//! recent answers lies above it.
+//! recent answers lies above it; for somebody whose answers swing more than most, less, in proportion to their swing.
 //!
 //! **Invariant:** a question that was not answered counts neither for nor against.
 
@@ -23,6 +23,8 @@ pub(super) struct SymptomSign {
     pub(super) latest: u8,
     /// The person's habit, grades.
     pub(super) habit: f64,
+    /// How much more than most the person's answers swing; at least 1.
+    pub(super) scale: f64,
     /// When the symptom last rose above habit.
     pub(super) since: Timestamp,
 }
@@ -31,6 +33,7 @@ pub(super) struct SymptomSign {
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     old_sum: f64,
+    old_squares: f64,
     old_count: f64,
     recent_sum: f64,
     recent_count: f64,
@@ -66,6 +69,16 @@ impl Tally {
         let count = self.old_count + prior_count;
         if count > 0.0 { self.old_sum / count } else { 0.0 }
     }
+
+    /// The standard deviation of the old answers, shrunk to `usual`, over it; at least 1.
+    fn scale(&self, prior_count: f64, usual: f64) -> f64 {
+        if self.old_count <= 0.0 {
+            return 1.0;
+        }
+        let around_mean = self.old_squares - self.old_sum * self.old_sum / self.old_count;
+        let variance = (prior_count * usual * usual + around_mean) / (prior_count + self.old_count);
+        (variance.max(0.0).sqrt() / usual).max(1.0)
+    }
 }
 
 /// Every symptom that gives points at `as_of`, as if reading `without` were not there.
@@ -95,10 +108,11 @@ pub(super) fn symptom_signs(
             | Symptom::Cough
             | Symptom::Palpitations => (rule.symptom_from, rule.symptom_full),
         };
-        let points = full_points * ramp(recent - habit, from, full);
+        let scale = tally.scale(rule.habit_prior_count, rule.symptom_noise_grade);
+        let points = full_points * ramp((recent - habit) / scale, from, full);
         if points > 0.0 {
             let since = since(chart, *symptom, habit, as_of);
-            signs.push(SymptomSign { symptom: *symptom, points, recent, latest, habit, since });
+            signs.push(SymptomSign { symptom: *symptom, points, recent, latest, habit, scale, since });
         }
     }
     signs
@@ -128,6 +142,7 @@ fn tallies(
                 tally.latest = Some(severity.grade());
             } else {
                 tally.old_sum += grade;
+                tally.old_squares += grade * grade;
                 tally.old_count += 1.0;
             }
         }

@@ -21,11 +21,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-<<<<<<< HEAD
 static ASSETS: &[Asset] = &[
-=======
-static ASSETS: [Asset; 8] = [
->>>>>>> refs/heads/charts
     Asset { name: "app.css", content_type: CSS, bytes: include_bytes!("../../static/app.css") },
     Asset { name: "chart.css", content_type: CSS, bytes: include_bytes!("../../static/chart.css") },
     Asset { name: "me.css", content_type: CSS, bytes: include_bytes!("../../static/me.css") },

@@ -234,8 +234,6 @@ pub async fn open_task(tx: &mut Tx, patient: &PatientId, due_at: &str, findings:
     task.expect("a task")
 }
 
-<<<<<<< HEAD
-=======
 /// Puts two questions to the patient in the conversation of `task`.
 pub async fn ask(tx: &mut Tx, patient: &PatientId, task: &str, body: &str) {
     let options =
@@ -268,7 +266,6 @@ pub async fn ask(tx: &mut Tx, patient: &PatientId, task: &str, body: &str) {
     .expect("a message");
 }
 
->>>>>>> refs/heads/charts
 async fn fill(store: &Store) -> Result<(), StoreError> {
     use Priority::{Routine, Soon, Urgent};
     let mut tx = store.write().await?;

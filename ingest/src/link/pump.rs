@@ -52,15 +52,13 @@ impl<L: Link, O: Outlet> Pump<L, O> {
     async fn poll_for_ever(&mut self) {
         let mut pause = PAUSE_MIN;
         loop {
-            match self.link.poll().await {
-                Ok(event) => {
-                    if let Err(error) = self.take(event).await {
-                        self.broke(&error).await;
-                        sleep(pause).await;
-                    } else if self.listening.load(Ordering::Relaxed) {
-                        pause = PAUSE_MIN;
-                    }
-                }
+            let taken = match self.link.poll().await {
+                Ok(event) => self.take(event).await,
+                Err(error) => Err(error),
+            };
+            match taken {
+                Ok(()) if self.listening.load(Ordering::Relaxed) => pause = PAUSE_MIN,
+                Ok(()) => {}
                 Err(error) => {
                     self.broke(&error).await;
                     sleep(pause).await;
@@ -124,7 +122,15 @@ impl<L: Link, O: Outlet> Pump<L, O> {
     }
 }
 
-fn no_broker() -> Words {
+impl<L, O> Drop for Pump<L, O> {
+    /// However this task ends, nobody listens after it, and the watch says so.
+    fn drop(&mut self) {
+        self.listening.store(false, Ordering::Relaxed);
+    }
+}
+
+/// What is not known while there is no connection.
+pub(crate) fn no_broker() -> Words {
     Words::new(
         "Ingen kontakt med meddelandetjänsten. Nya värden hemifrån syns inte än, men sparas i hemmet.",
         "No contact with the message broker. New values from homes are not shown yet, but are kept at home.",

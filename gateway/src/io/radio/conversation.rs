@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinHandle;
 use vitals::DeviceId;
 
-use super::Ear;
+use super::{Ear, is_address};
 use crate::io::agent;
 
 /// How long connecting and finding out what the device has may take; BlueZ itself gives up after half a minute.
@@ -124,8 +124,13 @@ impl Speaker {
                 },
             };
             let event = self.carry_out(action).await;
+            // A first advertisement may come without the name; the model must be known before the first frame.
+            let name = match event {
+                Some(Event::Connected { .. }) => self.name().await,
+                Some(_) | None => None,
+            };
             if let Some(event) = event {
-                self.ear.hear(&self.device, event).await;
+                self.ear.hear_from(&self.device, false, name, event).await;
             }
         }
     }
@@ -165,7 +170,7 @@ impl Speaker {
 
     /// Pairs where the model is known to ask for it. A model that nobody knows pairs when bluetoothd sees the need.
     async fn bond(&self) -> Result<(), btleplug::Error> {
-        let name = self.peripheral.properties().await?.and_then(|it| it.advertisement_name.or(it.local_name));
+        let name = self.name().await;
         let bonding = name.as_deref().and_then(models::find).map(|model| model.behaviour.bonding);
         if matches!(bonding, None | Some(Bonding::No)) {
             return Ok(());
@@ -178,6 +183,11 @@ impl Speaker {
             Err(error) => tracing::error!(device = %self.device, %error, "pairing ended"),
         }
         Ok(())
+    }
+
+    async fn name(&self) -> Option<String> {
+        let properties = self.peripheral.properties().await.ok().flatten()?;
+        properties.advertisement_name.or(properties.local_name).filter(|name| !is_address(name))
     }
 
     async fn read(&self, uuid: Uuid16) -> Result<Event, String> {
