@@ -186,7 +186,7 @@ mod tests {
     async fn the_history_leaves_the_tasks_that_the_story_says() {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let config =
-            Config::of_demo(Some("0"), Some("0"), folder.path().to_owned()).ok().expect("a configuration");
+            Config::of_demo(Some("0"), Some("0"), folder.path().to_owned()).expect("a configuration");
         let until: Timestamp = "2026-04-10T08:00:00Z".parse().expect("a time");
         let clock = StoryClock::new(Clock::told_by(move || until));
         let calendar = Calendar::new(until, care::clock::zone());
@@ -194,7 +194,7 @@ mod tests {
         clock.set(start);
         let telling = clock.clone();
         let running =
-            Running::start(&config, Clock::told_by(move || telling.now())).await.ok().expect("it starts");
+            Running::start(&config, Clock::told_by(move || telling.now())).await.expect("it starts");
         running.answers().await;
         register::apply(&running.store, start, calendar.moment(0, 0, 0)).await.expect("a register");
         let street = Street::open(&folder.path().join("homes"), &running.mqtt, Some(start)).expect("homes");
