@@ -1,13 +1,13 @@
 //! Where a dialogue ends: what to do now, how soon a person looks, who can help.
 //!
 //! **Invariants:** what was not answered counts as its worst answer, so leaving a question out never makes the advice
-//! milder; a worse answer never does either.
+//! milder; a worse answer never does either. What a clear form need not ask was not left out.
 
 use jiff::tz::TimeZone;
 use jiff::{ToSpan, civil};
 use vitals::{Severity, Symptom, SymptomAnswers, Timestamp};
 
-use super::questions::RED_FLAGS;
+use super::questions::{RED_FLAGS, is_clear_form};
 use super::{Advice, STANDING_TEXT};
 use crate::calendar::{is_office_day, office_day_from};
 use crate::finding::{Competence, Priority};
@@ -85,6 +85,9 @@ fn end(answers: &SymptomAnswers) -> End {
     if RED_FLAGS.iter().any(red_flag) {
         return End::Emergency;
     }
+    if is_clear_form(answers) {
+        return End::Well;
+    }
     let breathless = at_worst(Symptom::Breathlessness);
     let worse = at_worst(Symptom::WorseThanYesterday) > Severity::NONE;
     let urgent = RED_FLAGS.iter().any(|symptom| said(*symptom).is_none())
@@ -94,8 +97,7 @@ fn end(answers: &SymptomAnswers) -> End {
     if urgent {
         return End::Today;
     }
-    let clear = Symptom::ALL.iter().all(|symptom| at_worst(*symptom) == Severity::NONE);
-    if clear { End::Well } else { End::NextOfficeDay }
+    End::NextOfficeDay
 }
 
 /// What to do on the days until the office opens, when that is not tomorrow; empty otherwise.

@@ -51,8 +51,7 @@ pub fn follow_up(answers: &SymptomAnswers) -> Vec<Question> {
     if RED_FLAGS.iter().any(has) {
         return Vec::new();
     }
-    let form_is_clear = FORM.iter().all(|symptom| answers.get(*symptom) == Some(Severity::NONE));
-    if form_is_clear && !MORE.iter().any(has) {
+    if is_clear_form(answers) {
         return Vec::new();
     }
     for stage in [&RED_FLAGS[..], &CORE[..], &MORE[..]] {
@@ -62,6 +61,13 @@ pub fn follow_up(answers: &SymptomAnswers) -> Vec<Question> {
         }
     }
     Vec::new()
+}
+
+/// Whether every question of the form was answered with "no", and nothing else with anything but "no". The form leaves out
+/// what its questions rule out: who is not breathless moving about is not breathless at rest.
+pub(super) fn is_clear_form(answers: &SymptomAnswers) -> bool {
+    FORM.iter().all(|symptom| answers.get(*symptom) == Some(Severity::NONE))
+        && answers.iter().all(|(_, severity)| severity == Severity::NONE)
 }
 
 /// The question about `symptom`.

@@ -187,21 +187,11 @@ fn explain_weight(case: &Case<'_>, rule: &Decompensation, weight: &WeightSign) -
     let over = signed(smoothed.last - usual_kg, 1);
     let usual = number(usual_kg, 1);
     let days = days_above(chart, usual_kg);
-    let (gain, limit) = (signed(weight.gain_kg(), 1), number(limit_kg, 1));
     let days_en = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+    let days_sv = if days == 1 { "1 dag".to_owned() } else { format!("{days} dagar") };
     let text = Bilingual::of(
-        format!(
-            "{} kg mot det vanliga ({}) på {days} {}; utjämnat {} kg, gräns {}",
-            over.sv,
-            usual.sv,
-            if days == 1 { "dag" } else { "dagar" },
-            gain.sv,
-            limit.sv
-        ),
-        format!(
-            "{} kg against the usual ({}) in {days_en}; smoothed {} kg, limit {}",
-            over.en, usual.en, gain.en, limit.en
-        ),
+        format!("{} kg mot det vanliga ({}) på {days_sv}", over.sv, usual.sv),
+        format!("{} kg against the usual ({}) in {days_en}", over.en, usual.en),
     );
     Some(sign("weight_trend", weight.gain_kg(), limit_kg, "kg", text, shown_weighings(chart)))
 }
@@ -249,15 +239,9 @@ fn explain_symptom(case: &Case<'_>, rule: &Decompensation, symptom: &SymptomSign
     let date = local_date(symptom.since, case.input.zone);
     let (day_sv, day_en) = weekday(date.weekday());
     let (name_sv, name_en) = super::symptoms::names(symptom.symptom);
-    let (recent, habit) = (number(symptom.recent, 1), number(symptom.habit, 1));
     let text = Bilingual::of(
-        format!("mer {name_sv} sedan {day_sv} {} (snitt {}, vana {})", date_short(date), recent.sv, habit.sv),
-        format!(
-            "more {name_en} since {day_en} {} (mean {}, habit {})",
-            date_short(date),
-            recent.en,
-            habit.en
-        ),
+        format!("mer {name_sv} sedan {day_sv} {}", date_short(date)),
+        format!("more {name_en} since {day_en} {}", date_short(date)),
     );
     let recent_from = symptom.since.plus_millis(-1);
     let readings = case
