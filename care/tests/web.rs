@@ -512,6 +512,29 @@ async fn the_language_is_chosen_once_and_kept() {
     assert_eq!(anna.post("/language", &[("language", "de")]).await.status, StatusCode::BAD_REQUEST);
 }
 
+/// The promise is 2 s from SIGTERM to the end, and a browser with a page open never closes its stream by itself.
+#[tokio::test]
+async fn an_open_page_does_not_hold_the_service_up() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let house = House::build().await;
+    let anna = Browser::signed_in(&house, "anna").await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let router = care::web::router(house.state.clone());
+    let serving = tokio::spawn(care::web::serve(listener, router, async { stopped.await.unwrap_or(()) }));
+    let mut open = tokio::net::TcpStream::connect(address).await.expect("connects");
+    let request = format!("GET /live HTTP/1.1\r\nHost: x\r\nCookie: {}\r\n\r\n", anna.cookie);
+    open.write_all(request.as_bytes()).await.expect("writes");
+    let mut first = [0; 12];
+    open.read_exact(&mut first).await.expect("an answer");
+    assert_eq!(&first, b"HTTP/1.1 200");
+    stop.send(()).expect("is listened to");
+    let ended = tokio::time::timeout(std::time::Duration::from_millis(1900), serving).await;
+    ended.expect("in time").expect("no panic").expect("no error");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

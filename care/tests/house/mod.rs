@@ -239,38 +239,6 @@ pub(crate) async fn open_task(
     task.expect("a task")
 }
 
-/// Puts two questions to the patient in the conversation of `task`.
-pub async fn ask(tx: &mut Tx, patient: &PatientId, task: &str, body: &str) {
-    let options =
-        |words: [&str; 4]| (0..4).zip(words).map(|(grade, word)| (grade, word.to_owned())).collect();
-    let questions = [
-        Asked {
-            symptom: Symptom::Breathlessness,
-            text: "Är du mer andfådd än vanligt?".to_owned(),
-            options: options(["Nej", "Lite mer", "Klart mer", "Mycket mer"]),
-        },
-        Asked {
-            symptom: Symptom::Orthopnoea,
-            text: "Har du sovit med fler kuddar, eller vaknat andfådd?".to_owned(),
-            options: options(["Nej", "Någon gång", "I natt", "Jag sov i fåtölj"]),
-        },
-    ];
-    let id = numbers::next(tx, "message").await.expect("a number");
-    sqlx::query(
-        "INSERT INTO message (id, patient, task, at, author_kind, author, author_name, body, questions)
-         VALUES ($1, $2, $3, $4, 'system', '', 'Vågen', $5, $6)",
-    )
-    .bind(id)
-    .bind(patient.as_str())
-    .bind(task)
-    .bind(at("2026-04-22T05:05:00Z").as_millis())
-    .bind(body)
-    .bind(serde_json::to_string(&questions).expect("JSON"))
-    .execute(&mut **tx)
-    .await
-    .expect("a message");
-}
-
 async fn fill(store: &Store) -> Result<(), StoreError> {
     use Priority::{Routine, Soon, Urgent};
     let mut tx = store.write().await?;
