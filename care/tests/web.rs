@@ -301,8 +301,9 @@ async fn a_task_is_taken_by_one_and_the_other_is_told_who() {
     let rows = anna.get("/worklist?filter=mine&fragment=1").await;
     assert!(!rows.text.contains("<html") && rows.words().contains("Ansvarig"), "a fragment of the page");
     assert!(rows.text.contains("<strong>Du</strong>"));
-    let answer = maria.post(&format!("/tasks/{task}/take"), &[]).await;
-    assert_eq!(answer.status, StatusCode::CONFLICT);
+    let bare = Request::post(format!("/tasks/{task}/take")).header(header::COOKIE, &maria.cookie);
+    let answer = maria.send(bare.body(Body::empty()).expect("a request")).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "a request without any form is an empty one");
     assert!(answer.words().contains("Anna Test har redan uppgiften"), "{}", answer.words());
     assert!(!maria.get("/worklist?filter=mine").await.words().contains("Svea Test"));
     let given = [("unit", "centrum"), ("note", "Väg henne i morgon")];
