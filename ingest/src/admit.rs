@@ -6,24 +6,22 @@
 //! **Invariant:** a number is decided in the same transaction as what it carried.
 
 use alerts::{Finding, Priority, Problem, Reason as Why};
-use care::admission::streams::{self, Stream, Verdict};
+use care::admission::streams::{self, Verdict};
 use care::admission::{quarantine, readings, wearers};
 use care::store::StoreError;
 use vitals::{
-    Content as ReadingContent, DeviceId, Envelope, GatewayId, OutboxId, PatientId, Quantity, Reading,
-    Receipt, Timestamp, Void,
+    Content as ReadingContent, DeviceId, Envelope, GatewayId, PatientId, Quantity, Reading, Timestamp, Void,
 };
 
 use crate::fingerprint::Hash;
 use crate::gateways;
 use crate::judge::{Content, Item, Place, Reason, Refusal};
-use crate::sequence::Sequence;
+use crate::sequences;
 use crate::sitting::{Sitting, SittingError};
 use crate::wearer::{self, Choice};
 
 /// The rule in the reason of a task about a number that will never carry an envelope.
 pub(crate) const VOID_RULE: &str = "gateway_void";
-const FOLLOW_AT_ONCE: u32 = 1_000;
 
 /// Where an item came from.
 #[derive(Clone, Copy, Debug)]
@@ -32,21 +30,6 @@ pub(crate) struct Source<'a> {
     pub(crate) gateway: Option<&'a GatewayId>,
     /// When it arrived.
     pub(crate) received_at: Timestamp,
-}
-
-/// The sequences that a sitting moves, in the order it first met them.
-#[derive(Debug, Default)]
-pub(crate) struct Streams(Vec<Moved>);
-
-#[derive(Debug)]
-struct Moved {
-    gateway: GatewayId,
-    outbox: OutboxId,
-    stream: Stream,
-    sequence: Sequence,
-    follow: bool,
-    known: bool,
-    heard_at: Timestamp,
 }
 
 /// Decides `item`.
@@ -64,12 +47,11 @@ pub(crate) async fn admit(
         }
         return Ok(());
     };
-    let index = open_stream(sitting, gateway, &place.outbox, source.received_at).await?;
-    let stream = sitting.streams.0[index].stream.id;
-    if let Some(decided) = streams::decided(&mut sitting.tx, stream, place.seq).await? {
+    let met = sequences::meet(sitting, gateway, &place.outbox, source.received_at).await?;
+    if let Some(decided) = streams::decided(&mut sitting.tx, met.stream, place.seq).await? {
         return again(sitting, source, item, &decided).await;
     }
-    let verdict = match refusal_of(item, sitting.streams.0[index].known) {
+    let verdict = match refusal_of(item, met.gateway_known) {
         Some(refusal) => {
             put_aside(sitting, source, item, &refusal).await?;
             Verdict::Quarantined
@@ -80,9 +62,8 @@ pub(crate) async fn admit(
             Content::Refused(_) => Verdict::Quarantined,
         },
     };
-    streams::decide(&mut sitting.tx, stream, place.seq, item.hash.as_str(), verdict).await?;
-    let moved = &mut sitting.streams.0[index];
-    moved.follow |= moved.sequence.decide(place.seq);
+    streams::decide(&mut sitting.tx, met.stream, place.seq, item.hash.as_str(), verdict).await?;
+    sitting.sequences.decide(met, place.seq);
     Ok(())
 }
 
@@ -145,7 +126,7 @@ async fn admit_envelope(
             return Ok(Verdict::Quarantined);
         }
     };
-    let Some(facts) = sitting.facts(&patient).await? else {
+    let Some(facts) = sitting.facts(&patient, source.received_at).await? else {
         return Err(
             StoreError::Unreadable { what: "a loan", detail: "its patient is missing".to_owned() }.into()
         );
@@ -300,7 +281,8 @@ async fn put_aside(
     };
     if quarantine::put(&mut sitting.tx, &row).await? {
         sitting.tally.quarantine(refusal.reason);
-        tracing::warn!(gateway, reason = refusal.reason.key(), detail = refusal.detail, "quarantined");
+        // The detail may quote what was sent; it is for whoever may read the quarantine.
+        tracing::warn!(gateway, reason = refusal.reason.key(), "quarantined");
     }
     Ok(())
 }
@@ -323,87 +305,4 @@ pub(crate) async fn give_up(
         hash: item.hash.clone(),
     };
     admit(sitting, source, &refused).await
-}
-
-async fn open_stream(
-    sitting: &mut Sitting<'_>,
-    gateway: &GatewayId,
-    outbox: &OutboxId,
-    now: Timestamp,
-) -> Result<usize, StoreError> {
-    let met = |moved: &Moved| moved.gateway == *gateway && moved.outbox == *outbox;
-    if let Some(index) = sitting.streams.0.iter().position(met) {
-        let moved = &mut sitting.streams.0[index];
-        moved.heard_at = moved.heard_at.max(now);
-        return Ok(index);
-    }
-    let known = match sitting.streams.0.iter().find(|moved| moved.gateway == *gateway) {
-        Some(moved) => moved.known,
-        None => wearers::gateway_known(&mut sitting.tx, gateway).await?,
-    };
-    let stream = match streams::find(&mut sitting.tx, gateway, outbox).await? {
-        Some(stream) => stream,
-        None => streams::begin(&mut sitting.tx, gateway, outbox).await?,
-    };
-    sitting.streams.0.push(Moved {
-        gateway: gateway.clone(),
-        outbox: outbox.clone(),
-        sequence: Sequence::new(stream.through, stream.highest),
-        stream,
-        follow: false,
-        known,
-        heard_at: now,
-    });
-    Ok(sitting.streams.0.len() - 1)
-}
-
-/// A receipt and whose it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Receipted {
-    pub(crate) gateway: GatewayId,
-    pub(crate) receipt: Receipt,
-}
-
-impl Receipted {
-    pub(crate) fn is_of_same_outbox(&self, other: &Self) -> bool {
-        self.gateway == other.gateway && self.receipt.outbox == other.receipt.outbox
-    }
-}
-
-/// Moves every sequence that this sitting met as far as it goes, notes it, and says what to receipt once it is durable.
-///
-/// # Errors
-/// [`StoreError`]; the sitting must then be dropped.
-pub(crate) async fn close_streams(sitting: &mut Sitting<'_>) -> Result<Vec<Receipted>, StoreError> {
-    let mut receipts = Vec::new();
-    for mut moved in std::mem::take(&mut sitting.streams).0 {
-        while moved.follow {
-            let ahead = streams::decided_beyond(
-                &mut sitting.tx,
-                moved.stream.id,
-                moved.sequence.through(),
-                FOLLOW_AT_ONCE,
-            )
-            .await?;
-            let before = moved.sequence.through();
-            moved.sequence.follow(ahead);
-            moved.follow = moved.sequence.has_gap() && moved.sequence.through() > before;
-        }
-        let stands = moved.sequence.through() == moved.stream.through;
-        let gap_since = match moved.stream.gap_since {
-            _ if !moved.sequence.has_gap() => None,
-            Some(since) if stands => Some(since),
-            Some(_) | None => Some(moved.heard_at),
-        };
-        let stream = Stream {
-            id: moved.stream.id,
-            through: moved.sequence.through(),
-            highest: moved.sequence.highest(),
-            gap_since,
-        };
-        streams::note(&mut sitting.tx, &stream, moved.heard_at).await?;
-        let receipt = Receipt { outbox: moved.outbox, through: stream.through };
-        receipts.push(Receipted { gateway: moved.gateway, receipt });
-    }
-    Ok(receipts)
 }

@@ -20,13 +20,14 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use vitals::{Downstream, GatewayId};
 
-use crate::admit::{self, Receipted, Source};
+use crate::admit::{self, Source};
 use crate::beat::{self, Belief};
 use crate::fault::{self, Step};
 use crate::judge::{Item, judge};
 use crate::link::{Gate, Outlet};
 use crate::queue::{Arrived, Topic, down};
 use crate::resend::{Ask, Asked};
+use crate::sequences::{self, Receipted};
 use crate::sitting::{Desk, Sitting, SittingError};
 use crate::stop::Stop;
 
@@ -138,7 +139,7 @@ impl<O: Outlet> Committer<O> {
     }
 
     async fn finish(&self, mut sitting: Sitting<'_>, beliefs: Vec<Belief>) -> Result<Decided, SittingError> {
-        let receipts = admit::close_streams(&mut sitting).await?;
+        let receipts = sequences::settle(&mut sitting).await?;
         let now = self.desk.clock.now();
         let mut asks = Vec::new();
         for belief in beliefs {

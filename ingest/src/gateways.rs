@@ -23,7 +23,7 @@ pub(crate) async fn open_task(
 ) -> Result<(), SittingError> {
     let patient = gateways::last_patient(&mut sitting.tx, gateway).await?;
     let facts = match &patient {
-        Some(patient) => sitting.facts(patient).await?,
+        Some(patient) => sitting.facts(patient, now).await?,
         None => None,
     };
     let policy = sitting.policy(facts.as_deref()).clone();

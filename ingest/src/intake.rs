@@ -39,7 +39,7 @@ impl Intake {
         let Submission { patient, answers, author, task } = submission;
         let now = self.0.clock.now();
         let mut sitting = self.0.sit().await?;
-        let Some(facts) = sitting.facts(&patient).await? else {
+        let Some(facts) = sitting.facts(&patient, now).await? else {
             return Err(SittingError::Fault { what: "there is no such patient".to_owned() });
         };
         if let Some(task) = &task {

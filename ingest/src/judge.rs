@@ -73,7 +73,7 @@ impl Reason {
 pub struct Refusal {
     /// Why.
     pub reason: Reason,
-    /// Which field, and what about it. Holds no measured value.
+    /// Which field, and what about it. May quote what was sent, so it is kept with the bytes and never logged.
     pub detail: String,
 }
 

@@ -30,6 +30,7 @@ mod gateways;
 mod intake;
 mod queue;
 mod resend;
+mod sequences;
 mod sitting;
 mod tally;
 mod watch;

@@ -23,6 +23,7 @@ use crate::link::{Address, Gate, Link, Mqtt, Outlet, Pump, Session};
 use crate::policies::Policies;
 use crate::queue::queue;
 use crate::resend::Asked;
+use crate::sequences;
 use crate::sitting::{Desk, SittingError};
 use crate::stop::{Switch, switch};
 use crate::watch::{Ticker, Watch};
@@ -255,7 +256,7 @@ impl Ingest {
         for item in judge(payload, source.gateway, received_at) {
             admit::admit(&mut sitting, source, &item).await?;
         }
-        let receipts = admit::close_streams(&mut sitting).await?;
+        let receipts = sequences::settle(&mut sitting).await?;
         sitting.commit().await?;
         Ok(receipts.into_iter().map(|receipted| receipted.receipt).collect())
     }

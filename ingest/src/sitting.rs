@@ -24,8 +24,8 @@ use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard};
 use vitals::{PatientId, Reading, Timestamp};
 
-use crate::admit::Streams;
 use crate::policies::Policies;
+use crate::sequences::Sequences;
 use crate::tally::Tally;
 
 /// How far back a chart is built from: beyond the 120 days it holds, for readings that arrive late.
@@ -82,7 +82,7 @@ pub(crate) struct Sitting<'a> {
     changes: Vec<Change>,
     began: Instant,
     pub(crate) tx: Tx,
-    pub(crate) streams: Streams,
+    pub(crate) sequences: Sequences,
     pub(crate) tally: Tally,
 }
 
@@ -107,23 +107,24 @@ impl Desk {
             changes: Vec::new(),
             began: Instant::now(),
             tx,
-            streams: Streams::default(),
+            sequences: Sequences::default(),
             tally: Tally::default(),
         })
     }
 }
 
 impl Sitting<'_> {
-    /// What is known of `patient`; `None` when the register has no such person.
+    /// What is known of `patient` at `now`; `None` when the register has no such person.
     pub(crate) async fn facts(
         &mut self,
         patient: &PatientId,
+        now: Timestamp,
     ) -> Result<Option<Arc<PatientFacts>>, StoreError> {
         if let Some(present) = self.present.get(patient) {
             return Ok(Some(Arc::clone(&present.facts)));
         }
         let Some(facts) = people::facts(&mut self.tx, patient).await? else { return Ok(None) };
-        let (open, closed) = tasks::open_cases(&mut self.tx, patient, self.desk.clock.now()).await?;
+        let (open, closed) = tasks::open_cases(&mut self.tx, patient, now).await?;
         let facts = Arc::new(facts);
         self.present.insert(patient.clone(), Present { facts: Arc::clone(&facts), open, closed });
         Ok(Some(facts))
@@ -245,7 +246,7 @@ impl Sitting<'_> {
 
     /// Makes everything durable, then tells whoever listens.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        let Self { desk, mut kept, taken, changes, began, tx, tally, present: _, streams: _ } = self;
+        let Self { desk, mut kept, taken, changes, began, tx, tally, present: _, sequences: _ } = self;
         tx.commit().await?;
         kept.extend(taken);
         drop(kept);

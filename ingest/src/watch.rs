@@ -238,7 +238,7 @@ impl Watch {
     ) -> Result<Moment, SittingError> {
         let mut sitting = self.desk.sit().await?;
         let later = now.plus_millis(BELIEVED_MS);
-        let Some(facts) = sitting.facts(patient).await? else {
+        let Some(facts) = sitting.facts(patient, now).await? else {
             return Ok(Moment { judged_at: now, look_again_at: later });
         };
         sitting.open_chart(&facts, now).await?;

@@ -157,3 +157,80 @@ fn finished(began: Instant) {
     let _ =
         writeln!(to, "{lead}history: {} days told in {:.1} s", HISTORY_DAYS, began.elapsed().as_secs_f32());
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use care::clock::Clock;
+    use care::tasks;
+    use vitals::Quantity;
+
+    use super::*;
+    use crate::demo::register;
+    use crate::serve::config::Config;
+
+    /// The story as the people of this demo are described: whose task about what, and whether it is still open.
+    const TASKS: [(&str, &str, &str); 7] = [
+        ("ingrid", "silence", "open"),
+        ("karl-erik", "blood_pressure", "open"),
+        ("karl-erik", "decompensation", "closed"),
+        ("karl-erik", "silence", "closed"),
+        ("nils", "device", "open"),
+        ("olle", "data_quality", "closed"),
+        ("svea", "decompensation", "open"),
+    ];
+
+    /// Five weeks that hold the night in which summer time begins, told through gateways, broker and ingest.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_history_leaves_the_tasks_that_the_story_says() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let config =
+            Config::of_demo(Some("0"), Some("0"), folder.path().to_owned()).expect("a configuration");
+        let until: Timestamp = "2026-04-10T08:00:00Z".parse().expect("a time");
+        let clock = StoryClock::new(Clock::told_by(move || until));
+        let calendar = Calendar::new(until, care::clock::zone());
+        let start = calendar.moment(-HISTORY_DAYS, 0, 0);
+        clock.set(start);
+        let telling = clock.clone();
+        let running =
+            Running::start(&config, Clock::told_by(move || telling.now())).await.expect("it starts");
+        running.answers().await;
+        register::apply(&running.store, start, calendar.moment(0, 0, 0)).await.expect("a register");
+        let street = Street::open(&folder.path().join("homes"), &running.mqtt, Some(start)).expect("homes");
+        let history = History { running: &running, clock: &clock, calendar: &calendar, street, until };
+        history.tell(-HISTORY_DAYS).await.expect("it is told to the end");
+
+        let mut reader = running.store.read().await.expect("reads");
+        let listed = tasks::list(&mut reader, None, None).await.expect("reads");
+        let found: BTreeSet<(String, &str, &str)> = listed
+            .iter()
+            .filter_map(|task| {
+                Some((task.patient.as_ref()?.to_string(), task.problem.key(), task.status.key()))
+            })
+            .collect();
+        for (who, problem, status) in TASKS {
+            assert!(
+                found.contains(&(who.to_owned(), problem, status)),
+                "{who} {problem} {status}: {found:?}"
+            );
+        }
+        assert!(found.iter().all(|(who, _, _)| who != "aino"), "hers is to come: {found:?}");
+        assert!(listed.iter().all(|task| task.opened_at <= until), "nothing happens after the story");
+
+        let status = care::export::status(&mut reader).await.expect("reads");
+        assert_eq!(status["quarantined"], serde_json::json!({}), "every frame was admitted");
+        let svea = "svea".parse().expect("an id");
+        let rows = care::readings::journal(&mut reader, 0, 10_000, Some(&svea), None).await.expect("reads");
+        let weights = rows.iter().filter(|row| match &row.reading.content {
+            vitals::Content::Vitals { values, .. } => values.get(Quantity::WeightKg).is_some(),
+            vitals::Content::Symptoms(_) => false,
+        });
+        let planned = (-HISTORY_DAYS..=0).flat_map(|day| plan::day(&calendar, day)).filter(|one| {
+            one.who == Who::Svea && matches!(one.what, What::Uses(crate::demo::peripheral::Use::Weigh(_)))
+        });
+        assert_eq!(weights.count(), planned.count(), "each weighing once");
+        drop(reader);
+        running.stop().await;
+    }
+}

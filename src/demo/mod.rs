@@ -227,3 +227,26 @@ fn welcome(running: &Running, logins: &[Login]) -> String {
         running.http, "role", "login"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_demos_own_directory_is_taken() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let data = folder.path().join("new");
+        assert!(matches!(claim(&data), Ok(true)), "made when it is missing");
+        std::fs::write(data.join(FILE_NAME), "half a history").expect("writes");
+        std::fs::create_dir(data.join(HOMES)).expect("makes");
+        assert!(matches!(claim(&data), Ok(true)), "a history that was broken off is told anew");
+        assert!(!data.join(FILE_NAME).exists() && !data.join(HOMES).exists());
+        std::fs::write(data.join(FILE_NAME), "a history").expect("writes");
+        assert!(mark(&data, MARK_WHOLE).is_ok());
+        assert!(matches!(claim(&data), Ok(false)), "a whole history goes on");
+        assert!(data.join(FILE_NAME).exists());
+        std::fs::remove_file(data.join(MARK)).expect("removes");
+        assert!(matches!(claim(&data), Err(Failure::Input(_))), "somebody's store is let be");
+        assert!(data.join(FILE_NAME).exists());
+    }
+}

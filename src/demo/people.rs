@@ -15,9 +15,9 @@ use crate::demo::peripheral::Make;
 pub(crate) enum Who {
     /// Gains weight and breath leaves her: the case on the worklist when the demo opens.
     Svea,
-    /// Stable; once a visitor stood on his scale.
+    /// Stable; now and then a visitor stands on his scale.
     Olle,
-    /// Stable; travelled for some days.
+    /// Travels; his pressure is high since he forgot his tablets.
     KarlErik,
     /// His cuff fails, and its clock is wrong and cannot be set.
     Nils,

@@ -80,7 +80,8 @@ mod tests {
     fn the_people_and_the_register_are_the_same() {
         let register = register();
         for who in Who::ALL {
-            let patient = register.patient.iter().find(|one| one.id.as_str() == who.id()).expect(who.id());
+            let patient =
+                register.patient.iter().find(|one| one.id.as_str() == who.id()).expect("in the register");
             assert_eq!(patient.name, who.subject().name);
             assert!(register.gateway.iter().any(|one| Ok(&one.id) == who.gateway().as_ref()));
             for (id, make) in

@@ -41,6 +41,11 @@ impl Plot {
     /// In place of a plot that has nothing to show.
     pub(super) fn draw_empty(self, drawing: &mut Drawing, words: &str) {
         let middle = (self.columns.left + self.columns.right) / 2.0;
-        drawing.text("chart-label", (middle, self.top + self.height / 2.0), Anchor::Middle, words);
+        drawing.text(
+            "chart-empty",
+            (middle, self.top + self.height / 2.0 + self.paper.text * 0.35),
+            Anchor::Middle,
+            words,
+        );
     }
 }

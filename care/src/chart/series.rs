@@ -155,12 +155,13 @@ mod tests {
     fn a_day_without_a_sample_breaks_the_line() {
         let sample = |before: i64, value: f64| Sample { at: noon(before), value };
         // (days before the last, pieces as (first day's index, length)), ten days, worked by hand.
-        let rows: [(&[i64], &[(u16, usize)]); 5] = [
-            (&[], &[]),
-            (&[0], &[(9, 1)]),
-            (&[3, 2, 1, 0], &[(6, 4)]),
-            (&[9, 8, 6, 5, 0], &[(0, 2), (3, 2), (9, 1)]),
-            (&[400, 12, 1], &[(8, 1)]),
+        type Row<'a> = (&'a [i64], Vec<(u16, usize)>);
+        let rows: [Row<'_>; 5] = [
+            (&[], vec![]),
+            (&[0], vec![(9, 1)]),
+            (&[3, 2, 1, 0], vec![(6, 4)]),
+            (&[9, 8, 6, 5, 0], vec![(0, 2), (3, 2), (9, 1)]),
+            (&[400, 12, 1], vec![(8, 1)]),
         ];
         for (days, expected) in rows {
             let samples: Vec<Sample> = days.iter().map(|before| sample(*before, 78.0)).collect();

@@ -13,6 +13,8 @@ use crate::web::text::Text;
 
 /// A change smaller than this is day-to-day noise in a home weight (healthy 0.5 kg, heart failure 0.8 kg SD), kg.
 const CHANGE_MIN_KG: f64 = 1.0;
+/// Weights are shown to this, kg.
+const SHOWN_KG: f64 = 0.1;
 const WEEK_DAYS: i64 = 7;
 
 /// "Weight rose 2.4 kg in 6 days. …"
@@ -20,7 +22,7 @@ pub(super) fn weight(days: Days, points: &[Point], band: Option<Band>, text: Tex
     let values = assessed(days, points);
     let Some((_, last)) = values.last() else { return text.t("chart-empty") };
     let kilograms = |value: f64| decimal(value, 1, text.0);
-    let first = match change(&values) {
+    let first = match change(&values, band.map(|band| band.usual)) {
         Some((difference, over)) if difference >= CHANGE_MIN_KG => text.with(
             "summary-weight-up",
             &[("kg", kilograms(difference).into()), ("days", over.into()), ("last", kilograms(*last).into())],
@@ -40,21 +42,23 @@ pub(super) fn weight(days: Days, points: &[Point], band: Option<Band>, text: Tex
     [Some(first), usual, missing].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// How much the last value differs from where its move began, and how many days ago that was: the latest lowest value of
-/// the week before it when it rose, the latest highest when it fell.
-fn change(values: &[(Timestamp, f64)]) -> Option<(f64, i64)> {
+/// How much the last value differs from where its move began, and how many days ago that was.
+///
+/// A rise above the usual weight began at the latest value of the week before that was still usual or lower; any other
+/// rise at the week's latest lowest value. Falls the other way round.
+fn change(values: &[(Timestamp, f64)], usual: Option<f64>) -> Option<(f64, i64)> {
     let (last_at, last) = *values.last()?;
     let ago = |at: Timestamp| i64::from((day_of(last_at) - day_of(at)).get_days());
     let week: Vec<(Timestamp, f64)> =
         values.iter().copied().filter(|(at, _)| (1..=WEEK_DAYS).contains(&ago(*at))).collect();
-    let (_, first) = *week.first()?;
-    let sign = if last >= first { 1.0 } else { -1.0 };
-    let mut origin = *week.first()?;
-    for one in &week {
-        if (one.1 - origin.1) * sign <= 0.0 {
-            origin = *one;
-        }
-    }
+    let first = *week.first()?;
+    let sign = if last >= first.1 { 1.0 } else { -1.0 };
+    let left_usual = usual
+        .filter(|usual| (last - usual) * sign > 0.0)
+        .and_then(|usual| week.iter().rfind(|(_, value)| (value - usual) * sign <= SHOWN_KG / 2.0));
+    let extreme =
+        week.iter().fold(first, |origin, one| if (one.1 - origin.1) * sign <= 0.0 { *one } else { origin });
+    let origin = left_usual.copied().unwrap_or(extreme);
     Some((last - origin.1, ago(origin.0)))
 }
 

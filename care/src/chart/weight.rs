@@ -166,7 +166,7 @@ fn draw_trend(drawing: &mut Drawing, plot: Plot, pieces: &[Vec<(u16, f64)>]) {
     }
 }
 
-/// The band's name in the first of its corners where no point stands; beneath the band when all are taken.
+/// The band's name in the first place in, beneath or over the band where no point and no other word stands.
 fn draw_band_word(
     drawing: &mut Drawing,
     plot: Plot,
@@ -179,9 +179,15 @@ fn draw_band_word(
     let (left, right) = (plot.columns.left + 4.0, plot.columns.right - 4.0);
     let (inside, above) = (plot.y(band.low) - 4.0, plot.y(band.high) + plot.paper.text);
     let beneath = plot.y(band.low) + plot.paper.text + 1.0;
+    let over = plot.y(band.high) - 5.0;
     let free = |anchor: Anchor, baseline: f64| {
         let from = if anchor == Anchor::End { right - size.0 } else { left };
         !placed.iter().any(|one| {
+            if !one.item.mark.is_assessed() {
+                // Its words stand beside it or above it, to either side.
+                let y = one.item.value.map_or(plot.bottom(), |value| plot.y(value));
+                return (y - baseline).abs() < plot.paper.text * 2.0;
+            }
             let y = one.item.value.map_or(plot.bottom(), |value| plot.y(value));
             (from - 4.0..=from + size.0 + 4.0).contains(&one.x)
                 && (baseline - size.1..=baseline + 5.0).contains(&y)
@@ -193,11 +199,13 @@ fn draw_band_word(
         (Anchor::End, above),
         (Anchor::Start, above),
         (Anchor::End, beneath),
+        (Anchor::Start, over),
+        (Anchor::End, over),
     ];
     let (anchor, baseline) = corners
         .into_iter()
         .find(|(anchor, baseline)| free(*anchor, *baseline))
-        .unwrap_or((Anchor::Start, beneath));
+        .unwrap_or((Anchor::Start, over));
     let x = if anchor == Anchor::End { right } else { left };
     drawing.text("chart-band-word", (x, baseline), anchor, word);
 }

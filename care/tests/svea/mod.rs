@@ -5,27 +5,27 @@ use care::store::{Tx, numbers};
 use vitals::{ReadingId, Timestamp};
 
 /// One frame on its way into the record.
-pub struct Sent<'a> {
+pub(crate) struct Sent<'a> {
     /// Whose.
-    pub patient: &'a str,
+    pub(crate) patient: &'a str,
     /// The kind's key.
-    pub kind: &'a str,
+    pub(crate) kind: &'a str,
     /// The outcome's key.
-    pub outcome: &'a str,
+    pub(crate) outcome: &'a str,
     /// The values, as JSON.
-    pub vals: &'a str,
+    pub(crate) vals: &'a str,
     /// When it was measured.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// When it arrived.
-    pub received_at: Timestamp,
+    pub(crate) received_at: Timestamp,
     /// The characteristic.
-    pub format: &'a str,
+    pub(crate) format: &'a str,
     /// The frame.
-    pub hex: &'a str,
+    pub(crate) hex: &'a str,
 }
 
 /// Puts a frame into the record as admission does.
-pub async fn receive(tx: &mut Tx, sent: Sent<'_>) -> ReadingId {
+pub(crate) async fn receive(tx: &mut Tx, sent: Sent<'_>) -> ReadingId {
     let arrival = numbers::next(tx, "reading").await.expect("a number");
     let id = format!("d{arrival}");
     sqlx::query(
@@ -57,7 +57,7 @@ const WEIGHTS: [f64; 30] = [
 ];
 
 /// Her month up to `last`, the morning of the last day. Gives the last weighing and the odd one.
-pub async fn month(tx: &mut Tx, last: Timestamp) -> (ReadingId, ReadingId) {
+pub(crate) async fn month(tx: &mut Tx, last: Timestamp) -> (ReadingId, ReadingId) {
     sqlx::query("DELETE FROM finding_reading").execute(&mut **tx).await.expect("makes room");
     sqlx::query("DELETE FROM reading WHERE patient = 'svea'").execute(&mut **tx).await.expect("makes room");
     let mut ids = Vec::new();

@@ -41,6 +41,8 @@ pub(crate) struct Asked {
     days: Option<u16>,
     all: Option<String>,
     fragment: Option<String>,
+    /// The tasks that the page already shows, with commas between.
+    known: Option<String>,
 }
 
 struct Chip {
@@ -102,6 +104,14 @@ struct ChartsPart {
     last: Option<String>,
 }
 
+#[derive(Template)]
+#[template(path = "patient/news.html")]
+struct NewsPart {
+    frame: Frame,
+    patient: PatientId,
+    new: bool,
+}
+
 /// `GET /patients/{id}`.
 pub(crate) async fn show(
     State(state): State<AppState>,
@@ -124,6 +134,10 @@ pub(crate) async fn show(
     match asked.fragment.as_deref() {
         None => {}
         Some("charts") => return draw(&ChartsPart { frame, charts, last }),
+        Some("news") => {
+            let new = new_task(&mut reader, &patient, asked.known.as_deref().unwrap_or_default()).await?;
+            return draw(&NewsPart { frame, patient, new });
+        }
         Some(_) => return Err(Failure::Missing),
     }
     let (rows, rows_left) = table(&record, asked.all.is_some(), now, text);
@@ -134,7 +148,7 @@ pub(crate) async fn show(
         name: facts.name.clone(),
         about: about(facts, now, text),
         units: joined(facts, text),
-        why: opened.why.get(text.0).to_owned(),
+        why: why(opened.why.get(text.0), now, text),
         chips: chips(range, text),
         range,
         charts,
@@ -162,6 +176,15 @@ fn about(facts: &PatientFacts, now: Timestamp, text: Text) -> String {
     let born = facts.born.as_deref().and_then(|born| born.parse().ok());
     let born = born.map(|born| text.with("born", &[("day", day_word(born, day_of(now), text).into())]));
     words::age(facts, now, text).into_iter().chain(born).collect::<Vec<_>>().join(", ")
+}
+
+/// Why the reader sees this, with its day as people write it.
+fn why(words: &str, now: Timestamp, text: Text) -> String {
+    let day = words.rsplit_once(' ').and_then(|(before, day)| Some((before, day.parse().ok()?)));
+    match day {
+        Some((before, day)) => format!("{before} {}", day_word(day, day_of(now), text)),
+        None => words.to_owned(),
+    }
 }
 
 /// `Hjärtsviktsmottagningen och Hemtjänst Centrum`.
@@ -220,6 +243,17 @@ fn medicine_rows(
         }
     };
     (used.into_iter().map(row).collect(), ended.into_iter().rev().map(row).collect())
+}
+
+/// Whether a task is open that is not among `known`. The page then offers itself again; it does not change under the
+/// hands of somebody who writes.
+async fn new_task(
+    connection: &mut SqliteConnection,
+    patient: &PatientId,
+    known: &str,
+) -> Result<bool, StoreError> {
+    let all = tasks::list(connection, Some(patient), None).await?;
+    Ok(all.iter().any(|task| task.status == Status::Open && known.split(',').all(|id| id != task.id)))
 }
 
 struct Right {

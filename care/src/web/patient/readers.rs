@@ -6,10 +6,11 @@ use axum::response::Response;
 use vitals::PatientId;
 
 use crate::access::{self, Action, Role};
+use crate::language::Language;
 use crate::patient_view::{self, ReadBy};
 use crate::web::AppState;
 use crate::web::failure::Failure;
-use crate::web::format::moment;
+use crate::web::format::{day_month, moment};
 use crate::web::frame::Frame;
 use crate::web::page::draw;
 use crate::web::text::Text;
@@ -68,7 +69,7 @@ fn line(read: &ReadBy, visit: &Visit) -> Line {
         place: place.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(", "),
         action: action(&read.action, text),
         allowed: read.allowed,
-        reason: read.reason.clone(),
+        reason: reason(&read.reason, text),
     }
 }
 
@@ -101,4 +102,30 @@ fn action(action: &str, text: Text) -> String {
         "read_audit" => text.t("action-read-audit"),
         other => other.to_owned(),
     }
+}
+
+/// The reason in the reader's language. It is logged in English; one that this page does not know stands as it was logged.
+fn reason(logged: &str, text: Text) -> String {
+    let key = match logged {
+        "care relation" => "reason-relation",
+        "your own record" => "reason-own",
+        "next of kin" => "reason-proxy",
+        "no care relation" => "reason-no-relation",
+        "this role reads no records" => "reason-role",
+        "the patient has not consented to sharing across organisations" => "reason-no-consent",
+        "command line" => "reason-command-line",
+        other => {
+            let consent = other.strip_prefix("care relation and consent ").and_then(|day| day.parse().ok());
+            return match consent {
+                Some(day) => text.with("reason-consent", &[("day", day_year(day, text.0).into())]),
+                None => logged.to_owned(),
+            };
+        }
+    };
+    text.t(key)
+}
+
+/// `3 mars 2026`.
+fn day_year(day: jiff::civil::Date, language: Language) -> String {
+    format!("{} {}", day_month(day, language), day.year())
 }
