@@ -7,6 +7,7 @@
 
 const regions = [...document.querySelectorAll("[data-live][data-src]")];
 const waiting = new Map();
+const shown = new WeakMap();
 
 /** What a person has written or opened in a region since it came, by the id of the field or the fold. */
 function touched(region) {
@@ -31,8 +32,8 @@ function restore({ fields, folds }) {
 
 /** Puts fresh content into a region. Focus, scroll and what was being written stay. */
 function place(region, html) {
-  if (region.dataset.shown === html) return;
-  region.dataset.shown = html;
+  if (shown.get(region) === html) return;
+  shown.set(region, html);
   const active = document.activeElement;
   const held = active && region.contains(active) ? active.id : "";
   const caret = held && "selectionStart" in active ? active.selectionStart : null;

@@ -17,9 +17,15 @@ function move(by) {
   all[to].scrollIntoView({ block: "nearest" });
 }
 
-/** Takes the task of the row that has the focus; the fresh rows come by the live stream. */
-function take() {
-  rowOf(document.activeElement)?.querySelector("form")?.requestSubmit();
+/** Takes the task of the row that has the focus and stays there; the fresh rows come by the live stream. */
+async function take() {
+  const row = rowOf(document.activeElement);
+  const form = row?.querySelector("form");
+  if (!form) return;
+  row.querySelector("a.why").focus();
+  const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual" });
+  // Somebody was faster, or the task is gone: its page says which.
+  if (answer.type !== "opaqueredirect") location.href = row.querySelector("a.why").href;
 }
 
 addEventListener("keydown", (event) => {

@@ -301,8 +301,9 @@ async fn a_task_is_taken_by_one_and_the_other_is_told_who() {
     let rows = anna.get("/worklist?filter=mine&fragment=1").await;
     assert!(!rows.text.contains("<html") && rows.words().contains("Ansvarig"), "a fragment of the page");
     assert!(rows.text.contains("<strong>Du</strong>"));
-    let answer = maria.post(&format!("/tasks/{task}/take"), &[]).await;
-    assert_eq!(answer.status, StatusCode::CONFLICT);
+    let bare = Request::post(format!("/tasks/{task}/take")).header(header::COOKIE, &maria.cookie);
+    let answer = maria.send(bare.body(Body::empty()).expect("a request")).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "a request without any form is an empty one");
     assert!(answer.words().contains("Anna Test har redan uppgiften"), "{}", answer.words());
     assert!(!maria.get("/worklist?filter=mine").await.words().contains("Svea Test"));
     let given = [("unit", "centrum"), ("note", "Väg henne i morgon")];
@@ -510,6 +511,29 @@ async fn the_language_is_chosen_once_and_kept() {
     assert!(page.text.contains("<html lang=\"en\">") && page.words().contains("signs point the same way"));
     assert!(anna.get("/nowhere").await.words().contains("There is no such page"));
     assert_eq!(anna.post("/language", &[("language", "de")]).await.status, StatusCode::BAD_REQUEST);
+}
+
+/// The promise is 2 s from SIGTERM to the end, and a browser with a page open never closes its stream by itself.
+#[tokio::test]
+async fn an_open_page_does_not_hold_the_service_up() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let house = House::build().await;
+    let anna = Browser::signed_in(&house, "anna").await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let router = care::web::router(house.state.clone());
+    let serving = tokio::spawn(care::web::serve(listener, router, async { stopped.await.unwrap_or(()) }));
+    let mut open = tokio::net::TcpStream::connect(address).await.expect("connects");
+    let request = format!("GET /live HTTP/1.1\r\nHost: x\r\nCookie: {}\r\n\r\n", anna.cookie);
+    open.write_all(request.as_bytes()).await.expect("writes");
+    let mut first = [0; 12];
+    open.read_exact(&mut first).await.expect("an answer");
+    assert_eq!(&first, b"HTTP/1.1 200");
+    stop.send(()).expect("is listened to");
+    let ended = tokio::time::timeout(std::time::Duration::from_millis(1900), serving).await;
+    ended.expect("in time").expect("no panic").expect("no error");
 }
 
 proptest! {

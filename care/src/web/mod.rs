@@ -26,9 +26,12 @@ mod visit;
 mod words;
 mod worklist;
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 pub use state::AppState;
 
@@ -64,7 +67,10 @@ pub fn router(state: AppState) -> Router {
     guard::around(pages, &state).with_state(state)
 }
 
-/// Serves `router` on `listener` until `shutdown` resolves; requests under way are then finished.
+/// How long requests under way may take once the service stops. Open streams of live updates never end by themselves.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
+
+/// Serves `router` on `listener` until `shutdown` resolves; requests under way are then finished, for at most a second.
 ///
 /// # Errors
 /// The listener's.
@@ -73,5 +79,21 @@ pub async fn serve(
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    let (stop, stopped) = oneshot::channel();
+    let stopping = async move {
+        shutdown.await;
+        // Nobody waits only when the server itself has already ended.
+        let _ = stop.send(());
+    };
+    let patience = async {
+        match stopped.await {
+            Ok(()) => tokio::time::sleep(LAST_REQUESTS).await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let server = axum::serve(listener, router).with_graceful_shutdown(stopping).into_future();
+    tokio::select! {
+        ended = server => ended,
+        () = patience => Ok(()),
+    }
 }

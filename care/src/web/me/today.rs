@@ -36,7 +36,7 @@ struct Waiting {
 }
 
 struct Ask {
-    body: Vec<String>,
+    title: String,
     more: String,
     href: &'static str,
     button: String,
@@ -178,12 +178,20 @@ pub(super) fn values(recorded: &Recorded, text: Text) -> Option<String> {
 
 fn asked(pending: &conversations::Pending, text: Text) -> Ask {
     let questions = i64::try_from(pending.questions.len()).unwrap_or(i64::MAX);
+    let (title, rest) = first_sentence(&pending.body);
     Ask {
-        body: pending.body.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect(),
-        more: text.count("me-ask-more", questions),
+        title,
+        more: if rest.is_empty() { text.count("me-ask-more", questions) } else { rest },
         href: "/me/questions",
         button: text.t("me-ask-button"),
     }
+}
+
+/// The first sentence of `body`, and what comes after it.
+fn first_sentence(body: &str) -> (String, String) {
+    let end = body.find(". ").map_or(body.len(), |dot| dot + 1);
+    let (first, rest) = body.split_at(end);
+    (first.trim().to_owned(), rest.trim().to_owned())
 }
 
 /// The short form, when its time has come.
@@ -193,7 +201,7 @@ fn form_due(recorded: &[Recorded], now: Timestamp, text: Text) -> Option<Ask> {
         return None;
     }
     Some(Ask {
-        body: vec![text.t("me-form-due")],
+        title: text.t("me-form-due"),
         more: text.t("me-form-due-more"),
         href: "/me/form",
         button: text.t("me-ask-button"),
@@ -223,4 +231,24 @@ fn letter(talk: &[Message], visit: &Visit) -> Option<String> {
     let when = format::moment(last.at, visit.now, visit.text);
     let values = [("name", last.author_name.clone().into()), ("when", when.into())];
     Some(visit.text.with("me-letter", &values))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_sentence_stands_by_itself() {
+        let rows = [
+            (
+                "Din vikt har gått upp 2,4 kg. Svara gärna. Ring 112.",
+                ("Din vikt har gått upp 2,4 kg.", "Svara gärna. Ring 112."),
+            ),
+            ("Hur mår du?", ("Hur mår du?", "")),
+            ("", ("", "")),
+        ];
+        for (body, (first, rest)) in rows {
+            assert_eq!(first_sentence(body), (first.to_owned(), rest.to_owned()), "{body}");
+        }
+    }
 }

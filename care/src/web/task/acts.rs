@@ -3,6 +3,7 @@
 //! **Invariant:** an act that was not done shows the page again, says why, and keeps what was written.
 
 use axum::Form;
+use axum::extract::rejection::FormRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -48,8 +49,14 @@ pub(crate) async fn act(
     State(state): State<AppState>,
     StaffVisit(visit): StaffVisit,
     Path((id, act)): Path<(String, String)>,
-    Form(form): Form<ActForm>,
+    form: Result<Form<ActForm>, FormRejection>,
 ) -> Result<Response, Failure> {
+    let form = match form {
+        Ok(Form(form)) => form,
+        // A script that sends nothing at all says as much as an empty form.
+        Err(FormRejection::InvalidFormContentType(_)) => ActForm::default(),
+        Err(_) => return Err(Failure::Bad),
+    };
     match carry_out(&state, &visit, &id, &act, &form).await? {
         Ok(change) => {
             state.feed.announce(change);
