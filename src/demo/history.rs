@@ -194,7 +194,8 @@ mod tests {
             Running::start(&config, Clock::told_by(move || telling.now())).await.expect("it starts");
         running.answers().await;
         register::apply(&running.store, start, until).await.expect("a register");
-        let street = Street::open(&folder.path().join("homes"), &running.mqtt, Some(start)).expect("homes");
+        let homes = folder.path().join("homes");
+        let street = Street::open(&homes, &running.mqtt, Some(start)).expect("homes");
         let history = History { running: &running, clock: &clock, calendar: &calendar, street, until };
         history.tell(-HISTORY_DAYS, 0).await.expect("it is told to the end");
 
@@ -228,6 +229,19 @@ mod tests {
         });
         assert_eq!(weights.count(), planned.count(), "each weighing once");
         drop(reader);
+
+        // Three days later it goes on: people measured meanwhile, and nobody but Ingrid is missed.
+        let later = until.plus_days(3);
+        let street = Street::open(&homes, &running.mqtt, Some(calendar.moment(1, 0, 0))).expect("homes");
+        let history = History { running: &running, clock: &clock, calendar: &calendar, street, until: later };
+        history.tell(1, 3).await.expect("it is told to the end");
+        let open = tasks::open(&mut running.store.read().await.expect("reads")).await.expect("reads");
+        let missed: Vec<&str> = open
+            .iter()
+            .filter(|task| matches!(task.problem, alerts::Problem::Silence | alerts::Problem::Gateway))
+            .filter_map(|task| task.patient.as_ref().map(vitals::PatientId::as_str))
+            .collect();
+        assert_eq!(missed, ["ingrid"]);
         running.stop().await;
     }
 }
