@@ -13,7 +13,7 @@ use vitals::Timestamp;
 use crate::demo::acts;
 use crate::demo::clock::StoryClock;
 use crate::demo::people::Who;
-use crate::demo::plan::{self, Calendar, HISTORY_DAYS, Planned, What};
+use crate::demo::plan::{self, Calendar, Planned, What};
 use crate::demo::street::Street;
 use crate::serve::Running;
 
@@ -33,14 +33,15 @@ pub(crate) struct History<'a> {
 }
 
 impl History<'_> {
-    /// Tells it, from `first` day on, and closes the homes it was told in.
+    /// Tells the days from `first` to `last`, and closes the homes it was told in.
     ///
     /// # Errors
     /// When something on the way fails: then there is nothing to show.
-    pub(crate) async fn tell(mut self, first: i64) -> anyhow::Result<()> {
+    pub(crate) async fn tell(mut self, first: i64, last: i64) -> anyhow::Result<()> {
         let (began, intake) = (Instant::now(), self.running.ingest.intake());
-        for day in first..=0 {
-            progress(day - first, began);
+        let days = last - first + 1;
+        for day in first..=last {
+            progress(day - first, days, began);
             self.morning(&*intake, day).await?;
             self.at_the_desk(day).await?;
             self.at_noon(&*intake, day).await?;
@@ -48,7 +49,7 @@ impl History<'_> {
         }
         self.look(self.until).await?;
         self.street.close().await;
-        finished(began);
+        finished(days, began);
         Ok(())
     }
 
@@ -133,29 +134,24 @@ impl History<'_> {
 }
 
 /// Says how far the history has come: one line that changes on a terminal, a line a week elsewhere.
-fn progress(day: i64, began: Instant) {
+fn progress(day: i64, days: i64, began: Instant) {
     let mut to = std::io::stderr();
-    let (week, weeks) = (day / 7 + 1, HISTORY_DAYS / 7);
-    let (week, seconds) = (week.min(weeks), began.elapsed().as_secs_f32());
+    let (day, seconds) = (day + 1, began.elapsed().as_secs_f32());
     // Nobody to tell is no reason to stop.
     let _ = if to.is_terminal() {
-        write!(
-            to,
-            "\rFive weeks at six homes, through the whole chain: week {week} of {weeks}, {seconds:.0} s "
-        )
-        .and_then(|()| to.flush())
-    } else if day % 7 == 0 && day < HISTORY_DAYS {
-        writeln!(to, "history: week {week} of {weeks}, {seconds:.1} s")
+        write!(to, "\rSix homes, day {day} of {days}, through the whole chain: {seconds:.0} s ")
+            .and_then(|()| to.flush())
+    } else if day % 7 == 0 {
+        writeln!(to, "history: day {day} of {days}, {seconds:.1} s")
     } else {
         Ok(())
     };
 }
 
-fn finished(began: Instant) {
+fn finished(days: i64, began: Instant) {
     let mut to = std::io::stderr();
     let lead = if to.is_terminal() { "\r\x1b[K" } else { "" };
-    let _ =
-        writeln!(to, "{lead}history: {} days told in {:.1} s", HISTORY_DAYS, began.elapsed().as_secs_f32());
+    let _ = writeln!(to, "{lead}history: {days} days told in {:.1} s", began.elapsed().as_secs_f32());
 }
 
 #[cfg(test)]
@@ -167,6 +163,7 @@ mod tests {
     use vitals::Quantity;
 
     use super::*;
+    use crate::demo::plan::HISTORY_DAYS;
     use crate::demo::register;
     use crate::serve::config::Config;
 
@@ -196,10 +193,11 @@ mod tests {
         let running =
             Running::start(&config, Clock::told_by(move || telling.now())).await.expect("it starts");
         running.answers().await;
-        register::apply(&running.store, start, calendar.moment(0, 0, 0)).await.expect("a register");
-        let street = Street::open(&folder.path().join("homes"), &running.mqtt, Some(start)).expect("homes");
+        register::apply(&running.store, start, until).await.expect("a register");
+        let homes = folder.path().join("homes");
+        let street = Street::open(&homes, &running.mqtt, Some(start)).expect("homes");
         let history = History { running: &running, clock: &clock, calendar: &calendar, street, until };
-        history.tell(-HISTORY_DAYS).await.expect("it is told to the end");
+        history.tell(-HISTORY_DAYS, 0).await.expect("it is told to the end");
 
         let mut reader = running.store.read().await.expect("reads");
         let listed = tasks::list(&mut reader, None, None).await.expect("reads");
@@ -231,6 +229,19 @@ mod tests {
         });
         assert_eq!(weights.count(), planned.count(), "each weighing once");
         drop(reader);
+
+        // Three days later it goes on: people measured meanwhile, and nobody but Ingrid is missed.
+        let later = until.plus_days(3);
+        let street = Street::open(&homes, &running.mqtt, Some(calendar.moment(1, 0, 0))).expect("homes");
+        let history = History { running: &running, clock: &clock, calendar: &calendar, street, until: later };
+        history.tell(1, 3).await.expect("it is told to the end");
+        let open = tasks::open(&mut running.store.read().await.expect("reads")).await.expect("reads");
+        let missed: Vec<&str> = open
+            .iter()
+            .filter(|task| matches!(task.problem, alerts::Problem::Silence | alerts::Problem::Gateway))
+            .filter_map(|task| task.patient.as_ref().map(vitals::PatientId::as_str))
+            .collect();
+        assert_eq!(missed, ["ingrid"]);
         running.stop().await;
     }
 }

@@ -5,23 +5,22 @@
 //!
 //! **Invariant:** it touches no store that it did not make, and listens on loopback unless told otherwise.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use care::clock::Clock;
 use care::health::Part;
-use care::store::FILE_NAME;
 use vitals::Timestamp;
 
 use crate::cli::DemoArguments;
 use crate::failure::{Failure, OrFail};
 use crate::ready::Login;
 use crate::serve::config::Config;
-use crate::serve::{Running, Told, log_to_stderr, on_all_cores, write_ready};
+use crate::serve::{self, Running, log_to_stderr, on_all_cores, write_ready};
 
 mod acts;
 mod clock;
+mod folder;
 mod frames;
 mod history;
 mod homes;
@@ -35,17 +34,13 @@ mod register;
 mod street;
 
 use clock::StoryClock;
+use folder::{Folder, Told};
 use history::History;
 use live::{Live, Pace};
 use plan::{Calendar, HISTORY_DAYS};
 use readback::Nurse;
 use street::Street;
 
-/// The file that says whose the directory is: a demo's, and whether its history was told to the end.
-const MARK: &str = "demo.json";
-const MARK_BEGUN: &str = "{\"history\":\"begun\"}\n";
-const MARK_WHOLE: &str = "{\"history\":\"whole\"}\n";
-const HOMES: &str = "homes";
 /// What is logged. The broker takes each gateway that hangs up for an error of its own.
 const LOG: &str = "warn,rumqttd=off";
 
@@ -61,8 +56,8 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     let listen = &arguments.listen;
     let config = Config::of_demo(listen.http.as_deref(), listen.mqtt.as_deref(), data)?;
     log_to_stderr(LOG)?;
-    let is_new = claim(&config.data)?;
-    let ended = on_all_cores(demo(arguments, &config, is_new));
+    let (folder, so_far) = Folder::claim(&config.data)?;
+    let ended = on_all_cores(demo(arguments, &config, &folder, so_far));
     // The directory goes when everything that wrote in it has ended.
     if let Some(temporary) = temporary {
         temporary.close().context("removing the temporary directory").or_fail()?;
@@ -70,77 +65,81 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     ended
 }
 
-/// Makes `data` a demo's directory. Says whether a history is still to be told in it.
-///
-/// # Errors
-/// [`Failure::Input`] when a store is there that no demo made.
-fn claim(data: &Path) -> Result<bool, Failure> {
-    let whole = |failed: &str| format!("cannot {failed} in {}", data.display());
-    match std::fs::read_to_string(data.join(MARK)) {
-        Ok(mark) if mark == MARK_WHOLE => return Ok(false),
-        // A history that was broken off is told anew.
-        Ok(_) => clear(data).with_context(|| whole("clear away a broken-off history")).or_fail()?,
-        Err(_) if data.join(FILE_NAME).exists() => {
-            return Err(Failure::input(format_args!(
-                "--data {}: holds a store that is not a demo's; choose another directory",
-                data.display()
-            )));
-        }
-        Err(_) => {}
-    }
-    std::fs::create_dir_all(data).with_context(|| whole("make a directory")).or_fail()?;
-    mark(data, MARK_BEGUN)?;
-    Ok(true)
-}
-
-fn mark(data: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(data.join(MARK), text)
-        .with_context(|| format!("cannot write in {}", data.display()))
-        .or_fail()
-}
-
-/// Removes what a demo's history consists of, and nothing else.
-fn clear(data: &Path) -> std::io::Result<()> {
-    let absent_is_fine = |done: std::io::Result<()>| match done {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        done => done,
-    };
-    for tail in ["", "-wal", "-shm"] {
-        absent_is_fine(std::fs::remove_file(data.join(format!("{FILE_NAME}{tail}"))))?;
-    }
-    absent_is_fine(std::fs::remove_dir_all(data.join(HOMES)))
-}
-
-async fn demo(arguments: &DemoArguments, config: &Config, is_new: bool) -> Result<(), Failure> {
-    let mut told = Told::listen()?;
+async fn demo(
+    arguments: &DemoArguments,
+    config: &Config,
+    folder: &Folder,
+    so_far: Option<Told>,
+) -> Result<(), Failure> {
+    let mut told_to_stop = serve::Told::listen()?;
     let clock = StoryClock::new(Clock::system());
     let started_at = clock.now();
-    let calendar = Calendar::new(started_at, care::clock::zone());
-    let first_day = calendar.moment(-HISTORY_DAYS, 0, 0);
-    if is_new {
-        clock.set(first_day);
+    let plot = Plot::new(started_at, so_far);
+    if plot.has_something_to_tell() {
+        clock.set(plot.begins());
     }
     let telling = clock.clone();
     let running = Running::start(config, Clock::told_by(move || telling.now())).await?;
-    let stage = Stage { running: &running, config, clock: &clock, arguments };
+    let stage = Stage { running: &running, folder, clock: &clock, arguments };
     let shown = async {
         running.answers().await;
-        if is_new {
-            stage.tell_history(&calendar, first_day, started_at).await.or_fail()?;
-            mark(&config.data, MARK_WHOLE)?;
+        if so_far.is_none() {
+            register::apply(&running.store, plot.begins(), started_at).await.or_fail()?;
+        }
+        if plot.has_something_to_tell() {
+            stage.tell_history(&plot, started_at).await.or_fail()?;
+            folder.remember(plot.told())?;
         }
         stage.go_live().await
     };
     let patience = arguments.until_task.then(|| Duration::from_secs(arguments.timeout_s));
     let ended = tokio::select! {
         ended = shown => ended,
-        () = told.to_stop() => Ok(()),
+        () = told_to_stop.to_stop() => Ok(()),
         () = wears_out(patience) => Err(Failure::work(anyhow::anyhow!(
             "no task with an open dialogue within {} s", arguments.timeout_s
         ))),
     };
     running.stop().await;
     ended
+}
+
+/// Which days of the story are to be told before it goes on live.
+#[derive(Clone, Debug)]
+struct Plot {
+    calendar: Calendar,
+    first_day: i64,
+    last_day: i64,
+}
+
+impl Plot {
+    /// All of it, or what has happened since it was told last: people go on measuring while the demo is away, though not
+    /// for longer than the story is.
+    fn new(now: Timestamp, so_far: Option<Told>) -> Self {
+        let zone = care::clock::zone();
+        match so_far {
+            None => Self { calendar: Calendar::new(now, zone), first_day: -HISTORY_DAYS, last_day: 0 },
+            Some(told) => {
+                let calendar = Calendar::with_day_0(told.day_0, zone);
+                let last_day = calendar.day_of(now);
+                let first_day = (calendar.day_at(told.through) + 1).max(last_day - HISTORY_DAYS);
+                Self { calendar, first_day, last_day }
+            }
+        }
+    }
+
+    const fn has_something_to_tell(&self) -> bool {
+        self.first_day <= self.last_day
+    }
+
+    /// The midnight at which it begins.
+    fn begins(&self) -> Timestamp {
+        self.calendar.moment(self.first_day, 0, 0)
+    }
+
+    fn told(&self) -> Told {
+        Told { day_0: self.calendar.date(0), through: self.calendar.date(self.last_day) }
+    }
 }
 
 /// Ends when `patience` is over; never where there is no end to it.
@@ -154,26 +153,20 @@ async fn wears_out(patience: Option<Duration>) {
 /// Where the demo plays.
 struct Stage<'a> {
     running: &'a Running,
-    config: &'a Config,
+    folder: &'a Folder,
     clock: &'a StoryClock,
     arguments: &'a DemoArguments,
 }
 
 impl Stage<'_> {
     fn street(&self, now: Option<Timestamp>) -> anyhow::Result<Street> {
-        Street::open(&self.config.data.join(HOMES), &self.running.mqtt, now)
+        Street::open(&self.folder.homes(), &self.running.mqtt, now)
     }
 
-    async fn tell_history(
-        &self,
-        calendar: &Calendar,
-        first_day: Timestamp,
-        until: Timestamp,
-    ) -> anyhow::Result<()> {
-        register::apply(&self.running.store, first_day, calendar.moment(0, 0, 0)).await?;
-        let street = self.street(Some(first_day))?;
-        let (running, clock) = (self.running, self.clock);
-        History { running, clock, calendar, street, until }.tell(-HISTORY_DAYS).await
+    async fn tell_history(&self, plot: &Plot, until: Timestamp) -> anyhow::Result<()> {
+        let street = self.street(Some(plot.begins()))?;
+        let (running, clock, calendar) = (self.running, self.clock, &plot.calendar);
+        History { running, clock, calendar, street, until }.tell(plot.first_day, plot.last_day).await
     }
 
     async fn go_live(&self) -> Result<(), Failure> {
@@ -232,21 +225,27 @@ fn welcome(running: &Running, logins: &[Login]) -> String {
 mod tests {
     use super::*;
 
+    /// To add a case, add a row: when it starts, how far it was told on the first 30 March, and the days to tell.
     #[test]
-    fn only_a_demos_own_directory_is_taken() {
-        let folder = tempfile::tempdir().expect("a temporary directory");
-        let data = folder.path().join("new");
-        assert!(matches!(claim(&data), Ok(true)), "made when it is missing");
-        std::fs::write(data.join(FILE_NAME), "half a history").expect("writes");
-        std::fs::create_dir(data.join(HOMES)).expect("makes");
-        assert!(matches!(claim(&data), Ok(true)), "a history that was broken off is told anew");
-        assert!(!data.join(FILE_NAME).exists() && !data.join(HOMES).exists());
-        std::fs::write(data.join(FILE_NAME), "a history").expect("writes");
-        assert!(mark(&data, MARK_WHOLE).is_ok());
-        assert!(matches!(claim(&data), Ok(false)), "a whole history goes on");
-        assert!(data.join(FILE_NAME).exists());
-        std::fs::remove_file(data.join(MARK)).expect("removes");
-        assert!(matches!(claim(&data), Err(Failure::Input(_))), "somebody's store is let be");
-        assert!(data.join(FILE_NAME).exists());
+    fn days_are_told_once() {
+        let told = |through: &str| {
+            let day = |text: &str| text.parse().expect("a date");
+            Some(Told { day_0: day("2026-03-30"), through: day(through) })
+        };
+        let rows = [
+            ("2026-03-30T09:00:00Z", None, -35, 0),
+            // The same day again: nothing.
+            ("2026-03-30T15:00:00Z", told("2026-03-30"), 1, 0),
+            // Half past midnight in Sweden, two days later.
+            ("2026-03-31T22:30:00Z", told("2026-03-30"), 1, 2),
+            ("2026-04-05T09:00:00Z", told("2026-04-02"), 4, 6),
+            // Half a year later: five weeks are enough.
+            ("2026-09-30T09:00:00Z", told("2026-03-30"), 184 - 35, 184),
+        ];
+        for (now, so_far, first_day, last_day) in rows {
+            let plot = Plot::new(now.parse().expect("a time"), so_far);
+            assert_eq!((plot.first_day, plot.last_day), (first_day, last_day), "{now}");
+            assert_eq!(plot.has_something_to_tell(), first_day <= last_day);
+        }
     }
 }

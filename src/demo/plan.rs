@@ -1,6 +1,6 @@
 //! What happens in the homes, day by day: the five weeks before the demo opens, and what a live moment looks like.
 //!
-//! Days are counted from the day on which the demo starts: 0 is today, -1 yesterday. Knows no store, no device and no
+//! Days are counted from the day on which the demo first started: that is 0, the day before it -1. Knows no store, no device and no
 //! clock.
 //!
 //! **Invariant:** the same days give the same plan. Values stay plausible: what is odd is odd because the story says so.
@@ -26,6 +26,9 @@ const PULSE_SPREAD_PER_MIN: f64 = 3.0;
 /// How many mornings are forgotten.
 const FORGOTTEN_SHARE: f64 = 0.2;
 
+/// The furthest a calendar reaches either way.
+const DAYS_MAX: i64 = 100_000;
+
 /// Something that somebody does.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum What {
@@ -46,20 +49,40 @@ pub(crate) struct Planned {
 /// The calendar of the story.
 #[derive(Clone, Debug)]
 pub(crate) struct Calendar {
-    today: Date,
+    day_0: Date,
     zone: TimeZone,
 }
 
 impl Calendar {
     /// A calendar in which `now` lies on day 0.
     pub(crate) fn new(now: Timestamp, zone: TimeZone) -> Self {
-        Self { today: now.to_jiff().to_zoned(zone.clone()).date(), zone }
+        Self { day_0: now.to_jiff().to_zoned(zone.clone()).date(), zone }
+    }
+
+    /// A calendar whose day 0 is `day_0`.
+    pub(crate) const fn with_day_0(day_0: Date, zone: TimeZone) -> Self {
+        Self { day_0, zone }
+    }
+
+    /// The date of `day`.
+    pub(crate) fn date(&self, day: i64) -> Date {
+        self.day_0.saturating_add(jiff::Span::new().days(day.clamp(-DAYS_MAX, DAYS_MAX)))
+    }
+
+    /// The day whose date is `date`.
+    pub(crate) fn day_at(&self, date: Date) -> i64 {
+        i64::from(date.since(self.day_0).map_or(0, |span| span.get_days())).clamp(-DAYS_MAX, DAYS_MAX)
+    }
+
+    /// The day on which `now` lies.
+    pub(crate) fn day_of(&self, now: Timestamp) -> i64 {
+        self.day_at(now.to_jiff().to_zoned(self.zone.clone()).date())
     }
 
     /// A time of day on `day`.
     pub(crate) fn moment(&self, day: i64, hour: i8, minute: i8) -> Timestamp {
-        let date = self.today.saturating_add(jiff::Span::new().days(day.clamp(-1_000, 1_000)));
-        let zoned = date.at(hour.clamp(0, 23), minute.clamp(0, 59), 0, 0).to_zoned(self.zone.clone());
+        let zoned =
+            self.date(day).at(hour.clamp(0, 23), minute.clamp(0, 59), 0, 0).to_zoned(self.zone.clone());
         zoned.map_or_else(
             |_| Timestamp::from_jiff(jiff::Timestamp::UNIX_EPOCH),
             |zoned| Timestamp::from_jiff(zoned.timestamp()),

@@ -13,11 +13,10 @@ use vitals::Timestamp;
 use crate::ready::Login;
 
 const TEMPLATE: &str = include_str!("register.toml");
-/// When Svea's furosemide was halved, days before the start.
+/// When Svea's furosemide was halved, days before its end.
 const HALVED_DAYS: i64 = -10;
-/// When two others had a dose raised, days before the start.
+/// When two others had a dose raised, days before its end.
 const RAISED_DAYS: i64 = -15;
-const MEDICINES_AT_MS: i64 = 9 * Timestamp::HOUR_MS;
 
 /// Who may sign in: what a role is called, and the login. The password of each is in the register.
 const LOGINS: [(&str, &str); 5] = [
@@ -28,21 +27,21 @@ const LOGINS: [(&str, &str); 5] = [
     ("administrator", "admin"),
 ];
 
-/// The register's text for a history that begins with the midnight `start` and ends with the midnight `today`.
-fn text(start: Timestamp, today: Timestamp) -> String {
-    let morning = |days| today.plus_days(days).plus_millis(MEDICINES_AT_MS).to_string();
+/// The register's text for a history that begins at `start` and ends at `end`.
+fn text(start: Timestamp, end: Timestamp) -> String {
+    let moment = |days| end.plus_days(days).to_string();
     TEMPLATE
         .replace("<start>", &start.to_string())
-        .replace("<halved>", &morning(HALVED_DAYS))
-        .replace("<raised>", &morning(RAISED_DAYS))
+        .replace("<halved>", &moment(HALVED_DAYS))
+        .replace("<raised>", &moment(RAISED_DAYS))
 }
 
 /// Makes `store` know the demo's people.
 ///
 /// # Errors
 /// When the register is wrong or the store fails.
-pub(crate) async fn apply(store: &Store, start: Timestamp, today: Timestamp) -> anyhow::Result<()> {
-    let register = Register::parse(&text(start, today)).context("the demo's register")?;
+pub(crate) async fn apply(store: &Store, start: Timestamp, end: Timestamp) -> anyhow::Result<()> {
+    let register = Register::parse(&text(start, end)).context("the demo's register")?;
     register::apply(store, &register, Path::new("."), &["recommended"], "demo", start)
         .await
         .context("the demo's register")?;
