@@ -5,6 +5,8 @@
 //! killing goes on. What the house must hold in the end is known from those frames, and from a second house that got the
 //! same ones and was never killed.
 
+#![allow(clippy::print_stdout, reason = "the run says what it did")]
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;

@@ -95,7 +95,7 @@ async fn demo(
     let patience = arguments.until_task.then(|| Duration::from_secs(arguments.timeout_s));
     let ended = tokio::select! {
         ended = shown => ended,
-        () = told_to_stop.to_stop() => Ok(()),
+        () = told_to_stop.stop_requested() => Ok(()),
         () = wears_out(patience) => Err(Failure::work(anyhow::anyhow!(
             "no task with an open dialogue within {} s", arguments.timeout_s
         ))),
