@@ -166,7 +166,9 @@ impl Stage<'_> {
     async fn tell_history(&self, plot: &Plot, until: Timestamp) -> anyhow::Result<()> {
         let street = self.street(Some(plot.begins()))?;
         let (running, clock, calendar) = (self.running, self.clock, &plot.calendar);
-        History { running, clock, calendar, street, until }.tell(plot.first_day, plot.last_day).await
+        // Whoever waits for the task reads stderr only when it does not come.
+        let aloud = !self.arguments.until_task;
+        History { running, clock, calendar, street, until, aloud }.tell(plot.first_day, plot.last_day).await
     }
 
     async fn go_live(&self) -> Result<(), Failure> {
