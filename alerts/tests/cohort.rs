@@ -1,6 +1,6 @@
 //! The recommended policy over a made cohort: it must keep its promise. The figures for people are a bench of their own.
 
-#![allow(missing_docs, unreachable_pub, clippy::cast_precision_loss, clippy::cast_possible_truncation)]
+#![allow(missing_docs, clippy::cast_precision_loss, clippy::cast_possible_truncation)]
 
 #[path = "../../benches/cohort/judge.rs"]
 mod judge;

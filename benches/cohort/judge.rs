@@ -8,19 +8,19 @@ use jiff::tz::TimeZone;
 use crate::simulate::{Cohort, day_of};
 
 /// What a policy achieves, judged as the published interface says.
-pub struct Figures {
+pub(crate) struct Figures {
     /// The share of events with a task in the 14 days before.
-    pub sensitivity: f64,
+    pub(crate) sensitivity: f64,
     /// False tasks a patient-year.
-    pub false_per_year: f64,
+    pub(crate) false_per_year: f64,
     /// The sensitivity that so many tasks would have by chance alone.
-    pub chance: f64,
+    pub(crate) chance: f64,
     /// The share of events found three days before or more.
-    pub early: f64,
+    pub(crate) early: f64,
 }
 
 /// Replays `policy` over `cohort`.
-pub fn run(policy: &Policy, cohort: &Cohort) -> Replayed {
+pub(crate) fn run(policy: &Policy, cohort: &Cohort) -> Replayed {
     let zone = TimeZone::get("Europe/Stockholm").expect("bundled");
     let mut replay = Replay::new(policy.clone(), zone);
     for line in &cohort.lines {
@@ -30,7 +30,7 @@ pub fn run(policy: &Policy, cohort: &Cohort) -> Replayed {
 }
 
 /// Judges the tasks that `counts`.
-pub fn judge(
+pub(crate) fn judge(
     cohort: &Cohort,
     replayed: &Replayed,
     patients: usize,

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use serde_json::json;
-use sqlx::Row;
 use vitals::Timestamp;
 
 use crate::accounts;
 use crate::audit::{self, Entry};
-use crate::register::file::{Credentials, Patient, Register, RegisterError, WornBy};
+use crate::register::entries::{Credentials, Patient, WornBy};
+use crate::register::file::{Register, RegisterError};
+use crate::register::rows::{Cell, Columns, Row, upsert};
 use crate::store::{Store, StoreError, Tx};
 
 /// Why a register was not applied. Nothing was changed.
@@ -86,60 +87,21 @@ struct Applying<'a> {
     changed: Vec<Changed>,
 }
 
-/// A row as text, column by column, so that one comparison serves every table.
-type Columns<'a> = Vec<(&'static str, Cell<'a>)>;
-
-#[derive(Clone, Debug, PartialEq)]
-enum Cell<'a> {
-    Text(&'a str),
-    OptionalText(Option<String>),
-    OptionalNumber(Option<i64>),
-    Number(i64),
-}
-
 impl Applying<'_> {
-    /// Adds or changes one row whose key columns come first; says which in `changed`. A row that agrees is left alone.
+    /// Adds or changes one row, and remembers that it did.
     async fn upsert(
         &mut self,
         table: &'static str,
         id: String,
         key: Columns<'_>,
         rest: Columns<'_>,
-    ) -> Result<bool, ApplyError> {
-        let names: Vec<&str> = rest.iter().map(|(name, _)| *name).collect();
-        let matches = key.iter().enumerate().map(|(at, (name, _))| format!("{name} = ${}", at + 1));
-        let matches = matches.collect::<Vec<_>>().join(" AND ");
-        let agrees = (key.len() + 1..).zip(&names).map(|(at, name)| format!("{name} IS ${at}"));
-        let agrees = std::iter::once("1 = 1".to_owned()).chain(agrees).collect::<Vec<_>>().join(" AND ");
-        // Table and column names are literals of this file; every value is bound.
-        let sql = format!("SELECT ({agrees}) AS agrees FROM {table} WHERE {matches}");
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-        for (_, cell) in key.iter().chain(&rest) {
-            query = bind(query, cell);
+    ) -> Result<(), ApplyError> {
+        match upsert(&mut self.tx, table, &key, &rest).await? {
+            Row::Agrees => {}
+            Row::Added => self.changed.push(Changed { what: "added", table, id }),
+            Row::Changed => self.changed.push(Changed { what: "changed", table, id }),
         }
-        let found = query.fetch_optional(&mut *self.tx).await?;
-        let what = match found.map(|row| row.try_get::<i64, _>("agrees")).transpose()? {
-            Some(0) => "changed",
-            Some(_) => return Ok(false),
-            None => "added",
-        };
-        let columns = key.iter().chain(&rest).map(|(name, _)| *name).collect::<Vec<_>>();
-        let places = (1..=columns.len()).map(|at| format!("${at}")).collect::<Vec<_>>().join(", ");
-        let sets =
-            names.iter().map(|name| format!("{name} = excluded.{name}")).collect::<Vec<_>>().join(", ");
-        let keys = key.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        let on_conflict = if sets.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {sets}") };
-        let sql = format!(
-            "INSERT INTO {table} ({}) VALUES ({places}) ON CONFLICT ({keys}) DO {on_conflict}",
-            columns.join(", ")
-        );
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-        for (_, cell) in key.iter().chain(&rest) {
-            query = bind(query, cell);
-        }
-        query.execute(&mut *self.tx).await?;
-        self.changed.push(Changed { what, table, id });
-        Ok(true)
+        Ok(())
     }
 
     /// Refuses a reference to a row that is not there. The file's own rows were written before it is asked.
@@ -409,17 +371,6 @@ impl Applying<'_> {
             }
             (None, None) => Ok(None),
         }
-    }
-}
-
-type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
-
-fn bind<'q>(query: Query<'q>, cell: &Cell<'_>) -> Query<'q> {
-    match cell {
-        Cell::Text(text) => query.bind((*text).to_owned()),
-        Cell::OptionalText(text) => query.bind(text.clone()),
-        Cell::OptionalNumber(number) => query.bind(*number),
-        Cell::Number(number) => query.bind(*number),
     }
 }
 

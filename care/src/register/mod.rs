@@ -1,12 +1,14 @@
 //! Who is who, as a file: a register in TOML, and making the store agree with it.
 //!
-//! [`file`] reads and checks the text, [`apply`] compares it with the store and writes what differs. A register adds
+//! [`file`] reads and checks the text, [`entries`] holds its rows, [`apply`] compares it with the store and writes what differs. A register adds
 //! and changes; it never removes: an `until` ends things.
 //!
 //! **Invariant:** a register with one wrong reference changes nothing at all.
 
 pub mod apply;
+pub mod entries;
 pub mod file;
+mod rows;
 
 pub use apply::{ApplyError, Changed, apply};
 pub use file::{Register, RegisterError};
