@@ -12,14 +12,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use alerts::{
-    Chart, ChartEvent, ClosedCase, Input, OpenCase, Overrides, Policy, Situation, Trigger, assess, triage,
+    Chart, ChartEvent, ClosedCase, Finding, Input, OpenCase, Overrides, Policy, Problem, Situation,
+    TaskChange, Trigger, assess, triage,
 };
 use care::clock::Clock;
 use care::health::Health;
 use care::live::{Change, Feed};
 use care::people::{self, PatientFacts};
 use care::store::{Store, StoreError, Tx};
-use care::{readings, tasks};
+use care::{conversations, readings, tasks};
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard};
 use vitals::{PatientId, Reading, Timestamp};
@@ -186,7 +187,7 @@ impl Sitting<'_> {
         let (Some(known), Some(present)) = (self.taken.get(&facts.id), self.present.get(&facts.id)) else {
             return Err(SittingError::Fault { what: "judged without an open chart".to_owned() });
         };
-        let changes = guarded(|| {
+        let (changes, silent_since) = guarded(|| {
             let input = Input { policy, chart: &known.chart, trigger, now, zone: &desk.zone };
             let situation = Situation {
                 policy,
@@ -197,8 +198,16 @@ impl Sitting<'_> {
                 zone: &desk.zone,
                 quiet_closes: false,
             };
-            triage(&situation, assess(&input))
+            let findings = assess(&input);
+            let reminds = findings.iter().any(Finding::asks_for_reminder);
+            let changes = triage(&situation, findings);
+            // The conversation of a task begins with the same.
+            let reminds = reminds && !has_silence_task(&present.open, &changes);
+            (changes, known.chart.silent_since(policy, now).filter(|_| reminds))
         })?;
+        if let Some(since) = silent_since {
+            self.changes.extend(conversations::remind(&mut self.tx, facts, since, now).await?);
+        }
         if changes.is_empty() {
             return Ok(());
         }
@@ -256,6 +265,15 @@ impl Sitting<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether staff have a task about the patient's silence, or get one by `changes`.
+fn has_silence_task(open: &[OpenCase], changes: &[TaskChange]) -> bool {
+    open.iter().any(|case| case.problem == Problem::Silence)
+        || changes.iter().any(|change| match change {
+            TaskChange::Open { problem, .. } => *problem == Problem::Silence,
+            TaskChange::Join { .. } | TaskChange::Close { .. } => false,
+        })
 }
 
 /// The patient's own limits, in force for all of the chart. They were written by the register, which checks them; ones that

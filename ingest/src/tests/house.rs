@@ -197,6 +197,7 @@ pub(super) struct Home {
     pub(super) store: Store,
     pub(super) ingest: Ingest,
     pub(super) health: Health,
+    pub(super) feed: Feed,
     pub(super) wire: Arc<Mutex<Wire>>,
     pub(super) now: Arc<AtomicI64>,
     news: Arc<Notify>,
@@ -251,7 +252,7 @@ impl Home {
         let clock = Clock::told_by(move || {
             Timestamp::from_millis(shown.load(Ordering::SeqCst)).expect("a time in range")
         });
-        let health = Health::of([Part::Broker, Part::Store]);
+        let (health, feed) = (Health::of([Part::Broker, Part::Store]), Feed::default());
         let (tell, told) = mpsc::unbounded_channel();
         let (wire, news) = (Arc::new(Mutex::new(Wire::default())), Arc::new(Notify::new()));
         let link = PlayedLink {
@@ -266,12 +267,12 @@ impl Home {
             store: store.clone(),
             policies: Policies::default(),
             clock,
-            feed: Feed::default(),
+            feed: feed.clone(),
             health: health.clone(),
         };
         let ingest = Ingest::over(house, link, outlet, Duration::from_secs(3600));
         let next_pkid = Mutex::new(0);
-        Self { directory, store, ingest, health, wire, now, news, tell, next_pkid }
+        Self { directory, store, ingest, health, feed, wire, now, news, tell, next_pkid }
     }
 
     pub(super) fn tell(&self, told: Told) {

@@ -1,6 +1,8 @@
 //! The passing of time: patients and gateways that are not heard.
 
+use care::conversations::{self, AuthorKind};
 use care::export::What;
+use care::live::Change;
 use serde_json::{Value, json};
 
 use super::house::{Home, Told, envelope, run, time};
@@ -86,5 +88,70 @@ fn a_silent_patient_is_found_by_the_clock_alone() {
         home.up(&value);
         home.receipted("ob", 11).await;
         assert_eq!(open(&home, "silence").await.len(), 0, "heard again");
+    });
+}
+
+async fn reminders(home: &Home, patient: &str) -> Vec<String> {
+    let patient = patient.parse().expect("a patient id");
+    let mut reader = home.store.read().await.expect("a reader");
+    let messages = conversations::of_patient(&mut reader, &patient).await.expect("messages");
+    let by_the_system = messages
+        .into_iter()
+        .filter(|message| message.author_kind == AuthorKind::System && message.task.is_none());
+    by_the_system.map(|message| message.body).collect()
+}
+
+/// EMPOWER's ladder as the recommended policy has it: day 2 a message to the patient, day 3 a task to call, at 14 local time
+/// (13 UTC in a Swedish winter). Nobody of the staff has work of day 2.
+#[test]
+fn the_second_silent_day_reminds_once_and_the_third_is_a_task() {
+    run(async {
+        let home = Home::open().await;
+        let mut news = home.feed.listen();
+        home.up(&envelope("ob", 1, 80.0));
+        home.receipted("ob", 1).await;
+        home.ingest.look(time("2026-01-03T12:59:00Z")).await.expect("looks");
+        assert_eq!(reminders(&home, "p1").await, Vec::<String>::new(), "not yet 14");
+        for minute in ["13:00", "13:01", "14:30", "23:00"] {
+            home.ingest.look(time(&format!("2026-01-03T{minute}:00Z"))).await.expect("looks");
+        }
+        let said = reminders(&home, "p1").await;
+        assert_eq!(said, [alerts::dialogue::REMINDER.sv], "once, in her language");
+        assert_eq!(open(&home, "silence").await.len(), 0);
+        let told = std::iter::from_fn(|| news.try_recv().ok());
+        let told = told.filter(|change| *change == Change::Message { task: None, patient: "p1".to_owned() });
+        assert_eq!(told.count(), 1);
+
+        // A restart looks at the same moments again.
+        home.sql("UPDATE counter SET value = 1767441600000 WHERE name = 'watch.judged_at'").await;
+        let home = Home::over(home.store.clone()).await;
+        home.ingest.look(time("2026-01-03T23:30:00Z")).await.expect("looks");
+        assert_eq!(reminders(&home, "p1").await.len(), 1, "that silence has its reminder");
+
+        home.ingest.look(time("2026-01-04T13:00:00Z")).await.expect("looks");
+        let tasks = open(&home, "silence").await;
+        assert_eq!(tasks.iter().filter(|task| task["patient"] == "p1").count(), 1, "{tasks:?}");
+        assert_eq!(reminders(&home, "p1").await.len(), 1);
+    });
+}
+
+/// Heard on the day of the reminder and then silent again: another silence, and another reminder.
+#[test]
+fn another_silence_has_another_reminder() {
+    run(async {
+        let home = Home::open().await;
+        home.up(&envelope("ob", 1, 80.0));
+        home.receipted("ob", 1).await;
+        home.ingest.look(time("2026-01-01T07:10:00Z")).await.expect("looks");
+        home.ingest.look(time("2026-01-03T13:00:00Z")).await.expect("looks");
+        home.set_now("2026-01-03T15:00:00Z");
+        let mut value = envelope("ob", 2, 80.0);
+        value["measurement"]["measured_at"] = json!("2026-01-03T15:00:00.000Z");
+        home.up(&value);
+        home.receipted("ob", 2).await;
+        home.ingest.look(time("2026-01-03T15:01:00Z")).await.expect("looks");
+        home.ingest.look(time("2026-01-05T13:00:00Z")).await.expect("looks");
+        assert_eq!(reminders(&home, "p1").await.len(), 2);
+        assert_eq!(open(&home, "silence").await.len(), 0);
     });
 }
