@@ -60,7 +60,7 @@ pub async fn apply(
     user: &str,
     now: Timestamp,
 ) -> Result<Vec<Changed>, ApplyError> {
-    let mut applying = Applying { tx: store.write().await?, directory, policies, changed: Vec::new() };
+    let mut applying = Applying { tx: store.write().await?, now, directory, policies, changed: Vec::new() };
     applying.organisations(register).await?;
     applying.units(register).await?;
     applying.staff(register).await?;
@@ -81,6 +81,7 @@ pub async fn apply(
 
 struct Applying<'a> {
     tx: Tx,
+    now: Timestamp,
     directory: &'a Path,
     policies: &'a [&'a str],
     changed: Vec<Changed>,
@@ -106,6 +107,18 @@ impl Applying<'_> {
         key: Columns<'_>,
         rest: Columns<'_>,
     ) -> Result<bool, ApplyError> {
+        self.upsert_with(table, id, key, rest, &[]).await
+    }
+
+    /// As [`Applying::upsert`]; a row that is added gets the columns `once` too, which never change after that.
+    async fn upsert_with(
+        &mut self,
+        table: &'static str,
+        id: String,
+        key: Columns<'_>,
+        rest: Columns<'_>,
+        once: &[(&'static str, Cell<'_>)],
+    ) -> Result<bool, ApplyError> {
         let names: Vec<&str> = rest.iter().map(|(name, _)| *name).collect();
         let matches = key.iter().enumerate().map(|(at, (name, _))| format!("{name} = ${}", at + 1));
         let matches = matches.collect::<Vec<_>>().join(" AND ");
@@ -123,7 +136,7 @@ impl Applying<'_> {
             Some(_) => return Ok(false),
             None => "added",
         };
-        let columns = key.iter().chain(&rest).map(|(name, _)| *name).collect::<Vec<_>>();
+        let columns = key.iter().chain(&rest).chain(once).map(|(name, _)| *name).collect::<Vec<_>>();
         let places = (1..=columns.len()).map(|at| format!("${at}")).collect::<Vec<_>>().join(", ");
         let sets =
             names.iter().map(|name| format!("{name} = excluded.{name}")).collect::<Vec<_>>().join(", ");
@@ -134,7 +147,7 @@ impl Applying<'_> {
             columns.join(", ")
         );
         let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-        for (_, cell) in key.iter().chain(&rest) {
+        for (_, cell) in key.iter().chain(&rest).chain(once) {
             query = bind(query, cell);
         }
         query.execute(&mut *self.tx).await?;
@@ -216,7 +229,8 @@ impl Applying<'_> {
             rest.push(("plan_changed", Cell::OptionalNumber(plan.changed.map(Timestamp::as_millis))));
             rest.push(("overrides", Cell::OptionalText(overrides(id, plan.limits.as_ref())?)));
         }
-        self.upsert("patient", id.to_owned(), vec![("id", Cell::Text(id))], rest).await?;
+        let once = [("enrolled_at", Cell::Number(self.now.as_millis()))];
+        self.upsert_with("patient", id.to_owned(), vec![("id", Cell::Text(id))], rest, &once).await?;
         self.care_relations(one).await?;
         for proxy in &one.proxy {
             let rest = vec![
@@ -449,9 +463,12 @@ device  = [{ id = "546c0e000001", model = "A&D UA-651BLE" }]
 worn_by = [{ device = "546c0e000001", patient = "p1", from = "2026-01-01T00:00:00Z" }]
 "#;
 
+    fn now() -> Timestamp {
+        Timestamp::from_millis(1_767_225_600_000).expect("in range")
+    }
+
     async fn applied(store: &Store, text: &str) -> Result<Vec<Changed>, ApplyError> {
-        let now = Timestamp::from_millis(1_767_225_600_000).expect("in range");
-        apply(store, &Register::parse(text)?, Path::new("."), &["recommended"], "operator", now).await
+        apply(store, &Register::parse(text)?, Path::new("."), &["recommended"], "operator", now()).await
     }
 
     #[tokio::test]
@@ -468,15 +485,19 @@ worn_by = [{ device = "546c0e000001", patient = "p1", from = "2026-01-01T00:00:0
         let renamed = EXAMPLE.replace("Svea Test", "Svea Prov");
         let changed = applied(&store, &renamed).await.expect("applies");
         assert_eq!(changed, [Changed { what: "changed", table: "patient", id: "p1".into() }]);
+        let register = Register::parse(EXAMPLE).expect("parses");
+        let later = now().plus_days(7);
+        let again = apply(&store, &register, Path::new("."), &["recommended"], "operator", later).await;
+        assert_eq!(again.expect("applies"), changed, "the name back, a week later");
+        let patient = "p1".parse().expect("a patient id");
+        let facts = crate::people::facts(&mut store.read().await.expect("reads"), &patient).await;
+        let enrolled_at = facts.expect("reads").expect("is there").enrolled_at;
+        assert_eq!(enrolled_at, now(), "enrolment stays when it was");
         let ended = EXAMPLE.replace(
             "from = \"2026-01-01T00:00:00Z\"",
             "from = \"2026-01-01T00:00:00Z\", until = \"2026-02-01T00:00:00Z\"",
         );
-        assert_eq!(
-            applied(&store, &ended).await.expect("applies").len(),
-            2,
-            "the name back, the device's end"
-        );
+        assert_eq!(applied(&store, &ended).await.expect("applies").len(), 1, "the device's end");
     }
 
     /// To add a case, add a row: what to change in the example, and what the one line must say.

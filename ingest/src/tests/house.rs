@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -232,11 +233,17 @@ impl Home {
     pub(super) async fn unconnected() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let store = Store::open(directory.path()).await.expect("a store");
-        let register = Register::parse(REGISTER).expect("a register");
-        apply(&store, &register, directory.path(), &["recommended"], "test", time(NOW))
+        let home = Self::around(Some(directory), store);
+        home.apply(REGISTER, NOW).await;
+        home
+    }
+
+    /// Applies `register` at `at`, as somebody at the command line does.
+    pub(super) async fn apply(&self, register: &str, at: &str) {
+        let register = Register::parse(register).expect("a register");
+        apply(&self.store, &register, Path::new("."), &["recommended"], "test", time(at))
             .await
             .expect("applies");
-        Self::around(Some(directory), store)
     }
 
     /// A service begun anew over `store`, connected and subscribed.
