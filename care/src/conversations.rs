@@ -4,6 +4,8 @@
 //!
 //! **Invariant:** a question is answered at most once; an answer that came is never asked for again.
 
+mod remind;
+
 use alerts::dialogue::{self, Question};
 use alerts::{Finding, Problem};
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,8 @@ use crate::live::Change;
 use crate::people::{self, PatientFacts};
 use crate::store::{Store, StoreError, Tx, numbers};
 use crate::tasks;
+
+pub use remind::remind;
 
 /// The most characters of a message.
 pub const MESSAGE_CHARS_MAX: usize = 4000;

@@ -64,6 +64,8 @@ pub struct PatientFacts {
     pub plan_by: Option<String>,
     /// When it last changed.
     pub plan_changed: Option<Timestamp>,
+    /// When they came into the register: from then on something is expected of them.
+    pub enrolled_at: Timestamp,
 }
 
 impl PatientFacts {
@@ -92,7 +94,7 @@ pub async fn facts(
     patient: &PatientId,
 ) -> Result<Option<PatientFacts>, StoreError> {
     let row = sqlx::query(
-        "SELECT id, name, language, policy, born, consent_from, consent_until, overrides, plan_text, plan_by, plan_changed
+        "SELECT id, name, language, policy, born, consent_from, consent_until, overrides, plan_text, plan_by, plan_changed, enrolled_at
          FROM patient WHERE id = $1",
     )
     .bind(patient.as_str())
@@ -112,7 +114,7 @@ pub async fn of_unit(
     unit: &str,
 ) -> Result<Vec<PatientFacts>, StoreError> {
     let rows = sqlx::query(
-        "SELECT id, name, language, policy, born, consent_from, consent_until, overrides, plan_text, plan_by, plan_changed
+        "SELECT id, name, language, policy, born, consent_from, consent_until, overrides, plan_text, plan_by, plan_changed, enrolled_at
          FROM patient WHERE id IN (SELECT patient FROM patient_unit WHERE unit = $1 AND until_at IS NULL) ORDER BY name, id",
     )
     .bind(unit)
@@ -158,6 +160,7 @@ fn facts_of(row: &SqliteRow, units: Vec<RelatedUnit>) -> Result<PatientFacts, St
         plan_text: row.try_get("plan_text")?,
         plan_by: row.try_get("plan_by")?,
         plan_changed: optional_time(row.try_get("plan_changed")?)?,
+        enrolled_at: time(row.try_get("enrolled_at")?)?,
     })
 }
 

@@ -12,14 +12,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use alerts::{
-    Chart, ChartEvent, ClosedCase, Input, OpenCase, Overrides, Policy, Situation, Trigger, assess, triage,
+    Chart, ChartEvent, ClosedCase, Finding, Input, OpenCase, Overrides, Policy, Problem, Situation,
+    TaskChange, Trigger, assess, triage,
 };
 use care::clock::Clock;
 use care::health::Health;
 use care::live::{Change, Feed};
 use care::people::{self, PatientFacts};
 use care::store::{Store, StoreError, Tx};
-use care::{readings, tasks};
+use care::{conversations, readings, tasks};
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard};
 use vitals::{PatientId, Reading, Timestamp};
@@ -59,11 +60,13 @@ pub(crate) struct Desk {
     charts: Mutex<HashMap<PatientId, Known>>,
 }
 
-/// A patient's chart in memory.
+/// A patient's chart in memory, and what of the register it was built from.
 #[derive(Clone, Debug)]
 struct Known {
     chart: Chart,
+    policy: String,
     overrides: Option<String>,
+    enrolled_at: Timestamp,
 }
 
 /// A patient as this transaction sees them.
@@ -140,22 +143,29 @@ impl Sitting<'_> {
         if self.taken.contains_key(patient) {
             return Ok(());
         }
-        let mut known = match self.kept.remove(patient) {
+        let kept = self.kept.remove(patient).filter(|known| known.enrolled_at == facts.enrolled_at);
+        let mut known = match kept {
             Some(known) => known,
-            None => self.build(patient, now).await?,
+            None => self.build(facts, now).await?,
         };
-        if known.overrides != facts.overrides {
+        let limits_changed = known.overrides != facts.overrides || known.policy != facts.policy;
+        if limits_changed {
             known.chart.fold(&own_limits(facts));
             known.overrides.clone_from(&facts.overrides);
+            known.policy.clone_from(&facts.policy);
         }
         self.taken.insert(patient.clone(), known);
-        Ok(())
+        if limits_changed { self.judge_limits(facts, now).await } else { Ok(()) }
     }
 
-    async fn build(&mut self, patient: &PatientId, now: Timestamp) -> Result<Known, SittingError> {
-        let events = readings::chart_events(&mut self.tx, patient, now.plus_days(-CHART_DAYS)).await?;
-        let chart = guarded(|| Chart::rebuild(patient.clone(), &events))?;
-        Ok(Known { chart, overrides: None })
+    async fn build(&mut self, facts: &PatientFacts, now: Timestamp) -> Result<Known, SittingError> {
+        let (patient, enrolled_at) = (&facts.id, facts.enrolled_at);
+        let readings = readings::chart_events(&mut self.tx, patient, now.plus_days(-CHART_DAYS)).await?;
+        // Silence counts from enrolment, as from the end of a pause, for somebody who never sends anything.
+        let enrolment = ChartEvent::Pause { at: enrolled_at, until: enrolled_at };
+        let events = std::iter::once(&enrolment).chain(&readings);
+        let chart = guarded(|| Chart::rebuild(patient.clone(), events))?;
+        Ok(Known { chart, policy: facts.policy.clone(), overrides: None, enrolled_at })
     }
 
     /// Folds `reading`, which is written already, into its patient's chart, and carries out what follows.
@@ -182,11 +192,27 @@ impl Sitting<'_> {
         trigger: Trigger<'_>,
         now: Timestamp,
     ) -> Result<(), SittingError> {
+        self.judge_what(|_| true, facts, trigger, now).await
+    }
+
+    /// Asks the rules whether the limits of the patient in `facts`, just changed, can be used. Silence is not asked about:
+    /// it has its own moments, and what a home has kept may still be on its way.
+    async fn judge_limits(&mut self, facts: &PatientFacts, now: Timestamp) -> Result<(), SittingError> {
+        self.judge_what(|finding| finding.problem == Problem::Technical, facts, Trigger::Clock, now).await
+    }
+
+    async fn judge_what(
+        &mut self,
+        counts: fn(&Finding) -> bool,
+        facts: &PatientFacts,
+        trigger: Trigger<'_>,
+        now: Timestamp,
+    ) -> Result<(), SittingError> {
         let (desk, policy) = (self.desk, self.desk.policies.get(&facts.policy));
         let (Some(known), Some(present)) = (self.taken.get(&facts.id), self.present.get(&facts.id)) else {
             return Err(SittingError::Fault { what: "judged without an open chart".to_owned() });
         };
-        let changes = guarded(|| {
+        let (changes, silent_since) = guarded(|| {
             let input = Input { policy, chart: &known.chart, trigger, now, zone: &desk.zone };
             let situation = Situation {
                 policy,
@@ -197,8 +223,17 @@ impl Sitting<'_> {
                 zone: &desk.zone,
                 quiet_closes: false,
             };
-            triage(&situation, assess(&input))
+            let mut findings = assess(&input);
+            findings.retain(counts);
+            let reminds = findings.iter().any(Finding::asks_for_reminder);
+            let changes = triage(&situation, findings);
+            // The conversation of a task begins with the same.
+            let reminds = reminds && !has_silence_task(&present.open, &changes);
+            (changes, known.chart.silent_since(policy, now).filter(|_| reminds))
         })?;
+        if let Some(since) = silent_since {
+            self.changes.extend(conversations::remind(&mut self.tx, facts, since, now).await?);
+        }
         if changes.is_empty() {
             return Ok(());
         }
@@ -239,6 +274,11 @@ impl Sitting<'_> {
         self.changes.extend(changes);
     }
 
+    /// Whether anything was written that somebody will hear of.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
     /// Ends without a trace in the store. Only for a sitting that wrote and folded nothing: what was read is kept at hand.
     pub(crate) fn leave(mut self) {
         self.kept.extend(self.taken);
@@ -256,6 +296,15 @@ impl Sitting<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether staff have a task about the patient's silence, or get one by `changes`.
+fn has_silence_task(open: &[OpenCase], changes: &[TaskChange]) -> bool {
+    open.iter().any(|case| case.problem == Problem::Silence)
+        || changes.iter().any(|change| match change {
+            TaskChange::Open { problem, .. } => *problem == Problem::Silence,
+            TaskChange::Join { .. } | TaskChange::Close { .. } => false,
+        })
 }
 
 /// The patient's own limits, in force for all of the chart. They were written by the register, which checks them; ones that

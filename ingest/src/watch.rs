@@ -242,7 +242,7 @@ impl Watch {
             return Ok(Moment { judged_at: now, look_again_at: later });
         };
         sitting.open_chart(&facts, now).await?;
-        let mut judged_at = after;
+        let mut judged_at = after.max(facts.enrolled_at);
         let mut next = sitting.next_check(&facts, judged_at);
         let mut steps = 0;
         while let Some(at) = next.filter(|at| *at <= now && *at > judged_at && steps < STEPS_MAX) {
@@ -252,7 +252,7 @@ impl Watch {
             next = sitting.next_check(&facts, judged_at);
         }
         let look_again_at = next.map_or(later, |at| at.min(later));
-        if steps == 0 {
+        if steps == 0 && !sitting.has_news() {
             sitting.leave();
         } else {
             sitting.commit().await?;

@@ -306,9 +306,14 @@ impl Chart {
     /// Whole silent local days up to `now`; `None` when nothing is expected.
     #[must_use]
     pub fn days_silent(&self, policy: &Policy, zone: &TimeZone, now: Timestamp) -> Option<u32> {
-        let limits = policy.rules().silence?;
-        let since = self.expected_since(now, &limits)?;
-        Some(presence::silent_days(since, now, &limits, zone))
+        let since = self.silent_since(policy, now)?;
+        Some(presence::silent_days(since, now, &policy.rules().silence?, zone))
+    }
+
+    /// The moment from which days of silence count at `now`; `None` when nothing is expected.
+    #[must_use]
+    pub fn silent_since(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+        self.expected_since(now, &policy.rules().silence?)
     }
 
     pub(crate) fn attempts(&self) -> impl DoubleEndedIterator<Item = &Attempt> {

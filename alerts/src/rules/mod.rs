@@ -13,7 +13,7 @@ mod limits;
 mod oxygen;
 mod pressure;
 mod pulse;
-mod silence;
+pub(crate) mod silence;
 mod symptom_signs;
 mod symptoms;
 mod vital_signs;

@@ -17,6 +17,9 @@ use crate::finding::{Priority, Problem};
 use crate::policy::{Rules, Silence};
 use crate::words::Bilingual;
 
+/// The rule of the first step, whose action is a message to the patient.
+pub(crate) const MESSAGE_RULE: &str = "silence_message";
+
 pub(super) fn see(input: &Input<'_>, rules: &Rules) -> Option<Seen> {
     let limits = rules.silence?;
     if input.chart.ended().is_some_and(|ended| input.now > ended) {
@@ -52,7 +55,7 @@ fn ladder(days: u32, limits: &Silence) -> Option<Seen> {
         ),
         (
             limits.message_days,
-            "silence_message",
+            MESSAGE_RULE,
             Priority::Routine,
             "patienten har fått en påminnelse",
             "the patient was sent a reminder",

@@ -33,7 +33,8 @@ CREATE TABLE patient (
     overrides     TEXT,
     plan_text     TEXT,
     plan_by       TEXT,
-    plan_changed  BIGINT
+    plan_changed  BIGINT,
+    enrolled_at   BIGINT NOT NULL
 );
 
 -- A care relation: this unit takes part in this patient's care.

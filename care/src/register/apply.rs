@@ -61,7 +61,7 @@ pub async fn apply(
     user: &str,
     now: Timestamp,
 ) -> Result<Vec<Changed>, ApplyError> {
-    let mut applying = Applying { tx: store.write().await?, directory, policies, changed: Vec::new() };
+    let mut applying = Applying { tx: store.write().await?, now, directory, policies, changed: Vec::new() };
     applying.organisations(register).await?;
     applying.units(register).await?;
     applying.staff(register).await?;
@@ -82,6 +82,7 @@ pub async fn apply(
 
 struct Applying<'a> {
     tx: Tx,
+    now: Timestamp,
     directory: &'a Path,
     policies: &'a [&'a str],
     changed: Vec<Changed>,
@@ -96,7 +97,19 @@ impl Applying<'_> {
         key: Columns<'_>,
         rest: Columns<'_>,
     ) -> Result<(), ApplyError> {
-        match upsert(&mut self.tx, table, &key, &rest).await? {
+        self.upsert_with(table, id, key, rest, Vec::new()).await
+    }
+
+    /// As [`Applying::upsert`]; a row that is added gets the columns `once` too, which never change after that.
+    async fn upsert_with(
+        &mut self,
+        table: &'static str,
+        id: String,
+        key: Columns<'_>,
+        rest: Columns<'_>,
+        once: Columns<'_>,
+    ) -> Result<(), ApplyError> {
+        match upsert(&mut self.tx, table, &key, &rest, &once).await? {
             Row::Agrees => {}
             Row::Added => self.changed.push(Changed { what: "added", table, id }),
             Row::Changed => self.changed.push(Changed { what: "changed", table, id }),
@@ -178,7 +191,8 @@ impl Applying<'_> {
             rest.push(("plan_changed", Cell::OptionalNumber(plan.changed.map(Timestamp::as_millis))));
             rest.push(("overrides", Cell::OptionalText(overrides(id, plan.limits.as_ref())?)));
         }
-        self.upsert("patient", id.to_owned(), vec![("id", Cell::Text(id))], rest).await?;
+        let once = vec![("enrolled_at", Cell::Number(self.now.as_millis()))];
+        self.upsert_with("patient", id.to_owned(), vec![("id", Cell::Text(id))], rest, once).await?;
         self.care_relations(one).await?;
         for proxy in &one.proxy {
             let rest = vec![
@@ -400,9 +414,12 @@ device  = [{ id = "546c0e000001", model = "A&D UA-651BLE" }]
 worn_by = [{ device = "546c0e000001", patient = "p1", from = "2026-01-01T00:00:00Z" }]
 "#;
 
+    fn now() -> Timestamp {
+        Timestamp::from_millis(1_767_225_600_000).expect("in range")
+    }
+
     async fn applied(store: &Store, text: &str) -> Result<Vec<Changed>, ApplyError> {
-        let now = Timestamp::from_millis(1_767_225_600_000).expect("in range");
-        apply(store, &Register::parse(text)?, Path::new("."), &["recommended"], "operator", now).await
+        apply(store, &Register::parse(text)?, Path::new("."), &["recommended"], "operator", now()).await
     }
 
     #[tokio::test]
@@ -419,15 +436,19 @@ worn_by = [{ device = "546c0e000001", patient = "p1", from = "2026-01-01T00:00:0
         let renamed = EXAMPLE.replace("Svea Test", "Svea Prov");
         let changed = applied(&store, &renamed).await.expect("applies");
         assert_eq!(changed, [Changed { what: "changed", table: "patient", id: "p1".into() }]);
+        let register = Register::parse(EXAMPLE).expect("parses");
+        let later = now().plus_days(7);
+        let again = apply(&store, &register, Path::new("."), &["recommended"], "operator", later).await;
+        assert_eq!(again.expect("applies"), changed, "the name back, a week later");
+        let patient = "p1".parse().expect("a patient id");
+        let facts = crate::people::facts(&mut store.read().await.expect("reads"), &patient).await;
+        let enrolled_at = facts.expect("reads").expect("is there").enrolled_at;
+        assert_eq!(enrolled_at, now(), "enrolment stays when it was");
         let ended = EXAMPLE.replace(
             "from = \"2026-01-01T00:00:00Z\"",
             "from = \"2026-01-01T00:00:00Z\", until = \"2026-02-01T00:00:00Z\"",
         );
-        assert_eq!(
-            applied(&store, &ended).await.expect("applies").len(),
-            2,
-            "the name back, the device's end"
-        );
+        assert_eq!(applied(&store, &ended).await.expect("applies").len(), 1, "the device's end");
     }
 
     /// To add a case, add a row: what to change in the example, and what the one line must say.

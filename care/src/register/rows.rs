@@ -26,7 +26,8 @@ pub(super) enum Row {
     Changed,
 }
 
-/// Adds or changes the row of `table` that `key` names, so that its other columns are `rest`.
+/// Adds or changes the row of `table` that `key` names, so that its other columns are `rest`. A row that is added gets the
+/// columns `once` too, which never change after that.
 ///
 /// # Errors
 /// [`StoreError`] of the database.
@@ -35,13 +36,14 @@ pub(super) async fn upsert(
     table: &'static str,
     key: &Columns<'_>,
     rest: &Columns<'_>,
+    once: &Columns<'_>,
 ) -> Result<Row, StoreError> {
     let became = compare(tx, table, key, rest).await?;
     if became == Row::Agrees {
         return Ok(became);
     }
     let names = |columns: &Columns<'_>| columns.iter().map(|(name, _)| *name).collect::<Vec<_>>();
-    let all = [names(key), names(rest)].concat();
+    let all = [names(key), names(rest), names(once)].concat();
     let places = (1..=all.len()).map(|at| format!("${at}")).collect::<Vec<_>>().join(", ");
     let sets =
         names(rest).iter().map(|name| format!("{name} = excluded.{name}")).collect::<Vec<_>>().join(", ");
@@ -51,7 +53,7 @@ pub(super) async fn upsert(
         all.join(", "),
         names(key).join(", ")
     );
-    bound(sqlx::query(sqlx::AssertSqlSafe(sql)), key, rest).execute(&mut **tx).await?;
+    bound(sqlx::query(sqlx::AssertSqlSafe(sql)), [key, rest, once]).execute(&mut **tx).await?;
     Ok(became)
 }
 
@@ -67,7 +69,7 @@ async fn compare(
     let agrees = (key.len() + 1..).zip(rest).map(|(at, (name, _))| format!("{name} IS ${at}"));
     let agrees = std::iter::once("1 = 1".to_owned()).chain(agrees).collect::<Vec<_>>().join(" AND ");
     let sql = format!("SELECT ({agrees}) AS agrees FROM {table} WHERE {matches}");
-    let found = bound(sqlx::query(sqlx::AssertSqlSafe(sql)), key, rest).fetch_optional(&mut **tx).await?;
+    let found = bound(sqlx::query(sqlx::AssertSqlSafe(sql)), [key, rest]).fetch_optional(&mut **tx).await?;
     Ok(match found.map(|row| row.try_get::<i64, _>("agrees")).transpose()? {
         Some(0) => Row::Changed,
         Some(_) => Row::Agrees,
@@ -77,8 +79,8 @@ async fn compare(
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
-fn bound<'q>(query: Query<'q>, key: &Columns<'_>, rest: &Columns<'_>) -> Query<'q> {
-    key.iter().chain(rest).fold(query, |query, (_, cell)| bind(query, cell))
+fn bound<'q, const N: usize>(query: Query<'q>, columns: [&Columns<'_>; N]) -> Query<'q> {
+    columns.into_iter().flatten().fold(query, |query, (_, cell)| bind(query, cell))
 }
 
 fn bind<'q>(query: Query<'q>, cell: &Cell<'_>) -> Query<'q> {

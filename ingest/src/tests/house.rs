@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -197,6 +198,7 @@ pub(super) struct Home {
     pub(super) store: Store,
     pub(super) ingest: Ingest,
     pub(super) health: Health,
+    pub(super) feed: Feed,
     pub(super) wire: Arc<Mutex<Wire>>,
     pub(super) now: Arc<AtomicI64>,
     news: Arc<Notify>,
@@ -231,11 +233,17 @@ impl Home {
     pub(super) async fn unconnected() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let store = Store::open(directory.path()).await.expect("a store");
-        let register = Register::parse(REGISTER).expect("a register");
-        apply(&store, &register, directory.path(), &["recommended"], "test", time(NOW))
+        let home = Self::around(Some(directory), store);
+        home.apply(REGISTER, NOW).await;
+        home
+    }
+
+    /// Applies `register` at `at`, as somebody at the command line does.
+    pub(super) async fn apply(&self, register: &str, at: &str) {
+        let register = Register::parse(register).expect("a register");
+        apply(&self.store, &register, Path::new("."), &["recommended"], "test", time(at))
             .await
             .expect("applies");
-        Self::around(Some(directory), store)
     }
 
     /// A service begun anew over `store`, connected and subscribed.
@@ -251,7 +259,7 @@ impl Home {
         let clock = Clock::told_by(move || {
             Timestamp::from_millis(shown.load(Ordering::SeqCst)).expect("a time in range")
         });
-        let health = Health::of([Part::Broker, Part::Store]);
+        let (health, feed) = (Health::of([Part::Broker, Part::Store]), Feed::default());
         let (tell, told) = mpsc::unbounded_channel();
         let (wire, news) = (Arc::new(Mutex::new(Wire::default())), Arc::new(Notify::new()));
         let link = PlayedLink {
@@ -266,12 +274,12 @@ impl Home {
             store: store.clone(),
             policies: Policies::default(),
             clock,
-            feed: Feed::default(),
+            feed: feed.clone(),
             health: health.clone(),
         };
         let ingest = Ingest::over(house, link, outlet, Duration::from_secs(3600));
         let next_pkid = Mutex::new(0);
-        Self { directory, store, ingest, health, wire, now, news, tell, next_pkid }
+        Self { directory, store, ingest, health, feed, wire, now, news, tell, next_pkid }
     }
 
     pub(super) fn tell(&self, told: Told) {
