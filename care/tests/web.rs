@@ -426,7 +426,7 @@ async fn a_letter_without_a_task_is_seen_on_the_worklist_until_it_is_answered() 
         StatusCode::UNPROCESSABLE_ENTITY
     );
     let answer = svea.post("/me/conversation", &[("text", "Får jag <bada>?")]).await;
-    assert_eq!(answer.location(), "/me/conversation?sent=message#latest");
+    assert_eq!(answer.location(), "/me/conversation?sent=message");
     let list = anna.get("/worklist").await.words();
     assert!(list.contains("utan att någon uppgift är öppen Svea Test skrev 10:18"), "{list}");
     assert!(anna.post("/patients/svea/message", &[("text", "Ja, gärna.")]).await.status.is_redirection());

@@ -49,6 +49,7 @@ event-noted = noted
 event-closed = closed
 talk-title = Messages
 talk-empty = Nobody has written yet. What you write goes to the patient.
+talk-older = Show older
 talk-waits = Waiting for an answer
 talk-write = Write to the patient
 talk-does = The patient sees it on their own pages. If it is urgent, call.

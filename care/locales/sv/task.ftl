@@ -49,6 +49,7 @@ event-noted = antecknade
 event-closed = avslutade
 talk-title = Dialog
 talk-empty = Ingen har skrivit än. Det du skriver kommer till patienten.
+talk-older = Visa äldre
 talk-waits = Väntar på svar
 talk-write = Skriv till patienten
 talk-does = Patienten ser det på sina egna sidor. Är det bråttom, ring.
