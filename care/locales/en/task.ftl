@@ -6,6 +6,7 @@ to-reading = Follow to the reading
 more-readings = More readings behind it
 card-since = since { $when }
 card-due = due
+card-rule-value = rule's value { $value }, limit { $limit }
 card-limit = limit { $limit }
 card-rules = Rule: { $rules }. Policy { $policy } { $version }.
 card-no-unit = no unit

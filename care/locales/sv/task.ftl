@@ -6,6 +6,7 @@ to-reading = Följ till mätningen
 more-readings = Fler mätningar bakom
 card-since = sedan { $when }
 card-due = senast
+card-rule-value = regelns värde { $value }, gräns { $limit }
 card-limit = gräns { $limit }
 card-rules = Regel: { $rules }. Policy { $policy } { $version }.
 card-no-unit = ingen enhet
