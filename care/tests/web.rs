@@ -568,3 +568,29 @@ fn the_morning_is_the_one_the_pages_speak_of() {
     // Wednesday 22 April 2026, 10:18 in Stockholm (UTC+2).
     assert_eq!(at(NOW).to_string(), "2026-04-22T08:18:00.000Z");
 }
+
+/// The promised limit is 60 minutes without use; what a page fetches by itself is no use of it.
+#[tokio::test]
+async fn a_page_that_refreshes_itself_does_not_keep_a_session_alive() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+    let mut house = House::build().await;
+    let minutes = Arc::new(AtomicI64::new(0));
+    let told = minutes.clone();
+    house.state.clock = care::clock::Clock::told_by(move || {
+        at(NOW).plus_millis(told.load(Ordering::Relaxed) * vitals::Timestamp::MINUTE_MS)
+    });
+    let refreshed =
+        ["/chain", "/worklist?filter=mine&fragment=rows", "/patients/svea?days=30&fragment=charts"];
+    for (path, lives) in refreshed.iter().map(|path| (*path, false)).chain([("/worklist", true)]) {
+        minutes.store(0, Ordering::Relaxed);
+        let anna = Browser::signed_in(&house, "anna").await;
+        for minute in [30, 59] {
+            minutes.store(minute, Ordering::Relaxed);
+            assert_eq!(anna.get(path).await.status, StatusCode::OK, "{path} after {minute} minutes");
+        }
+        minutes.store(61, Ordering::Relaxed);
+        let status = anna.get("/worklist").await.status;
+        assert_eq!(status == StatusCode::OK, lives, "{path} before: {status}");
+    }
+}

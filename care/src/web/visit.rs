@@ -10,6 +10,7 @@ use vitals::{PatientId, Timestamp};
 
 use super::AppState;
 use super::failure::Failure;
+use super::page::wants_fragment;
 use super::text::Text;
 use crate::access::Subject;
 use crate::accounts::{self, SessionToken};
@@ -68,12 +69,25 @@ fn path_of(parts: &Parts) -> String {
     }
 }
 
+/// Whether a page asks by itself, to stay true, and not because somebody used it.
+fn is_unattended(parts: &Parts) -> bool {
+    let fragment = |query: &str| query.split('&').any(|pair| pair.starts_with("fragment="));
+    wants_fragment(&parts.headers)
+        || matches!(parts.uri.path(), "/live" | "/chain")
+        || parts.uri.query().is_some_and(fragment)
+}
+
 async fn visit_of(parts: &Parts, state: &AppState) -> Result<Option<Visit>, Failure> {
     let jar = CookieJar::from_headers(&parts.headers);
     let Some(cookie) = jar.get(SESSION_COOKIE) else { return Ok(None) };
     let token = SessionToken::from_cookie(cookie.value());
     let now = state.clock.now();
-    let Some(subject) = accounts::who(&state.store, &token, now).await? else { return Ok(None) };
+    let who = if is_unattended(parts) {
+        accounts::who_unattended(&state.store, &token, now).await?
+    } else {
+        accounts::who(&state.store, &token, now).await?
+    };
+    let Some(subject) = who else { return Ok(None) };
     let text = Text(language_of(&parts.headers, Some(&subject)));
     Ok(Some(Visit { subject, token, text, now, path: path_of(parts) }))
 }
