@@ -12,7 +12,7 @@ use super::AppState;
 use super::failure::Failure;
 use super::page::wants_fragment;
 use super::text::Text;
-use crate::access::Subject;
+use crate::access::{self, Subject};
 use crate::accounts::{self, SessionToken};
 use crate::language::Language;
 
@@ -39,6 +39,10 @@ pub(crate) struct Visit {
 /// A visit by a member of staff.
 #[derive(Clone, Debug)]
 pub(crate) struct StaffVisit(pub(crate) Visit);
+
+/// A visit by an administrator to the register, logged.
+#[derive(Clone, Debug)]
+pub(crate) struct AdministratorVisit(pub(crate) Visit);
 
 /// A visit by a patient or next of kin to the patient's own pages.
 #[derive(Clone, Debug)]
@@ -117,6 +121,16 @@ impl FromRequestParts<AppState> for StaffVisit {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
         let visit = <Visit as FromRequestParts<AppState>>::from_request_parts(parts, state).await?;
         if visit.subject.unit().is_some() { Ok(Self(visit)) } else { Err(Failure::OnlyStaff) }
+    }
+}
+
+impl FromRequestParts<AppState> for AdministratorVisit {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
+        let visit = <Visit as FromRequestParts<AppState>>::from_request_parts(parts, state).await?;
+        access::open_register(&state.store, &visit.subject, visit.now).await?;
+        Ok(Self(visit))
     }
 }
 
