@@ -76,6 +76,7 @@ impl Running {
             clock: clock.clone(),
             intake: ingest.intake(),
             metrics: Some(metrics),
+            policies: policies().names().map(str::to_owned).collect(),
             https: config.https,
         };
         let (stop, mut stopping) = watch::channel(false);

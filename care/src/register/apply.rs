@@ -5,8 +5,10 @@ use std::path::Path;
 use serde_json::json;
 use vitals::Timestamp;
 
+use crate::access::{Decision, Subject};
 use crate::accounts;
 use crate::audit::{self, Entry};
+use crate::language::Words;
 use crate::register::entries::{Credentials, Patient, WornBy};
 use crate::register::file::{Register, RegisterError};
 use crate::register::rows::{Cell, Columns, Row, upsert};
@@ -48,7 +50,7 @@ impl Changed {
     }
 }
 
-/// Applies `register` for `user`, an operating-system user or an administrator's login, and logs that it was done.
+/// Applies `register` for `user`, an operating-system user, and logs that it was done.
 /// `directory` is where its password files are, `policies` the names a patient may have.
 ///
 /// # Errors
@@ -59,6 +61,49 @@ pub async fn apply(
     directory: &Path,
     policies: &[&str],
     user: &str,
+    now: Timestamp,
+) -> Result<Vec<Changed>, ApplyError> {
+    let entry = |_: &[Changed]| Entry::at_the_command_line(user, "admin apply", None);
+    apply_logged(store, register, directory, policies, entry, now).await
+}
+
+/// Entries named in the log of one change; the rest are counted.
+const LOGGED_MAX: usize = 20;
+
+/// As [`apply`], for an administrator in the dashboard, who is logged as who they are. Files of this machine are not
+/// theirs to name.
+///
+/// # Errors
+/// [`ApplyError`]; then nothing was changed.
+pub async fn apply_as(
+    store: &Store,
+    register: &Register,
+    policies: &[&str],
+    administrator: &Subject,
+    now: Timestamp,
+) -> Result<Vec<Changed>, ApplyError> {
+    if let Some((table, id)) = register.names_a_file() {
+        return Err(RegisterError::value(table, id, "password_file is for the command line only").into());
+    }
+    let entry = |changed: &[Changed]| {
+        let said =
+            changed.iter().take(LOGGED_MAX).map(|one| format!("{} {} {}", one.what, one.table, one.id));
+        let mut said = said.collect::<Vec<_>>().join("; ");
+        if changed.len() > LOGGED_MAX {
+            said = format!("{said}; {} more", changed.len() - LOGGED_MAX);
+        }
+        let why = Words::new(said.clone(), said);
+        Entry::by(administrator, "admin apply", None, &Decision { allowed: true, why })
+    };
+    apply_logged(store, register, Path::new("."), policies, entry, now).await
+}
+
+async fn apply_logged(
+    store: &Store,
+    register: &Register,
+    directory: &Path,
+    policies: &[&str],
+    entry: impl FnOnce(&[Changed]) -> Entry,
     now: Timestamp,
 ) -> Result<Vec<Changed>, ApplyError> {
     let mut applying = Applying { tx: store.write().await?, now, directory, policies, changed: Vec::new() };
@@ -74,7 +119,7 @@ pub async fn apply(
     }
     let Applying { mut tx, changed, .. } = applying;
     if !changed.is_empty() {
-        audit::append(&mut tx, &Entry::at_the_command_line(user, "admin apply", None), now).await?;
+        audit::append(&mut tx, &entry(&changed), now).await?;
     }
     tx.commit().await?;
     Ok(changed)

@@ -77,6 +77,28 @@ impl Register {
         Ok(register)
     }
 
+    /// Reads a register that was put together rather than written.
+    ///
+    /// # Errors
+    /// As [`Register::parse`].
+    pub fn from_table(table: toml::Table) -> Result<Self, RegisterError> {
+        let register: Self = table.try_into().map_err(|error: toml::de::Error| RegisterError::Form {
+            message: error.message().replace('\n', " "),
+        })?;
+        register.check()?;
+        Ok(register)
+    }
+
+    /// Whose password is said to be in a file, the first of them.
+    pub(super) fn names_a_file(&self) -> Option<(&'static str, &str)> {
+        let staff = self.staff.iter().map(|one| ("staff", one.id.as_str(), &one.password_file));
+        let patients = self.patient.iter().map(|one| ("patient", one.id.as_str(), &one.password_file));
+        let kin = self.patient.iter().flat_map(|one| &one.proxy);
+        let kin = kin.map(|one| ("proxy", one.id.as_str(), &one.password_file));
+        let mut all = staff.chain(patients).chain(kin);
+        all.find_map(|(table, id, file)| file.is_some().then_some((table, id)))
+    }
+
     fn check(&self) -> Result<(), RegisterError> {
         no_twins("organisation", self.organisation.iter().map(|one| one.id.as_str()))?;
         no_twins("unit", self.unit.iter().map(|one| one.id.as_str()))?;
