@@ -10,6 +10,7 @@ pub mod apply;
 pub mod entries;
 pub mod file;
 pub mod listing;
+mod logins;
 mod rows;
 
 pub use apply::{ApplyError, Changed, apply, apply_as};

@@ -4,25 +4,25 @@
 //!
 //! **Invariant:** a question is answered at most once; an answer that came is never asked for again.
 
+mod answers;
+mod read;
 mod remind;
 
 use alerts::dialogue::{self, Question};
 use alerts::{Finding, Problem};
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
-use vitals::{PatientId, ReadingId, Severity, Symptom, SymptomAnswers, Timestamp};
+use vitals::{PatientId, ReadingId, Severity, Symptom, Timestamp};
 
 use crate::access::{self, Action, Decision, Subject};
-use crate::answers;
 use crate::audit::{self, Entry};
-use crate::clock;
 use crate::language::{Language, Words};
 use crate::live::Change;
 use crate::people::{self, PatientFacts};
 use crate::store::{Store, StoreError, Tx, numbers};
 use crate::tasks;
 
+pub use answers::{Answered, answered};
+pub use read::{of_patient, of_task, pending};
 pub use remind::remind;
 
 /// The most characters of a message.
@@ -230,127 +230,6 @@ pub async fn open(
     Ok(())
 }
 
-/// What the patient answered, with who wrote it down.
-#[derive(Clone, Copy, Debug)]
-pub struct Answered<'a> {
-    /// The answers.
-    pub answers: &'a SymptomAnswers,
-    /// The reading they became.
-    pub reading: &'a ReadingId,
-    /// Who answered.
-    pub author: &'a Subject,
-    /// The task whose conversation they belong to.
-    pub task: Option<&'a str>,
-}
-
-/// Puts answers into the conversation: in words, and then the next questions or the advice they lead to.
-///
-/// Which questions follow is decided by everything answered in this conversation, not by the last answers alone.
-///
-/// # Errors
-/// [`StoreError`]; the caller's transaction must then be dropped.
-pub async fn answered(
-    tx: &mut Tx,
-    facts: &PatientFacts,
-    answered: Answered<'_>,
-    now: Timestamp,
-) -> Result<Vec<Change>, StoreError> {
-    let Answered { answers: given, reading, author, task } = answered;
-    let mut so_far = answers_in(tx, &facts.id, task, now).await?;
-    for (symptom, severity) in given.iter() {
-        so_far.set(symptom, severity);
-    }
-    settle(tx, &facts.id, task, now).await?;
-    let body = answers::in_words(given, facts.language);
-    insert(
-        tx,
-        &NewMessage {
-            patient: &facts.id,
-            task,
-            at: now,
-            kind: kind_of(author),
-            author: &author.id,
-            author_name: &author.name,
-            body: &body,
-            questions: &[],
-            reading: Some(reading),
-        },
-    )
-    .await?;
-    respond(tx, facts, task, &so_far, now).await?;
-    Ok(vec![Change::Message { task: task.map(str::to_owned), patient: facts.id.to_string() }])
-}
-
-async fn respond(
-    tx: &mut Tx,
-    facts: &PatientFacts,
-    task: Option<&str>,
-    so_far: &SymptomAnswers,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let next: Vec<Asked> =
-        dialogue::follow_up(so_far).iter().map(|question| Asked::of(question, facts.language)).collect();
-    if next.is_empty() {
-        let advice = dialogue::closing(so_far, now, &clock::zone());
-        let body = facts.language.pick(&advice.text.sv, &advice.text.en);
-        insert(tx, &NewMessage::by_the_system(facts, task, now, body)).await?;
-    } else {
-        let body = facts.language.pick("Tack. Några frågor till:", "Thank you. A few more questions:");
-        insert(tx, &NewMessage { questions: &next, ..NewMessage::by_the_system(facts, task, now, body) })
-            .await?;
-    }
-    Ok(())
-}
-
-/// Marks what waited in this conversation as answered.
-async fn settle(
-    tx: &mut Tx,
-    patient: &PatientId,
-    task: Option<&str>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE message SET answered_at = $3 WHERE patient = $1 AND questions IS NOT NULL AND answered_at IS NULL
-         AND (task = $2 OR ($2 IS NULL AND task IS NULL))",
-    )
-    .bind(patient.as_str())
-    .bind(task)
-    .bind(now.as_millis())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-const SAME_TALK_MS: i64 = 12 * Timestamp::HOUR_MS;
-
-/// Everything answered in this conversation over the last 12 hours; later answers win.
-async fn answers_in(
-    tx: &mut Tx,
-    patient: &PatientId,
-    task: Option<&str>,
-    now: Timestamp,
-) -> Result<SymptomAnswers, StoreError> {
-    let rows = sqlx::query_scalar::<_, String>(
-        "SELECT reading.vals FROM message JOIN reading ON reading.id = message.reading
-         WHERE message.patient = $1 AND (message.task = $2 OR ($2 IS NULL AND message.task IS NULL)) AND message.at >= $3
-         AND reading.kind = 'symptoms' ORDER BY message.id",
-    )
-    .bind(patient.as_str())
-    .bind(task)
-    .bind(now.plus_millis(-SAME_TALK_MS).as_millis())
-    .fetch_all(&mut **tx)
-    .await?;
-    let mut all = SymptomAnswers::new();
-    for text in rows {
-        let answers: SymptomAnswers =
-            serde_json::from_str(&text).map_err(|error| StoreError::unreadable("symptom answers", error))?;
-        for (symptom, severity) in answers.iter() {
-            all.set(symptom, severity);
-        }
-    }
-    Ok(all)
-}
-
 const fn kind_of(author: &Subject) -> AuthorKind {
     match author.kind {
         access::SubjectKind::Patient => AuthorKind::Patient,
@@ -408,93 +287,6 @@ pub async fn write(
     insert(&mut tx, &message).await?;
     tx.commit().await?;
     Ok(Change::Message { task: task.map(str::to_owned), patient: patient.to_string() })
-}
-
-const SELECT_MESSAGE: &str =
-    "SELECT id, task, at, author_kind, author_name, body, questions, answered_at, reading FROM message ";
-
-/// The conversation of a task, oldest first.
-///
-/// # Errors
-/// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn of_task(
-    connection: &mut sqlx::SqliteConnection,
-    task: &str,
-) -> Result<Vec<Message>, StoreError> {
-    sqlx::query(sqlx::AssertSqlSafe(format!("{SELECT_MESSAGE} WHERE task = $1 ORDER BY id")))
-        .bind(task)
-        .fetch_all(connection)
-        .await?
-        .iter()
-        .map(message_of)
-        .collect()
-}
-
-/// Everything said with a patient, oldest first, at most the latest 500 messages.
-///
-/// # Errors
-/// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn of_patient(
-    connection: &mut sqlx::SqliteConnection,
-    patient: &PatientId,
-) -> Result<Vec<Message>, StoreError> {
-    let mut messages = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "{SELECT_MESSAGE} WHERE patient = $1 ORDER BY id DESC LIMIT 500"
-    )))
-    .bind(patient.as_str())
-    .fetch_all(connection)
-    .await?
-    .iter()
-    .map(message_of)
-    .collect::<Result<Vec<_>, _>>()?;
-    messages.reverse();
-    Ok(messages)
-}
-
-/// The questions that wait for the patient, the newest; those of closed tasks wait no more.
-///
-/// # Errors
-/// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn pending(
-    connection: &mut sqlx::SqliteConnection,
-    patient: &PatientId,
-) -> Result<Option<Pending>, StoreError> {
-    let row = sqlx::query(
-        "SELECT message.id AS id, message.task AS task, message.at AS at, author_kind, author_name, body, questions,
-                answered_at, reading
-         FROM message LEFT JOIN task ON task.id = message.task
-         WHERE message.patient = $1 AND questions IS NOT NULL AND answered_at IS NULL
-         AND (task.id IS NULL OR task.status = 'open') ORDER BY message.id DESC LIMIT 1",
-    )
-    .bind(patient.as_str())
-    .fetch_optional(connection)
-    .await?;
-    let message = row.as_ref().map(message_of).transpose()?;
-    Ok(message.map(|message| Pending {
-        message: message.id,
-        task: message.task,
-        body: message.body,
-        questions: message.questions,
-        at: message.at,
-    }))
-}
-
-fn message_of(row: &SqliteRow) -> Result<Message, StoreError> {
-    let kind: String = row.try_get("author_kind")?;
-    let questions: Option<String> = row.try_get("questions")?;
-    let questions = questions.map(|text| serde_json::from_str::<Vec<Asked>>(&text)).transpose();
-    Ok(Message {
-        id: row.try_get("id")?,
-        task: row.try_get("task")?,
-        at: people::time(row.try_get("at")?)?,
-        author_kind: AuthorKind::from_key(&kind)
-            .ok_or_else(|| StoreError::unreadable("an author's kind", &kind))?,
-        author_name: row.try_get("author_name")?,
-        body: row.try_get("body")?,
-        questions: questions.map_err(|error| StoreError::unreadable("questions", error))?.unwrap_or_default(),
-        answered_at: people::optional_time(row.try_get("answered_at")?)?,
-        reading: row.try_get("reading")?,
-    })
 }
 
 /// Reads a grade that a form sent.

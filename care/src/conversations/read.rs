@@ -1,0 +1,96 @@
+//! Conversations, read: of a task, of a patient, and what waits for an answer.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use vitals::PatientId;
+
+use super::{Asked, AuthorKind, Message, Pending};
+use crate::people;
+use crate::store::StoreError;
+
+const SELECT_MESSAGE: &str =
+    "SELECT id, task, at, author_kind, author_name, body, questions, answered_at, reading FROM message ";
+
+/// The conversation of a task, oldest first.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn of_task(
+    connection: &mut sqlx::SqliteConnection,
+    task: &str,
+) -> Result<Vec<Message>, StoreError> {
+    sqlx::query(sqlx::AssertSqlSafe(format!("{SELECT_MESSAGE} WHERE task = $1 ORDER BY id")))
+        .bind(task)
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(message_of)
+        .collect()
+}
+
+/// Everything said with a patient, oldest first, at most the latest 500 messages.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn of_patient(
+    connection: &mut sqlx::SqliteConnection,
+    patient: &PatientId,
+) -> Result<Vec<Message>, StoreError> {
+    let mut messages = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "{SELECT_MESSAGE} WHERE patient = $1 ORDER BY id DESC LIMIT 500"
+    )))
+    .bind(patient.as_str())
+    .fetch_all(connection)
+    .await?
+    .iter()
+    .map(message_of)
+    .collect::<Result<Vec<_>, _>>()?;
+    messages.reverse();
+    Ok(messages)
+}
+
+/// The questions that wait for the patient, the newest; those of closed tasks wait no more.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn pending(
+    connection: &mut sqlx::SqliteConnection,
+    patient: &PatientId,
+) -> Result<Option<Pending>, StoreError> {
+    let row = sqlx::query(
+        "SELECT message.id AS id, message.task AS task, message.at AS at, author_kind, author_name, body, questions,
+                answered_at, reading
+         FROM message LEFT JOIN task ON task.id = message.task
+         WHERE message.patient = $1 AND questions IS NOT NULL AND answered_at IS NULL
+         AND (task.id IS NULL OR task.status = 'open') ORDER BY message.id DESC LIMIT 1",
+    )
+    .bind(patient.as_str())
+    .fetch_optional(connection)
+    .await?;
+    let message = row.as_ref().map(message_of).transpose()?;
+    Ok(message.map(|message| Pending {
+        message: message.id,
+        task: message.task,
+        body: message.body,
+        questions: message.questions,
+        at: message.at,
+    }))
+}
+
+fn message_of(row: &SqliteRow) -> Result<Message, StoreError> {
+    let kind: String = row.try_get("author_kind")?;
+    let questions: Option<String> = row.try_get("questions")?;
+    let questions = questions.map(|text| serde_json::from_str::<Vec<Asked>>(&text)).transpose();
+    Ok(Message {
+        id: row.try_get("id")?,
+        task: row.try_get("task")?,
+        at: people::time(row.try_get("at")?)?,
+        author_kind: AuthorKind::from_key(&kind)
+            .ok_or_else(|| StoreError::unreadable("an author's kind", &kind))?,
+        author_name: row.try_get("author_name")?,
+        body: row.try_get("body")?,
+        questions: questions.map_err(|error| StoreError::unreadable("questions", error))?.unwrap_or_default(),
+        answered_at: people::optional_time(row.try_get("answered_at")?)?,
+        reading: row.try_get("reading")?,
+    })
+}
