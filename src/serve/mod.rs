@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use care::clock::Clock;
-use care::health::{Health, Part};
+use care::health::{Chain, Health, Part};
 use care::live::Feed;
 use care::store::Store;
 use care::web::{self, AppState};
@@ -84,10 +84,17 @@ impl Running {
         Ok(Self { store, feed, health, clock, ingest, http, mqtt, stop, web })
     }
 
-    /// Waits until messages are heard.
+    /// Waits until messages are heard and every part of the chain was seen to work.
     pub(crate) async fn answers(&self) {
-        while !self.ingest.is_listening() {
+        while !self.ingest.is_listening() || !self.is_whole() {
             tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        match self.health.chain(self.clock.now()) {
+            Chain::Whole { .. } => true,
+            Chain::Broken { .. } => false,
         }
     }
 
