@@ -27,6 +27,9 @@ pub(crate) mod config;
 
 /// How long the web may take to finish what it is answering; open event streams never end by themselves.
 const GOODBYE: Duration = Duration::from_millis(300);
+/// How long the store may take to close. It waits for every connection, also one that another process holds up for seconds;
+/// what was committed is on disk before that, and closing only tidies up.
+const CLOSE_WITHIN: Duration = Duration::from_millis(250);
 /// The most that stopping may take in all.
 const STOP_WITHIN: Duration = Duration::from_millis(1800);
 
@@ -110,7 +113,9 @@ impl Running {
         };
         let everything = async {
             tokio::join!(goodbye, ingest.shutdown());
-            store.close().await;
+            if tokio::time::timeout(CLOSE_WITHIN, store.close()).await.is_err() {
+                tracing::warn!("the store is busy; what was committed is in its file nevertheless");
+            }
         };
         if tokio::time::timeout(STOP_WITHIN, everything).await.is_err() {
             tracing::warn!("stopped without waiting for everything to finish");
