@@ -5,8 +5,11 @@
 //! killing goes on. What the house must hold in the end is known from those frames, and from a second house that got the
 //! same ones and was never killed.
 
+#![allow(clippy::print_stdout, reason = "the run says what it did")]
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -193,26 +196,36 @@ fn free_port() -> u16 {
     listener.local_addr().expect("bound").port()
 }
 
+/// A serving process that is killed with SIGKILL when it is dropped, so that a failed test leaves none behind.
+struct Doomed(Child);
+
+impl Drop for Doomed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn serve(data: &Path, port: u16, environment: &[(&str, &str)]) -> Doomed {
+    let mqtt = port.to_string();
+    Doomed(spawn(data, &data.with_extension("ready.json"), &["--mqtt", &mqtt], environment))
+}
+
 /// Serves, holds at `step` the n-th time it is reached, and kills the process there.
 fn die_at(data: &Path, port: u16, step: &str, nth: u64) {
     let held = data.with_extension("held");
     let _ = std::fs::remove_file(&held);
     let hold = format!("{step}:{nth}:{}", held.display());
-    let mqtt = port.to_string();
-    let mut child =
-        spawn(data, &data.with_extension("ready.json"), &["--mqtt", &mqtt], &[("VAGEN_HOLD", &hold)]);
+    let doomed = serve(data, port, &[("VAGEN_HOLD", &hold)]);
     wait_for(&format!("the process to reach {step}"), || held.exists().then_some(()));
-    child.kill().expect("it can be killed");
-    child.wait().expect("it ends");
+    drop(doomed);
 }
 
 /// Serves for `after`, whatever it does then, and kills the process.
 fn die_after(data: &Path, port: u16, after: Duration) {
-    let mqtt = port.to_string();
-    let mut child = spawn(data, &data.with_extension("ready.json"), &["--mqtt", &mqtt], &[]);
+    let doomed = serve(data, port, &[]);
     std::thread::sleep(after);
-    child.kill().expect("it can be killed");
-    child.wait().expect("it ends");
+    drop(doomed);
 }
 
 /// The frames that a house holds for each patient, in the order in which they arrived.

@@ -230,6 +230,35 @@ async fn begin_session(tx: &mut Tx, login: &str, now: Timestamp) -> Result<Sessi
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn who(store: &Store, token: &SessionToken, now: Timestamp) -> Result<Option<Subject>, StoreError> {
+    Ok(match session(store, token, now).await? {
+        Some((subject, seen)) => {
+            if now.millis_since(seen) > SEEN_STEP_MS {
+                touch(store, token, now).await?;
+            }
+            Some(subject)
+        }
+        None => None,
+    })
+}
+
+/// As [`who`], for what a page asks by itself while nobody touches it: it does not count as use.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn who_unattended(
+    store: &Store,
+    token: &SessionToken,
+    now: Timestamp,
+) -> Result<Option<Subject>, StoreError> {
+    Ok(session(store, token, now).await?.map(|(subject, _)| subject))
+}
+
+/// Who a token belongs to, and when they last used it.
+async fn session(
+    store: &Store,
+    token: &SessionToken,
+    now: Timestamp,
+) -> Result<Option<(Subject, Timestamp)>, StoreError> {
     let mut reader = store.read().await?;
     let row = sqlx::query("SELECT login, seen_at, expires_at FROM session WHERE token_hash = $1")
         .bind(token.hash())
@@ -242,18 +271,18 @@ pub async fn who(store: &Store, token: &SessionToken, now: Timestamp) -> Result<
     if now_ms >= expires || now_ms - seen > IDLE_MS {
         return Ok(None);
     }
-    let subject = subject_of(&mut reader, &login, now).await?;
-    drop(reader);
-    if now_ms - seen > SEEN_STEP_MS {
-        let mut tx = store.write().await?;
-        sqlx::query("UPDATE session SET seen_at = $2 WHERE token_hash = $1")
-            .bind(token.hash())
-            .bind(now_ms)
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-    }
-    Ok(subject)
+    let seen = people::time(seen)?;
+    Ok(subject_of(&mut reader, &login, now).await?.map(|subject| (subject, seen)))
+}
+
+async fn touch(store: &Store, token: &SessionToken, now: Timestamp) -> Result<(), StoreError> {
+    let mut tx = store.write().await?;
+    sqlx::query("UPDATE session SET seen_at = $2 WHERE token_hash = $1")
+        .bind(token.hash())
+        .bind(now.as_millis())
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await
 }
 
 /// Ends a session.

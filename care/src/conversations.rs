@@ -14,6 +14,7 @@ use sqlx::sqlite::SqliteRow;
 use vitals::{PatientId, ReadingId, Severity, Symptom, SymptomAnswers, Timestamp};
 
 use crate::access::{self, Action, Decision, Subject};
+use crate::answers;
 use crate::audit::{self, Entry};
 use crate::clock;
 use crate::language::{Language, Words};
@@ -254,13 +255,13 @@ pub async fn answered(
     answered: Answered<'_>,
     now: Timestamp,
 ) -> Result<Vec<Change>, StoreError> {
-    let Answered { answers, reading, author, task } = answered;
+    let Answered { answers: given, reading, author, task } = answered;
     let mut so_far = answers_in(tx, &facts.id, task, now).await?;
-    for (symptom, severity) in answers.iter() {
+    for (symptom, severity) in given.iter() {
         so_far.set(symptom, severity);
     }
     settle(tx, &facts.id, task, now).await?;
-    let body = in_words(answers, facts.language);
+    let body = answers::in_words(given, facts.language);
     insert(
         tx,
         &NewMessage {
@@ -356,23 +357,6 @@ const fn kind_of(author: &Subject) -> AuthorKind {
         access::SubjectKind::Proxy { .. } => AuthorKind::Proxy,
         access::SubjectKind::Staff { .. } => AuthorKind::Staff,
     }
-}
-
-/// The answers as a person would say them, by the words of the question's own options.
-fn in_words(answers: &SymptomAnswers, language: Language) -> String {
-    let form = dialogue::form();
-    let said: Vec<String> = answers
-        .iter()
-        .map(|(symptom, severity)| {
-            let asked = form.iter().find(|question| question.symptom == symptom);
-            let words = asked.map(|question| Asked::of(question, language)).and_then(|asked| {
-                let option = asked.options.iter().find(|(grade, _)| *grade == severity.grade())?;
-                Some(format!("{} {}", asked.text, option.1))
-            });
-            words.unwrap_or_else(|| format!("{symptom}: {}", severity.grade()))
-        })
-        .collect();
-    said.join("\n")
 }
 
 /// Writes a message from a person.

@@ -8,6 +8,7 @@
 pub mod access;
 pub mod accounts;
 pub mod admission;
+pub(crate) mod answers;
 pub mod audit;
 #[cfg(feature = "web")]
 pub(crate) mod chart;

@@ -30,6 +30,15 @@ function restore({ fields, folds }) {
   }
 }
 
+/** Lets a list that is scrolled to its end begin with a whole message, not with half of one. */
+function fit(list) {
+  if (list.scrollTop > -1) list.style.maxHeight = "";
+  const box = list.getBoundingClientRect();
+  const top = [...list.querySelectorAll(".talk > li")].map((item) => item.getBoundingClientRect().top)
+    .find((itemTop) => itemTop >= box.top - 1);
+  if (list.scrollTop > -1 && list.scrollHeight > list.clientHeight && top !== undefined) list.style.maxHeight = `${box.bottom - top}px`;
+}
+
 /** Puts fresh content into a region. Focus, scroll and what was being written stay. */
 function place(region, html) {
   if (shown.get(region) === html) return;
@@ -37,12 +46,14 @@ function place(region, html) {
   const active = document.activeElement;
   const held = active && region.contains(active) ? active.id : "";
   const caret = held && "selectionStart" in active ? active.selectionStart : null;
-  const atEnd = region.scrollHeight - region.scrollTop - region.clientHeight < 8;
   const from = region.scrollTop;
   const kept = touched(region);
-  region.innerHTML = html;
+  if (region.matches(".talk-list")) {
+    region.firstElementChild.innerHTML = html;
+    fit(region);
+  } else region.innerHTML = html;
   restore(kept);
-  region.scrollTop = atEnd ? region.scrollHeight : from;
+  region.scrollTop = from;
   const again = held && document.getElementById(held);
   if (again) {
     again.focus({ preventScroll: true });
@@ -93,8 +104,7 @@ function listen() {
 }
 
 if (regions.length) {
-  // A conversation opens at its latest word.
-  document.querySelectorAll(".talk-list").forEach((list) => { list.scrollTop = list.scrollHeight; });
+  document.querySelectorAll(".talk-list").forEach(fit);
   listen();
   for (const region of regions.filter((one) => one.dataset.every)) {
     setInterval(() => soon(region), Number(region.dataset.every) * 1000);

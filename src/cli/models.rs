@@ -12,7 +12,7 @@ pub(crate) fn run(arguments: &ModelsArguments) -> Result<(), Failure> {
 
 fn print(json: bool, out: &mut impl Write) -> io::Result<()> {
     if !json {
-        writeln!(out, "{:<28} {:<34} {}", "MODEL", "SENDS", "RECOGNISED BY")?;
+        writeln!(out, "{:<28} {:<34} RECOGNISED BY", "MODEL", "SENDS")?;
     }
     for model in devices::models::all() {
         if json {

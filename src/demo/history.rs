@@ -30,6 +30,8 @@ pub(crate) struct History<'a> {
     pub(crate) street: Street,
     /// When the history ends: the moment the demo was started.
     pub(crate) until: Timestamp,
+    /// Whether to say on stderr how far it has come, also where nobody watches.
+    pub(crate) aloud: bool,
 }
 
 impl History<'_> {
@@ -41,15 +43,16 @@ impl History<'_> {
         let (began, intake) = (Instant::now(), self.running.ingest.intake());
         let days = last - first + 1;
         for day in first..=last {
-            progress(day - first, days, began);
+            progress(day - first, days, began, self.aloud);
             self.morning(&*intake, day).await?;
             self.at_the_desk(day).await?;
             self.at_noon(&*intake, day).await?;
             self.afternoon(day).await?;
         }
         self.look(self.until).await?;
+        let aloud = self.aloud;
         self.street.close().await;
-        finished(days, began);
+        finished(days, began, aloud);
         Ok(())
     }
 
@@ -134,23 +137,27 @@ impl History<'_> {
 }
 
 /// Says how far the history has come: one line that changes on a terminal, a line a week elsewhere.
-fn progress(day: i64, days: i64, began: Instant) {
+fn progress(day: i64, days: i64, began: Instant, aloud: bool) {
     let mut to = std::io::stderr();
     let (day, seconds) = (day + 1, began.elapsed().as_secs_f32());
     // Nobody to tell is no reason to stop.
     let _ = if to.is_terminal() {
         write!(to, "\rSix homes, day {day} of {days}, through the whole chain: {seconds:.0} s ")
             .and_then(|()| to.flush())
-    } else if day % 7 == 0 {
+    } else if aloud && day % 7 == 0 {
         writeln!(to, "history: day {day} of {days}, {seconds:.1} s")
     } else {
         Ok(())
     };
 }
 
-fn finished(days: i64, began: Instant) {
+fn finished(days: i64, began: Instant, aloud: bool) {
     let mut to = std::io::stderr();
-    let lead = if to.is_terminal() { "\r\x1b[K" } else { "" };
+    let lead = match (to.is_terminal(), aloud) {
+        (true, _) => "\r\x1b[K",
+        (false, true) => "",
+        (false, false) => return,
+    };
     let _ = writeln!(to, "{lead}history: {days} days told in {:.1} s", began.elapsed().as_secs_f32());
 }
 
@@ -196,7 +203,8 @@ mod tests {
         register::apply(&running.store, start, until).await.expect("a register");
         let homes = folder.path().join("homes");
         let street = Street::open(&homes, &running.mqtt, Some(start)).expect("homes");
-        let history = History { running: &running, clock: &clock, calendar: &calendar, street, until };
+        let history =
+            History { running: &running, clock: &clock, calendar: &calendar, street, until, aloud: true };
         history.tell(-HISTORY_DAYS, 0).await.expect("it is told to the end");
 
         let mut reader = running.store.read().await.expect("reads");
@@ -233,7 +241,14 @@ mod tests {
         // Three days later it goes on: people measured meanwhile, and nobody but Ingrid is missed.
         let later = until.plus_days(3);
         let street = Street::open(&homes, &running.mqtt, Some(calendar.moment(1, 0, 0))).expect("homes");
-        let history = History { running: &running, clock: &clock, calendar: &calendar, street, until: later };
+        let history = History {
+            running: &running,
+            clock: &clock,
+            calendar: &calendar,
+            street,
+            until: later,
+            aloud: true,
+        };
         history.tell(1, 3).await.expect("it is told to the end");
         let open = tasks::open(&mut running.store.read().await.expect("reads")).await.expect("reads");
         let missed: Vec<&str> = open

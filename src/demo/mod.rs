@@ -95,7 +95,7 @@ async fn demo(
     let patience = arguments.until_task.then(|| Duration::from_secs(arguments.timeout_s));
     let ended = tokio::select! {
         ended = shown => ended,
-        () = told_to_stop.to_stop() => Ok(()),
+        () = told_to_stop.stop_requested() => Ok(()),
         () = wears_out(patience) => Err(Failure::work(anyhow::anyhow!(
             "no task with an open dialogue within {} s", arguments.timeout_s
         ))),
@@ -166,7 +166,9 @@ impl Stage<'_> {
     async fn tell_history(&self, plot: &Plot, until: Timestamp) -> anyhow::Result<()> {
         let street = self.street(Some(plot.begins()))?;
         let (running, clock, calendar) = (self.running, self.clock, &plot.calendar);
-        History { running, clock, calendar, street, until }.tell(plot.first_day, plot.last_day).await
+        // Whoever waits for the task reads stderr only when it does not come.
+        let aloud = !self.arguments.until_task;
+        History { running, clock, calendar, street, until, aloud }.tell(plot.first_day, plot.last_day).await
     }
 
     async fn go_live(&self) -> Result<(), Failure> {

@@ -108,8 +108,8 @@ mod tests {
     #[test]
     fn every_printed_login_opens() {
         let register = register();
-        let staff = register.staff.iter().map(care::register::file::Staff::credentials);
-        let patients = register.patient.iter().map(care::register::file::Patient::credentials);
+        let staff = register.staff.iter().map(care::register::entries::Staff::credentials);
+        let patients = register.patient.iter().map(care::register::entries::Patient::credentials);
         let proxies = register.patient.iter().flat_map(|one| &one.proxy).map(|one| one.credentials());
         let known: Vec<_> = staff
             .chain(patients)

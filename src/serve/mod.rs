@@ -79,6 +79,7 @@ impl Running {
             clock: clock.clone(),
             intake: ingest.intake(),
             metrics: Some(metrics),
+            policies: policies().names().map(str::to_owned).collect(),
             https: config.https,
         };
         let (stop, mut stopping) = watch::channel(false);
@@ -154,13 +155,13 @@ pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
         tracing::info!(http = %running.http, mqtt = running.mqtt, data = %config.data.display(), "vagen serves");
         tokio::select! {
             () = running.answers() => {}
-            () = told.to_stop() => {
+            () = told.stop_requested() => {
                 running.stop().await;
                 return Ok(());
             }
         }
         write_ready(arguments.listen.ready_file.as_ref(), &running, &[])?;
-        told.to_stop().await;
+        told.stop_requested().await;
         running.stop().await;
         Ok(())
     })
@@ -194,7 +195,7 @@ impl Told {
     }
 
     /// Waits for SIGTERM or Ctrl-C.
-    pub(crate) async fn to_stop(&mut self) {
+    pub(crate) async fn stop_requested(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -7,6 +7,7 @@ chart-usual = usual
 chart-empty = No measurements in these days
 chart-empty-symptoms = No answers in these days
 chart-no-symptoms = no symptoms
+chart-answered-no = no: { $what }
 chart-symptom-breathlessness = Breathlessness
 chart-symptom-orthopnoea = Lying flat
 chart-symptom-swelling = Swelling

@@ -7,6 +7,7 @@ chart-usual = det vanliga
 chart-empty = Inga mätningar de här dagarna
 chart-empty-symptoms = Inga svar de här dagarna
 chart-no-symptoms = inga symtom
+chart-answered-no = nej: { $what }
 chart-symptom-breathlessness = Andfåddhet
 chart-symptom-orthopnoea = Plana läget
 chart-symptom-swelling = Svullnad

@@ -5,11 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use alerts::dialogue;
 use vitals::{Symptom, SymptomAnswers, Timestamp};
 
 use super::columns::{Columns, Days};
 use super::svg::{Anchor, Drawing, Svg};
 use super::{Paper, summary};
+use crate::answers;
 use crate::web::format::{day_month, day_of};
 use crate::web::text::Text;
 
@@ -129,7 +131,8 @@ fn draw_row(
     }
 }
 
-/// One form in words for a table: what was felt, or that nothing was.
+/// One form in words for a table: what was felt, or that nothing was; a few questions that were answered with "no" are
+/// named, for they are not the whole form.
 pub(crate) fn in_words(answers: &SymptomAnswers, text: Text) -> String {
     let felt: Vec<String> = answers
         .iter()
@@ -139,10 +142,52 @@ pub(crate) fn in_words(answers: &SymptomAnswers, text: Text) -> String {
             format!("{} {}", name.to_lowercase(), severity.grade())
         })
         .collect();
-    if felt.is_empty() { text.t("chart-no-symptoms") } else { felt.join(", ") }
+    if !felt.is_empty() {
+        felt.join(", ")
+    } else if is_whole_form(answers) {
+        text.t("chart-no-symptoms")
+    } else {
+        text.with("chart-answered-no", &[("what", answers::noes(answers, text.0).into())])
+    }
+}
+
+/// Whether every question of the standard form was answered.
+fn is_whole_form(answers: &SymptomAnswers) -> bool {
+    dialogue::form().iter().all(|question| answers.get(question.symptom).is_some())
 }
 
 /// The day of a form, in words.
 pub(super) fn day_words(answer: &Answer, text: Text) -> String {
     day_month(day_of(answer.at), text.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use vitals::Severity;
+
+    use super::*;
+    use crate::language::Language;
+
+    /// What a nurse may conclude from each: a whole form of "no" is no symptoms, three questions are three questions.
+    #[test]
+    fn a_part_of_the_form_is_not_said_to_be_no_symptoms() {
+        use Symptom::{BreathlessAtRest, Breathlessness, ChestPain, Fainting, Swelling};
+        let all = |symptoms: &[Symptom]| -> SymptomAnswers {
+            symptoms.iter().map(|symptom| (*symptom, Severity::NONE)).collect()
+        };
+        let form: Vec<Symptom> = dialogue::form().iter().map(|question| question.symptom).collect();
+        let mut felt = all(&[Swelling]);
+        felt.set(Breathlessness, Severity::MODERATE);
+        let rows = [
+            (all(&form), "inga symtom"),
+            (
+                all(&[BreathlessAtRest, ChestPain, Fainting]),
+                "nej: ont i bröstet, svimmat, svårt att andas i vila",
+            ),
+            (felt, "andfåddhet 2"),
+        ];
+        for (answers, expected) in rows {
+            assert_eq!(in_words(&answers, Text(Language::Sv)), expected);
+        }
+    }
 }

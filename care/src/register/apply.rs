@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use serde_json::json;
-use sqlx::Row;
 use vitals::Timestamp;
 
+use crate::access::{Decision, Subject};
 use crate::accounts;
 use crate::audit::{self, Entry};
-use crate::register::file::{Credentials, Patient, Register, RegisterError, WornBy};
+use crate::language::Words;
+use crate::register::entries::{Credentials, Patient, WornBy};
+use crate::register::file::{Register, RegisterError};
+use crate::register::rows::{Cell, Columns, Row, upsert};
 use crate::store::{Store, StoreError, Tx};
 
 /// Why a register was not applied. Nothing was changed.
@@ -47,7 +50,7 @@ impl Changed {
     }
 }
 
-/// Applies `register` for `user`, an operating-system user or an administrator's login, and logs that it was done.
+/// Applies `register` for `user`, an operating-system user, and logs that it was done.
 /// `directory` is where its password files are, `policies` the names a patient may have.
 ///
 /// # Errors
@@ -58,6 +61,49 @@ pub async fn apply(
     directory: &Path,
     policies: &[&str],
     user: &str,
+    now: Timestamp,
+) -> Result<Vec<Changed>, ApplyError> {
+    let entry = |_: &[Changed]| Entry::at_the_command_line(user, "admin apply", None);
+    apply_logged(store, register, directory, policies, entry, now).await
+}
+
+/// Entries named in the log of one change; the rest are counted.
+const LOGGED_MAX: usize = 20;
+
+/// As [`apply`], for an administrator in the dashboard, who is logged as who they are. Files of this machine are not
+/// theirs to name.
+///
+/// # Errors
+/// [`ApplyError`]; then nothing was changed.
+pub async fn apply_as(
+    store: &Store,
+    register: &Register,
+    policies: &[&str],
+    administrator: &Subject,
+    now: Timestamp,
+) -> Result<Vec<Changed>, ApplyError> {
+    if let Some((table, id)) = register.names_a_file() {
+        return Err(RegisterError::value(table, id, "password_file is for the command line only").into());
+    }
+    let entry = |changed: &[Changed]| {
+        let said =
+            changed.iter().take(LOGGED_MAX).map(|one| format!("{} {} {}", one.what, one.table, one.id));
+        let mut said = said.collect::<Vec<_>>().join("; ");
+        if changed.len() > LOGGED_MAX {
+            said = format!("{said}; {} more", changed.len() - LOGGED_MAX);
+        }
+        let why = Words::new(said.clone(), said);
+        Entry::by(administrator, "admin apply", None, &Decision { allowed: true, why })
+    };
+    apply_logged(store, register, Path::new("."), policies, entry, now).await
+}
+
+async fn apply_logged(
+    store: &Store,
+    register: &Register,
+    directory: &Path,
+    policies: &[&str],
+    entry: impl FnOnce(&[Changed]) -> Entry,
     now: Timestamp,
 ) -> Result<Vec<Changed>, ApplyError> {
     let mut applying = Applying { tx: store.write().await?, now, directory, policies, changed: Vec::new() };
@@ -73,7 +119,7 @@ pub async fn apply(
     }
     let Applying { mut tx, changed, .. } = applying;
     if !changed.is_empty() {
-        audit::append(&mut tx, &Entry::at_the_command_line(user, "admin apply", None), now).await?;
+        audit::append(&mut tx, &entry(&changed), now).await?;
     }
     tx.commit().await?;
     Ok(changed)
@@ -87,27 +133,16 @@ struct Applying<'a> {
     changed: Vec<Changed>,
 }
 
-/// A row as text, column by column, so that one comparison serves every table.
-type Columns<'a> = Vec<(&'static str, Cell<'a>)>;
-
-#[derive(Clone, Debug, PartialEq)]
-enum Cell<'a> {
-    Text(&'a str),
-    OptionalText(Option<String>),
-    OptionalNumber(Option<i64>),
-    Number(i64),
-}
-
 impl Applying<'_> {
-    /// Adds or changes one row whose key columns come first; says which in `changed`. A row that agrees is left alone.
+    /// Adds or changes one row, and remembers that it did.
     async fn upsert(
         &mut self,
         table: &'static str,
         id: String,
         key: Columns<'_>,
         rest: Columns<'_>,
-    ) -> Result<bool, ApplyError> {
-        self.upsert_with(table, id, key, rest, &[]).await
+    ) -> Result<(), ApplyError> {
+        self.upsert_with(table, id, key, rest, Vec::new()).await
     }
 
     /// As [`Applying::upsert`]; a row that is added gets the columns `once` too, which never change after that.
@@ -117,42 +152,14 @@ impl Applying<'_> {
         id: String,
         key: Columns<'_>,
         rest: Columns<'_>,
-        once: &[(&'static str, Cell<'_>)],
-    ) -> Result<bool, ApplyError> {
-        let names: Vec<&str> = rest.iter().map(|(name, _)| *name).collect();
-        let matches = key.iter().enumerate().map(|(at, (name, _))| format!("{name} = ${}", at + 1));
-        let matches = matches.collect::<Vec<_>>().join(" AND ");
-        let agrees = (key.len() + 1..).zip(&names).map(|(at, name)| format!("{name} IS ${at}"));
-        let agrees = std::iter::once("1 = 1".to_owned()).chain(agrees).collect::<Vec<_>>().join(" AND ");
-        // Table and column names are literals of this file; every value is bound.
-        let sql = format!("SELECT ({agrees}) AS agrees FROM {table} WHERE {matches}");
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-        for (_, cell) in key.iter().chain(&rest) {
-            query = bind(query, cell);
+        once: Columns<'_>,
+    ) -> Result<(), ApplyError> {
+        match upsert(&mut self.tx, table, &key, &rest, &once).await? {
+            Row::Agrees => {}
+            Row::Added => self.changed.push(Changed { what: "added", table, id }),
+            Row::Changed => self.changed.push(Changed { what: "changed", table, id }),
         }
-        let found = query.fetch_optional(&mut *self.tx).await?;
-        let what = match found.map(|row| row.try_get::<i64, _>("agrees")).transpose()? {
-            Some(0) => "changed",
-            Some(_) => return Ok(false),
-            None => "added",
-        };
-        let columns = key.iter().chain(&rest).chain(once).map(|(name, _)| *name).collect::<Vec<_>>();
-        let places = (1..=columns.len()).map(|at| format!("${at}")).collect::<Vec<_>>().join(", ");
-        let sets =
-            names.iter().map(|name| format!("{name} = excluded.{name}")).collect::<Vec<_>>().join(", ");
-        let keys = key.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        let on_conflict = if sets.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {sets}") };
-        let sql = format!(
-            "INSERT INTO {table} ({}) VALUES ({places}) ON CONFLICT ({keys}) DO {on_conflict}",
-            columns.join(", ")
-        );
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-        for (_, cell) in key.iter().chain(&rest).chain(once) {
-            query = bind(query, cell);
-        }
-        query.execute(&mut *self.tx).await?;
-        self.changed.push(Changed { what, table, id });
-        Ok(true)
+        Ok(())
     }
 
     /// Refuses a reference to a row that is not there. The file's own rows were written before it is asked.
@@ -229,8 +236,8 @@ impl Applying<'_> {
             rest.push(("plan_changed", Cell::OptionalNumber(plan.changed.map(Timestamp::as_millis))));
             rest.push(("overrides", Cell::OptionalText(overrides(id, plan.limits.as_ref())?)));
         }
-        let once = [("enrolled_at", Cell::Number(self.now.as_millis()))];
-        self.upsert_with("patient", id.to_owned(), vec![("id", Cell::Text(id))], rest, &once).await?;
+        let once = vec![("enrolled_at", Cell::Number(self.now.as_millis()))];
+        self.upsert_with("patient", id.to_owned(), vec![("id", Cell::Text(id))], rest, once).await?;
         self.care_relations(one).await?;
         for proxy in &one.proxy {
             let rest = vec![
@@ -423,17 +430,6 @@ impl Applying<'_> {
             }
             (None, None) => Ok(None),
         }
-    }
-}
-
-type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
-
-fn bind<'q>(query: Query<'q>, cell: &Cell<'_>) -> Query<'q> {
-    match cell {
-        Cell::Text(text) => query.bind((*text).to_owned()),
-        Cell::OptionalText(text) => query.bind(text.clone()),
-        Cell::OptionalNumber(number) => query.bind(*number),
-        Cell::Number(number) => query.bind(*number),
     }
 }
 

@@ -6,7 +6,7 @@ use super::AppState;
 use super::asset;
 use super::text::Text;
 use super::visit::Visit;
-use crate::access::SubjectKind;
+use crate::access::{Role, SubjectKind};
 use crate::health::Chain;
 use crate::language::Language;
 
@@ -30,6 +30,8 @@ pub(crate) struct Frame {
     pub(crate) unit: Option<String>,
     /// The page's own address.
     pub(crate) path: String,
+    /// Whether they run the system.
+    pub(crate) administrator: bool,
     chain: ChainLine,
     place: &'static str,
     text: Text,
@@ -47,6 +49,7 @@ impl Frame {
             who: visit.subject.name.clone(),
             unit,
             path: visit.path.clone(),
+            administrator: visit.subject.role() == Some(Role::Administrator),
             chain: chain_line(&state.health.chain(visit.now), visit.text, visit.now),
             place,
             text: visit.text,
@@ -61,6 +64,7 @@ impl Frame {
             who: String::new(),
             unit: None,
             path: "/".to_owned(),
+            administrator: false,
             chain: chain_line(&state.health.chain(now), text, now),
             place: "",
             text,

@@ -18,7 +18,7 @@ use super::frame::Frame;
 use super::page::{draw, draw_as, is_ours, onward};
 use super::text::Text;
 use super::visit::{LANGUAGE_COOKIE, Reader, SESSION_COOKIE, Visit, cookie};
-use crate::access::Subject;
+use crate::access::{Role, Subject};
 use crate::accounts::{self, LoginError, PASSWORD_CHARS_MIN, PasswordError};
 use crate::language::Language;
 
@@ -71,7 +71,18 @@ pub(crate) struct LanguageForm {
 
 /// The first page of somebody who is signed in.
 pub(crate) fn home_of(subject: &Subject) -> &'static str {
-    if subject.unit().is_some() { "/worklist" } else { "/me" }
+    match subject.role() {
+        Some(Role::Administrator) => "/admin",
+        Some(
+            Role::HeartFailureNurse
+            | Role::Physician
+            | Role::MunicipalNurse
+            | Role::HomeCare
+            | Role::MeasuringSupport
+            | Role::Technician,
+        ) => "/worklist",
+        None => "/me",
+    }
 }
 
 /// `GET /`.

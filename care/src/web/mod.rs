@@ -7,6 +7,7 @@
 //! **Invariant:** a page that names a patient was opened through [`crate::access::open_patient`] or listed through the
 //! access rules, and is never kept by a cache.
 
+mod admin;
 mod asset;
 mod chain;
 mod failure;
@@ -56,6 +57,9 @@ pub fn router(state: AppState) -> Router {
         .route("/me/values", get(me::values::show))
         .route("/me/conversation", get(me::talk::show).post(me::talk::write))
         .route("/me/plan", get(me::plan::show))
+        .route("/admin", get(admin::show))
+        .route("/admin/register", post(admin::paste))
+        .route("/admin/{table}", get(admin::show_table).post(admin::write))
         .route("/live", get(live::listen))
         .route("/chain", get(chain::show))
         .route("/livez", get(probes::live))

@@ -25,6 +25,8 @@ pub struct AppState {
     pub intake: Arc<dyn SymptomIntake>,
     /// What `/metrics` prints; `None` where nobody counts.
     pub metrics: Option<PrometheusHandle>,
+    /// The names of the policies a patient may have.
+    pub policies: Vec<String>,
     /// Whether browsers reach this over HTTPS, so that cookies may be sent over nothing else.
     pub https: bool,
 }

@@ -19,12 +19,13 @@ macro_rules! locale {
             include_str!(concat!("../../locales/", $language, "/patients.ftl")),
             include_str!(concat!("../../locales/", $language, "/me.ftl")),
             include_str!(concat!("../../locales/", $language, "/patient.ftl")),
+            include_str!(concat!("../../locales/", $language, "/admin.ftl")),
         ]
     };
 }
 
-const SWEDISH: [&str; 7] = locale!("sv");
-const ENGLISH: [&str; 7] = locale!("en");
+const SWEDISH: [&str; 8] = locale!("sv");
+const ENGLISH: [&str; 8] = locale!("en");
 
 type Bundle = FluentBundle<FluentResource>;
 

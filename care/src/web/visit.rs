@@ -10,8 +10,9 @@ use vitals::{PatientId, Timestamp};
 
 use super::AppState;
 use super::failure::Failure;
+use super::page::wants_fragment;
 use super::text::Text;
-use crate::access::Subject;
+use crate::access::{self, Subject};
 use crate::accounts::{self, SessionToken};
 use crate::language::Language;
 
@@ -38,6 +39,10 @@ pub(crate) struct Visit {
 /// A visit by a member of staff.
 #[derive(Clone, Debug)]
 pub(crate) struct StaffVisit(pub(crate) Visit);
+
+/// A visit by an administrator to the register, logged.
+#[derive(Clone, Debug)]
+pub(crate) struct AdministratorVisit(pub(crate) Visit);
 
 /// A visit by a patient or next of kin to the patient's own pages.
 #[derive(Clone, Debug)]
@@ -68,12 +73,25 @@ fn path_of(parts: &Parts) -> String {
     }
 }
 
+/// Whether a page asks by itself, to stay true, and not because somebody used it.
+fn is_unattended(parts: &Parts) -> bool {
+    let fragment = |query: &str| query.split('&').any(|pair| pair.starts_with("fragment="));
+    wants_fragment(&parts.headers)
+        || matches!(parts.uri.path(), "/live" | "/chain")
+        || parts.uri.query().is_some_and(fragment)
+}
+
 async fn visit_of(parts: &Parts, state: &AppState) -> Result<Option<Visit>, Failure> {
     let jar = CookieJar::from_headers(&parts.headers);
     let Some(cookie) = jar.get(SESSION_COOKIE) else { return Ok(None) };
     let token = SessionToken::from_cookie(cookie.value());
     let now = state.clock.now();
-    let Some(subject) = accounts::who(&state.store, &token, now).await? else { return Ok(None) };
+    let who = if is_unattended(parts) {
+        accounts::who_unattended(&state.store, &token, now).await?
+    } else {
+        accounts::who(&state.store, &token, now).await?
+    };
+    let Some(subject) = who else { return Ok(None) };
     let text = Text(language_of(&parts.headers, Some(&subject)));
     Ok(Some(Visit { subject, token, text, now, path: path_of(parts) }))
 }
@@ -103,6 +121,16 @@ impl FromRequestParts<AppState> for StaffVisit {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
         let visit = <Visit as FromRequestParts<AppState>>::from_request_parts(parts, state).await?;
         if visit.subject.unit().is_some() { Ok(Self(visit)) } else { Err(Failure::OnlyStaff) }
+    }
+}
+
+impl FromRequestParts<AppState> for AdministratorVisit {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
+        let visit = <Visit as FromRequestParts<AppState>>::from_request_parts(parts, state).await?;
+        access::open_register(&state.store, &visit.subject, visit.now).await?;
+        Ok(Self(visit))
     }
 }
 

@@ -193,11 +193,16 @@ fn spark(item: &Item, now: Timestamp) -> String {
     chart::spark(chart::Days::ending(format::day_of(now), count), &points, band).to_string()
 }
 
-/// The two weightiest reasons for the large line; what else points the same way for the small one.
+/// Reasons in the large line, the weightiest.
+const LARGE_MAX: usize = 2;
+/// Reasons in the small line; whoever wants all of them opens the task.
+const SMALL_MAX: usize = 3;
+
+/// The weightiest reasons for the large line; what else points the same way for the small one.
 fn why(item: &Item, text: Text) -> (String, String) {
     let mut reasons = item.reasons.iter().map(|reason| reason.get(text.0).to_owned());
-    let large: Vec<String> = reasons.by_ref().take(2).collect();
-    let rest: Vec<String> = reasons.collect();
+    let large: Vec<String> = reasons.by_ref().take(LARGE_MAX).collect();
+    let rest = reasons.take(SMALL_MAX);
     let problem = words::problem(item.task.problem, text);
     if large.is_empty() {
         return (problem, String::new());
@@ -205,10 +210,10 @@ fn why(item: &Item, text: Text) -> (String, String) {
     let signs = item.reasons.len();
     let mut small = vec![problem];
     small.extend(rest);
-    if signs > 2 {
+    if signs > LARGE_MAX {
         small.push(text.count("signs-agree", i64::try_from(signs).unwrap_or(i64::MAX)));
     }
-    (large.join("; "), small.join(" · "))
+    (format::capital(&large.join("; ")), small.join(" · "))
 }
 
 fn contact(contact: Option<Contact>, now: Timestamp, text: Text) -> String {

@@ -39,6 +39,7 @@ staff = [
   { id = "kim", unit = "centrum", role = "municipal_nurse", name = "Kim Test", login = "kim", password = "en lång mening" },
   { id = "viggo", unit = "vc", role = "physician", name = "Viggo Test", login = "viggo", password = "en lång mening" },
   { id = "tove", unit = "hf", role = "technician", name = "Tove Test", login = "tove", password = "en lång mening" },
+  { id = "adam", unit = "hf", role = "administrator", name = "Adam Test", login = "adam", password = "en lång mening" },
   { id = "ny", unit = "hf", role = "heart_failure_nurse", name = "Ny Test", login = "ny", password = "en lång mening", must_change = true },
 ]
 device = [{ id = "546c0e000001", model = "A&D UC-352BLE" }]
@@ -307,6 +308,7 @@ impl House {
             health,
             clock: Clock::told_by(|| at(NOW)),
             metrics: None,
+            policies: vec!["recommended".to_owned()],
             https: false,
         };
         Self { state, _folder: folder }

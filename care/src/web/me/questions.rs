@@ -94,7 +94,7 @@ pub(crate) async fn answer(
             let patient = own.patient.to_string();
             state.feed.announce(Change::Message { task, patient });
             let more = pending(&state, &own).await?.is_some();
-            let next = if more { "/me/questions" } else { "/me/conversation?sent=answers#latest" };
+            let next = if more { "/me/questions" } else { "/me/conversation?sent=answers" };
             Ok(Redirect::to(next).into_response())
         }
         Err(error) => {

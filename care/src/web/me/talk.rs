@@ -15,18 +15,23 @@ use crate::web::failure::Failure;
 use crate::web::frame::Frame;
 use crate::web::page::{draw, draw_as, wants_fragment};
 use crate::web::task::acts::{MessageForm, not_written};
-use crate::web::task::talk::{MessageRow, message_row};
+use crate::web::task::talk::{MessageRow, message_row, newest};
 use crate::web::visit::OwnVisit;
 
-/// What was just sent, to say thank you for.
+/// What the address asks for.
 #[derive(Default, Deserialize)]
-pub(crate) struct Sent {
+pub(crate) struct Asked {
+    /// What was just sent, to say thank you for.
     sent: Option<String>,
+    /// The whole conversation.
+    all: Option<String>,
 }
 
 /// The messages alone.
 struct Messages {
     messages: Vec<MessageRow>,
+    older: usize,
+    whole: &'static str,
 }
 
 #[derive(Template)]
@@ -35,6 +40,7 @@ struct Page {
     frame: Frame,
     whose: Option<String>,
     talk: Messages,
+    source: &'static str,
     patient: String,
     asks: bool,
     thanks: Option<String>,
@@ -55,23 +61,25 @@ struct Part {
 pub(crate) async fn show(
     State(state): State<AppState>,
     own: OwnVisit,
-    Query(sent): Query<Sent>,
+    Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let page = page(&state, &own, sent.sent.as_deref()).await?;
+    let page = page(&state, &own, &asked).await?;
     if wants_fragment(&headers) {
         return draw(&Part { frame: page.frame, talk: page.talk, asks: page.asks });
     }
     draw(&page)
 }
 
-async fn page(state: &AppState, own: &OwnVisit, sent: Option<&str>) -> Result<Page, Failure> {
+async fn page(state: &AppState, own: &OwnVisit, asked: &Asked) -> Result<Page, Failure> {
     let facts = open(state, own, Action::Read).await?;
     let visit = &own.visit;
     let mut reader = state.store.read().await?;
     let messages = conversations::of_patient(&mut reader, &own.patient).await?;
     let asks = conversations::pending(&mut reader, &own.patient).await?.is_some();
-    let thanks = match sent {
+    let (messages, older) = newest(&messages, asked.all.is_some(), visit.now);
+    let messages = messages.iter().map(|message| message_row(message, visit)).collect();
+    let thanks = match asked.sent.as_deref() {
         Some("answers") => Some(visit.text.t("talk-thanks-answers")),
         Some(_) => Some(visit.text.t("talk-thanks-message")),
         None => None,
@@ -79,7 +87,8 @@ async fn page(state: &AppState, own: &OwnVisit, sent: Option<&str>) -> Result<Pa
     Ok(Page {
         frame: Frame::of(state, visit, "conversation", visit.text.t("nav-conversation")),
         whose: whose(visit, &facts),
-        talk: Messages { messages: messages.iter().map(|message| message_row(message, visit)).collect() },
+        talk: Messages { messages, older, whole: "/me/conversation?all=1" },
+        source: if asked.all.is_some() { "/me/conversation?all=1" } else { "/me/conversation" },
         patient: own.patient.to_string(),
         asks,
         thanks,
@@ -109,11 +118,11 @@ pub(crate) async fn write(
     match written {
         Ok(change) => {
             state.feed.announce(change);
-            Ok(Redirect::to("/me/conversation?sent=message#latest").into_response())
+            Ok(Redirect::to("/me/conversation?sent=message").into_response())
         }
         Err(error) => {
             let wrong = Some(not_written(error, visit.text)?);
-            let page = Page { wrong, kept: form.text, ..page(&state, &own, None).await? };
+            let page = Page { wrong, kept: form.text, ..page(&state, &own, &Asked::default()).await? };
             draw_as(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
     }

@@ -32,14 +32,13 @@ const RANGES: [(u16, &str); 4] = [(14, "range-14"), (30, "range-30"), (90, "rang
 const RANGE_DAYS: u16 = 30;
 /// Lines of the table of readings before one asks for all of them.
 const ROWS_MAX: usize = 24;
-/// Messages shown when no task is open.
-const MESSAGES_MAX: usize = 20;
 
 /// What the address asks for.
 #[derive(Deserialize)]
 pub(crate) struct Asked {
     days: Option<u16>,
     all: Option<String>,
+    talk: Option<String>,
     fragment: Option<String>,
     /// The tasks that the page already shows, with commas between.
     known: Option<String>,
@@ -141,7 +140,7 @@ pub(crate) async fn show(
         Some(_) => return Err(Failure::Missing),
     }
     let (rows, rows_left) = table(&record, asked.all.is_some(), now, text);
-    let Right { cards, talk, earlier } = right(&mut reader, facts, &visit).await?;
+    let Right { cards, talk, earlier } = right(&mut reader, facts, &visit, asked.talk.is_some()).await?;
     let (medicines, ended_medicines) = medicine_rows(&medicines, now, text);
     draw(&Page {
         frame,
@@ -267,6 +266,7 @@ async fn right(
     connection: &mut SqliteConnection,
     facts: &PatientFacts,
     visit: &Visit,
+    all_talk: bool,
 ) -> Result<Right, StoreError> {
     let all = tasks::list(connection, Some(&facts.id), None).await?;
     let (mut open, mut closed): (Vec<Task>, Vec<Task>) =
@@ -280,8 +280,8 @@ async fn right(
         cards.push(card::of(connection, task, Some(facts), visit, &home, &kept).await?);
     }
     let talk = match open.first() {
-        Some(task) => talk::of_task(connection, task, facts, visit, &home, &kept).await?,
-        None => talk_without_task(connection, facts, visit, &home).await?,
+        Some(task) => talk::of_task(connection, task, facts, visit, &home, &kept, all_talk).await?,
+        None => talk_without_task(connection, facts, visit, &home, all_talk).await?,
     };
     let earlier = closed.iter().map(|task| earlier_task(task, visit)).collect();
     Ok(Right { cards, talk, earlier })
@@ -293,15 +293,18 @@ async fn talk_without_task(
     facts: &PatientFacts,
     visit: &Visit,
     home: &str,
+    all: bool,
 ) -> Result<Talk, StoreError> {
     let messages = conversations::of_patient(connection, &facts.id).await?;
-    let latest = messages.len().saturating_sub(MESSAGES_MAX);
+    let (messages, older) = talk::newest(&messages, all, visit.now);
     Ok(Talk {
         id: "talk-patient".to_owned(),
-        messages: messages.iter().skip(latest).map(|message| talk::message_row(message, visit)).collect(),
+        whole: format!("{home}?talk=all#talk-patient"),
+        older,
+        messages: messages.iter().map(|message| talk::message_row(message, visit)).collect(),
         patient: facts.id.clone(),
         task: None,
-        source: format!("{home}/talk"),
+        source: format!("{home}/talk{}", if all { "?talk=all" } else { "" }),
         post: format!("{home}/message"),
         home: home.to_owned(),
         kept: String::new(),
@@ -321,12 +324,14 @@ pub(crate) async fn talk(
     State(state): State<AppState>,
     StaffVisit(visit): StaffVisit,
     Path(id): Path<String>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
     let patient: PatientId = id.parse().map_err(|_| Failure::Missing)?;
     let opened =
         access::open_patient(&state.store, &visit.subject, &patient, Action::Read, visit.now).await?;
+    let all = asked.talk.is_some();
     let home = format!("/patients/{}", in_path(patient.as_str()));
-    let talk = talk_without_task(&mut *state.store.read().await?, &opened.facts, &visit, &home).await?;
+    let talk = talk_without_task(&mut *state.store.read().await?, &opened.facts, &visit, &home, all).await?;
     draw(&TalkPart { frame: Frame::of(&state, &visit, "patients", opened.facts.name.clone()), talk })
 }
 

@@ -14,7 +14,7 @@ use crate::readings::{self, Origin, Recorded};
 use crate::store::StoreError;
 use crate::web::AppState;
 use crate::web::failure::Failure;
-use crate::web::format::{clock_time, day_of, day_word, decimal, moment};
+use crate::web::format::{capital, clock_time, day_of, day_word, decimal, moment};
 use crate::web::frame::Frame;
 use crate::web::page::draw;
 use crate::web::text::Text;
@@ -137,7 +137,7 @@ fn basis(resting: &Resting, visit: &Visit) -> Basis {
         task: resting.task.clone(),
         title: words::problem(resting.problem, text),
         open: resting.open,
-        text: text.0.pick(&resting.text_sv, &resting.text_en).to_owned(),
+        text: capital(text.0.pick(&resting.text_sv, &resting.text_en)),
         rule: text.with("basis-rule", &values),
         when: moment(resting.at, visit.now, text),
     }

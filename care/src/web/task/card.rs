@@ -1,5 +1,6 @@
 //! A task as a card: how urgent, why, which readings stand behind it, who has it, and what one can do.
 
+use alerts::Reason;
 use sqlx::SqliteConnection;
 use vitals::ReadingId;
 
@@ -17,8 +18,9 @@ use crate::web::words::{self, Due, Urgency};
 pub(crate) struct ReasonRow {
     /// In words.
     pub(crate) text: String,
-    /// `gräns 2,0 kg`, where the reason has one.
-    pub(crate) limit: Option<String>,
+    /// `regelns värde 2,4 kg, gräns 2,0 kg`, as far as the reason has them. The rule's value may be smoothed, and is then
+    /// another than the measured one that the words name.
+    pub(crate) measured: Option<String>,
     /// When it was found.
     pub(crate) when: String,
     /// Whether it rests on a reading that came late.
@@ -150,16 +152,25 @@ fn reason_row(joined: &Joined, visit: &Visit) -> ReasonRow {
     let reading = readings.pop();
     readings.reverse();
     ReasonRow {
-        text: text.0.pick(&reason.text_sv, &reason.text_en).to_owned(),
-        limit: reason.limit.map(|limit| {
-            let value = measure(limit, &reason.unit, text);
-            text.with("card-limit", &[("limit", value.into())])
-        }),
+        text: format::capital(text.0.pick(&reason.text_sv, &reason.text_en)),
+        measured: measured(reason, text),
         when: format::moment(joined.at, visit.now, text),
         late: joined.late,
         reading,
         more_readings: readings,
     }
+}
+
+/// What the rule compared with what, in words.
+fn measured(reason: &Reason, text: Text) -> Option<String> {
+    let words = |value: f64| measure(value, &reason.unit, text);
+    let limit = words(reason.limit?);
+    Some(match reason.observed {
+        Some(observed) => {
+            text.with("card-rule-value", &[("value", words(observed).into()), ("limit", limit.into())])
+        }
+        None => text.with("card-limit", &[("limit", limit.into())]),
+    })
 }
 
 /// A number with its unit as people write it.

@@ -37,6 +37,7 @@ const CHART_DAYS: u16 = 30;
 #[derive(Deserialize)]
 pub(crate) struct Part {
     fragment: Option<String>,
+    talk: Option<String>,
 }
 
 /// What a person wrote in a form that could not be taken, so that nothing of it is lost.
@@ -119,7 +120,7 @@ pub(crate) async fn show(
         let line = export::task_line(&mut *state.store.read().await?, seen.task).await?;
         return Ok(Json(line).into_response());
     }
-    let page = page(&state, &visit, seen, Kept::default(), None).await?;
+    let page = page(&state, &visit, seen, Again { all: part.talk.is_some(), ..Again::default() }).await?;
     match (part.fragment.as_deref(), page.talk) {
         (Some("card"), _) => draw(&CardPart { frame: page.frame, card: page.card }),
         (Some("talk"), Some(talk)) => draw(&TalkPart { frame: page.frame, talk }),
@@ -138,24 +139,30 @@ pub(crate) async fn show_again(
     status: StatusCode,
 ) -> Result<Response, Failure> {
     let seen = open(state, visit, id, Action::Read).await?;
-    draw_as(status, &page(state, visit, seen, kept, Some(notice)).await?)
+    draw_as(status, &page(state, visit, seen, Again { kept, notice: Some(notice), all: false }).await?)
 }
 
-async fn page(
-    state: &AppState,
-    visit: &Visit,
-    seen: Seen,
+/// How the page differs from one that is opened for the first time.
+#[derive(Default)]
+struct Again {
+    /// What was written in a form that was not taken.
     kept: Kept,
+    /// Why it was not.
     notice: Option<String>,
-) -> Result<Page, Failure> {
+    /// Whether the whole conversation is asked for.
+    all: bool,
+}
+
+async fn page(state: &AppState, visit: &Visit, seen: Seen, again: Again) -> Result<Page, Failure> {
     let (text, now) = (visit.text, visit.now);
+    let Again { kept, notice, all } = again;
     let Seen { task, opened } = seen;
     let facts = opened.as_ref().map(|opened| &opened.facts);
     let mut reader = state.store.read().await?;
     let home = format!("/tasks/{}", task.id);
     let card = card::of(&mut reader, &task, facts, visit, &home, &kept).await?;
     let talk = match facts {
-        Some(facts) => Some(talk::of_task(&mut reader, &task, facts, visit, &home, &kept).await?),
+        Some(facts) => Some(talk::of_task(&mut reader, &task, facts, visit, &home, &kept, all).await?),
         None => None,
     };
     let medicines = match facts {

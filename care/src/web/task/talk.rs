@@ -1,7 +1,7 @@
 //! A conversation as a card: who said what and when, the questions that wait, and a place to write.
 
 use sqlx::SqliteConnection;
-use vitals::PatientId;
+use vitals::{PatientId, Timestamp};
 
 use super::Kept;
 use crate::conversations::{self, AuthorKind, MESSAGE_CHARS_MAX, Message};
@@ -36,8 +36,12 @@ pub(crate) struct MessageRow {
 pub(crate) struct Talk {
     /// Told apart from other conversations of the page.
     pub(crate) id: String,
-    /// The messages, oldest first.
+    /// The newest messages, or all of them, oldest first.
     pub(crate) messages: Vec<MessageRow>,
+    /// How many older ones are left out.
+    pub(crate) older: usize,
+    /// Where those are too.
+    pub(crate) whole: String,
     /// Whose conversation.
     pub(crate) patient: PatientId,
     /// The task, where it belongs to one.
@@ -54,7 +58,23 @@ pub(crate) struct Talk {
     pub(crate) chars_max: usize,
 }
 
-/// The conversation of `task`.
+/// How far back the newest part of a conversation goes, days.
+const NEWEST_DAYS: i64 = 14;
+/// The fewest messages of that part, however old.
+const NEWEST_MIN: usize = 6;
+/// The most messages of that part, however new.
+const NEWEST_MAX: usize = 20;
+
+/// The newest part of a conversation, and how many older messages there are. All of it when `all` is asked for.
+pub(crate) fn newest(messages: &[Message], all: bool, now: Timestamp) -> (&[Message], usize) {
+    let since = now.plus_days(-NEWEST_DAYS);
+    let recent = messages.iter().rev().take_while(|message| message.at >= since).count();
+    let shown = if all { messages.len() } else { recent.clamp(NEWEST_MIN, NEWEST_MAX) };
+    let older = messages.len().saturating_sub(shown);
+    (messages.get(older..).unwrap_or_default(), older)
+}
+
+/// The conversation of `task`; all of it when `all` is asked for.
 pub(crate) async fn of_task(
     connection: &mut SqliteConnection,
     task: &Task,
@@ -62,14 +82,19 @@ pub(crate) async fn of_task(
     visit: &Visit,
     home: &str,
     kept: &Kept,
+    all: bool,
 ) -> Result<Talk, StoreError> {
     let messages = conversations::of_task(connection, &task.id).await?;
+    let (messages, older) = newest(&messages, all, visit.now);
+    let id = format!("talk-{}", task.id);
     Ok(Talk {
-        id: format!("talk-{}", task.id),
+        whole: format!("{home}?talk=all#{id}"),
+        older,
+        id,
         messages: messages.iter().map(|message| message_row(message, visit)).collect(),
         patient: facts.id.clone(),
         task: Some(task.id.clone()),
-        source: format!("/tasks/{}?fragment=talk", task.id),
+        source: format!("/tasks/{}?fragment=talk{}", task.id, if all { "&talk=all" } else { "" }),
         post: format!("/tasks/{}/message", task.id),
         home: home.to_owned(),
         kept: kept.message.clone(),
@@ -95,5 +120,41 @@ fn author(message: &Message, text: Text) -> String {
         AuthorKind::System => text.t("author-system"),
         AuthorKind::Proxy => text.with("author-proxy", &[("name", message.author_name.clone().into())]),
         AuthorKind::Patient | AuthorKind::Staff => message.author_name.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// To add a case, add a row: how many days old each message is, and how many are left out.
+    #[test]
+    fn the_newest_part_is_a_fortnight_of_at_least_six_and_at_most_twenty() {
+        let now: Timestamp = "2026-04-22T08:18:00Z".parse().expect("a time");
+        let rows: [(Vec<i64>, usize); 5] = [
+            (vec![], 0),
+            (vec![30, 29, 28], 0),
+            ((0..40).rev().map(|day| day * 7).collect(), 34),
+            ((0..30).rev().collect(), 15),
+            (vec![1; 50], 30),
+        ];
+        for (days, older) in rows {
+            let message = |days: &i64| Message {
+                id: -days,
+                task: None,
+                at: now.plus_days(-days),
+                author_kind: AuthorKind::Patient,
+                author_name: String::new(),
+                body: String::new(),
+                questions: Vec::new(),
+                answered_at: None,
+                reading: None,
+            };
+            let messages: Vec<Message> = days.iter().map(message).collect();
+            let (shown, left) = newest(&messages, false, now);
+            assert_eq!((shown.len(), left), (days.len() - older, older), "{days:?}");
+            assert_eq!(shown.last(), messages.last(), "the newest is always there");
+            assert_eq!(newest(&messages, true, now), (&messages[..], 0));
+        }
     }
 }
