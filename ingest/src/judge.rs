@@ -163,6 +163,9 @@ fn judge_array<'a>(text: &'a str, gateway: &GatewayId, received_at: Timestamp) -
     if let Some(detail) = broken {
         items.push(unreadable(kept(text), text.as_bytes(), &detail));
     }
+    if items.is_empty() {
+        items.push(unreadable(kept(text), text.as_bytes(), "an array without envelopes"));
+    }
     items
 }
 

@@ -105,15 +105,9 @@ impl<O: Outlet> Ticker<O> {
         let desk = &self.watch.desk;
         let now = desk.clock.now();
         self.watch.try_store(now).await;
-        if !self.listening.load(Ordering::Relaxed) {
+        if !self.report_broker(now) {
             *heard = None;
-            if desk.health.broken(Part::Broker, now, no_broker()) {
-                desk.feed.announce(Change::Health);
-            }
             return self.watch.works(now);
-        }
-        if desk.health.whole(Part::Broker, now) {
-            desk.feed.announce(Change::Health);
         }
         let (since, since_at) = *heard.get_or_insert((Instant::now(), now));
         if since.elapsed() < SETTLE {
@@ -123,6 +117,28 @@ impl<O: Outlet> Ticker<O> {
             self.watch.try_patients(now).await;
         } else {
             self.watch.try_everything(now).await;
+        }
+    }
+}
+
+impl<O> Ticker<O> {
+    /// Reports whether messages are heard, and says so. Whoever polls the link reports it too and may do so at this very
+    /// moment; so it is looked at again after reporting, and the last word is never the older one.
+    fn report_broker(&self, now: Timestamp) -> bool {
+        let desk = &self.watch.desk;
+        loop {
+            let listening = self.listening.load(Ordering::SeqCst);
+            let news = if listening {
+                desk.health.whole(Part::Broker, now)
+            } else {
+                desk.health.broken(Part::Broker, now, no_broker())
+            };
+            if news {
+                desk.feed.announce(Change::Health);
+            }
+            if self.listening.load(Ordering::SeqCst) == listening {
+                return listening;
+            }
         }
     }
 }

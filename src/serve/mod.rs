@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use care::clock::Clock;
-use care::health::{Health, Part};
+use care::health::{Chain, Health, Part};
 use care::live::Feed;
 use care::store::Store;
 use care::web::{self, AppState};
@@ -27,6 +27,9 @@ pub(crate) mod config;
 
 /// How long the web may take to finish what it is answering; open event streams never end by themselves.
 const GOODBYE: Duration = Duration::from_millis(300);
+/// How long the store may take to close. It waits for every connection, also one that another process holds up for seconds;
+/// what was committed is on disk before that, and closing only tidies up.
+const CLOSE_WITHIN: Duration = Duration::from_millis(250);
 /// The most that stopping may take in all.
 const STOP_WITHIN: Duration = Duration::from_millis(1800);
 
@@ -85,10 +88,17 @@ impl Running {
         Ok(Self { store, feed, health, clock, ingest, http, mqtt, stop, web })
     }
 
-    /// Waits until messages are heard.
+    /// Waits until messages are heard and every part of the chain was seen to work.
     pub(crate) async fn answers(&self) {
-        while !self.ingest.is_listening() {
+        while !self.ingest.is_listening() || !self.is_whole() {
             tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        match self.health.chain(self.clock.now()) {
+            Chain::Whole { .. } => true,
+            Chain::Broken { .. } => false,
         }
     }
 
@@ -104,7 +114,9 @@ impl Running {
         };
         let everything = async {
             tokio::join!(goodbye, ingest.shutdown());
-            store.close().await;
+            if tokio::time::timeout(CLOSE_WITHIN, store.close()).await.is_err() {
+                tracing::warn!("the store is busy; what was committed is in its file nevertheless");
+            }
         };
         if tokio::time::timeout(STOP_WITHIN, everything).await.is_err() {
             tracing::warn!("stopped without waiting for everything to finish");

@@ -103,7 +103,8 @@ fn time_is_believed_within_limits() {
 fn a_message_that_is_no_envelope_is_one_refusal_without_a_number() {
     let deep = "[".repeat(200_000);
     let deep_object = format!("{}1{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
-    let rows = ["", " ", "null", "7", "\"text\"", "{", "{}}", "nonsense", r#"{"v":1"#, &deep];
+    let rows =
+        ["", " ", "null", "7", "\"text\"", "{", "{}}", "nonsense", r#"{"v":1"#, "[]", " [ ]\n", "[", &deep];
     for text in rows {
         let items = judged(text);
         assert_eq!(items.len(), 1, "{}", &text[..text.len().min(20)]);
@@ -142,7 +143,6 @@ fn each_element_of_an_array_is_judged_by_itself() {
         (None, Some(1235)),
     ];
     assert_eq!(got, expected);
-    assert_eq!(judged("[]").len(), 0, "nothing was said");
 }
 
 #[test]
@@ -210,7 +210,7 @@ proptest! {
 
     #[test]
     fn any_text_is_answered(text in "[\\[\\]{}\",:0-9a-z \\\\]{0,400}") {
-        prop_assert!(text == "[]" || !judged(&text).is_empty() || text.trim().starts_with('['));
+        prop_assert!(!judged(&text).is_empty());
     }
 
     /// The example with a few bytes changed, taken out or doubled: an answer each time, and a candidate only if it is one.

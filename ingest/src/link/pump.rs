@@ -57,7 +57,7 @@ impl<L: Link, O: Outlet> Pump<L, O> {
                 Err(error) => Err(error),
             };
             match taken {
-                Ok(()) if self.listening.load(Ordering::Relaxed) => pause = PAUSE_MIN,
+                Ok(()) if self.listening.load(Ordering::SeqCst) => pause = PAUSE_MIN,
                 Ok(()) => {}
                 Err(error) => {
                     self.broke(&error).await;
@@ -96,7 +96,7 @@ impl<L: Link, O: Outlet> Pump<L, O> {
     }
 
     fn hear(&self) {
-        self.listening.store(true, Ordering::Relaxed);
+        self.listening.store(true, Ordering::SeqCst);
         tracing::info!("listening to the broker");
         if self.health.whole(Part::Broker, self.clock.now()) {
             self.feed.announce(Change::Health);
@@ -106,7 +106,7 @@ impl<L: Link, O: Outlet> Pump<L, O> {
     async fn broke(&mut self, error: &LinkError) {
         let ended = self.gate.epoch();
         let untold = self.gate.break_off(&mut self.link);
-        self.listening.store(false, Ordering::Relaxed);
+        self.listening.store(false, Ordering::SeqCst);
         if matches!(error, LinkError::TooLarge { .. }) {
             // The broker would send it again for ever. Without the session it does not, and gateways send the rest again.
             self.link.begin_anew();
@@ -125,7 +125,7 @@ impl<L: Link, O: Outlet> Pump<L, O> {
 impl<L, O> Drop for Pump<L, O> {
     /// However this task ends, nobody listens after it, and the watch says so.
     fn drop(&mut self) {
-        self.listening.store(false, Ordering::Relaxed);
+        self.listening.store(false, Ordering::SeqCst);
     }
 }
 
