@@ -7,6 +7,7 @@ use vitals::Timestamp;
 
 use super::format;
 use super::text::Text;
+use crate::language::Words;
 use crate::people::PatientFacts;
 
 /// How urgent, as key for shape and colour, and as word: never one without the other.
@@ -64,6 +65,16 @@ pub(crate) fn age_and_units(facts: &PatientFacts, own: Option<&str>, now: Timest
     let others =
         facts.units.iter().filter(|unit| Some(unit.id.as_str()) != own).map(|unit| unit.name.clone());
     age(facts, now, text).into_iter().chain(others).collect::<Vec<_>>().join(" · ")
+}
+
+/// Why the reader sees this, with its day as people write it.
+pub(crate) fn why_seen(why: &Words, now: Timestamp, text: Text) -> String {
+    let why = why.get(text.0);
+    let day = why.rsplit_once(' ').and_then(|(before, day)| Some((before, day.parse().ok()?)));
+    match day {
+        Some((before, day)) => format!("{before} {}", format::day_word(day, format::day_of(now), text)),
+        None => why.to_owned(),
+    }
 }
 
 /// When something is due.

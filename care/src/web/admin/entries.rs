@@ -189,12 +189,10 @@ fn choices(name: &str, given: &str, known: &Known<'_>, text: Text) -> Vec<Choice
     let word = |value: &str| match name {
         "unit" => named(value, known.units),
         "organisation" => named(value, known.organisations),
-        _ => value_word(name, value, text),
+        "policy" => value.to_owned(),
+        _ => format::capital(&value_word(name, value, text)),
     };
-    values
-        .into_iter()
-        .map(|value| Choice { word: format::capital(&word(&value)), current: value == given, value })
-        .collect()
+    values.into_iter().map(|value| Choice { word: word(&value), current: value == given, value }).collect()
 }
 
 /// A time of the register as an administrator writes it, in Stockholm: `2026-01-31 07:30`. What would not read back as the

@@ -147,7 +147,7 @@ pub(crate) async fn show(
         name: facts.name.clone(),
         about: about(facts, now, text),
         units: joined(facts, text),
-        why: why(opened.why.get(text.0), now, text),
+        why: words::why_seen(&opened.why, now, text),
         chips: chips(range, text),
         range,
         charts,
@@ -175,15 +175,6 @@ fn about(facts: &PatientFacts, now: Timestamp, text: Text) -> String {
     let born = facts.born.as_deref().and_then(|born| born.parse().ok());
     let born = born.map(|born| text.with("born", &[("day", day_word(born, day_of(now), text).into())]));
     words::age(facts, now, text).into_iter().chain(born).collect::<Vec<_>>().join(", ")
-}
-
-/// Why the reader sees this, with its day as people write it.
-fn why(words: &str, now: Timestamp, text: Text) -> String {
-    let day = words.rsplit_once(' ').and_then(|(before, day)| Some((before, day.parse().ok()?)));
-    match day {
-        Some((before, day)) => format!("{before} {}", day_word(day, day_of(now), text)),
-        None => words.to_owned(),
-    }
 }
 
 /// `Hjärtsviktsmottagningen och Hemtjänst Centrum`.

@@ -185,7 +185,7 @@ async fn page(state: &AppState, visit: &Visit, seen: Seen, again: Again) -> Resu
         frame: Frame::of(state, visit, "worklist", format!("{name}: {}", words::problem(task.problem, text))),
         patient: facts.map(|facts| facts.id.clone()),
         about: facts.map(|facts| words::age_and_units(facts, None, now, text)).unwrap_or_default(),
-        why_seen: opened.as_ref().map(|opened| opened.why.get(text.0).to_owned()),
+        why_seen: opened.as_ref().map(|opened| words::why_seen(&opened.why, now, text)),
         medicines: medicines.iter().map(|medicine| medicine_row(medicine, visit)).collect(),
         chart,
         name,
