@@ -8,12 +8,8 @@ const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// Files that may be larger, and up to how many lines. One that fits again must leave this list.
-pub(crate) const FILES_ALLOWED: &[(&str, usize)] = &[
-    ("care/src/accounts.rs", 405),
-    ("care/src/conversations.rs", 516),
-    ("care/src/register/apply.rs", 436),
-    ("care/src/register/file.rs", 458),
-];
+pub(crate) const FILES_ALLOWED: &[(&str, usize)] =
+    &[("care/src/conversations.rs", 500), ("care/src/register/file.rs", 415)];
 /// Functions that may be longer, by file and name.
 pub(crate) const FUNCTIONS_ALLOWED: &[(&str, &str, usize)] = &[];
 

@@ -10,6 +10,10 @@ use vitals::{DeviceId, GatewayId, PatientId, Timestamp};
 use crate::access::Role;
 use crate::language::Language;
 
+mod credentials;
+
+pub use credentials::Credentials;
+
 /// Why a text is not a register.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegisterError {
@@ -118,26 +122,6 @@ pub struct Unit {
     pub organisation: String,
     /// Its name.
     pub name: String,
-}
-
-/// A password, written out or in a file of its own.
-#[derive(Clone, Default, Deserialize)]
-pub struct Credentials {
-    /// The login.
-    pub login: Option<String>,
-    /// The password.
-    pub password: Option<String>,
-    /// A file whose first line is the password, relative to the register.
-    pub password_file: Option<PathBuf>,
-    /// Whether the person must choose another when they first sign in.
-    #[serde(default)]
-    pub must_change: bool,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("login", &self.login).finish_non_exhaustive()
-    }
 }
 
 /// A member of staff.
@@ -329,16 +313,6 @@ impl Register {
         Ok(register)
     }
 
-    /// Whose password is said to be in a file, the first of them.
-    pub(super) fn names_a_file(&self) -> Option<(&'static str, &str)> {
-        let staff = self.staff.iter().map(|one| ("staff", one.id.as_str(), &one.password_file));
-        let patients = self.patient.iter().map(|one| ("patient", one.id.as_str(), &one.password_file));
-        let kin = self.patient.iter().flat_map(|one| &one.proxy);
-        let kin = kin.map(|one| ("proxy", one.id.as_str(), &one.password_file));
-        let mut all = staff.chain(patients).chain(kin);
-        all.find_map(|(table, id, file)| file.is_some().then_some((table, id)))
-    }
-
     fn check(&self) -> Result<(), RegisterError> {
         no_twins("organisation", self.organisation.iter().map(|one| one.id.as_str()))?;
         no_twins("unit", self.unit.iter().map(|one| one.id.as_str()))?;
@@ -437,45 +411,6 @@ fn language<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Language, D::E
     let key = String::deserialize(deserializer)?;
     Language::from_key(&key)
         .ok_or_else(|| de::Error::custom(format_args!("language {key:?} is neither sv nor en")))
-}
-
-impl Staff {
-    /// Their login and password.
-    #[must_use]
-    pub fn credentials(&self) -> Credentials {
-        Credentials {
-            login: self.login.clone(),
-            password: self.password.clone(),
-            password_file: self.password_file.clone(),
-            must_change: self.must_change,
-        }
-    }
-}
-
-impl Patient {
-    /// Their login and password.
-    #[must_use]
-    pub fn credentials(&self) -> Credentials {
-        Credentials {
-            login: self.login.clone(),
-            password: self.password.clone(),
-            password_file: self.password_file.clone(),
-            must_change: self.must_change,
-        }
-    }
-}
-
-impl Proxy {
-    /// Their login and password.
-    #[must_use]
-    pub fn credentials(&self) -> Credentials {
-        Credentials {
-            login: self.login.clone(),
-            password: self.password.clone(),
-            password_file: self.password_file.clone(),
-            must_change: self.must_change,
-        }
-    }
 }
 
 #[cfg(test)]
