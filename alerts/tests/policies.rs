@@ -22,6 +22,7 @@ fn examples_hold_in_every_policy() {
     let zone = TimeZone::get("Europe/Stockholm").expect("bundled");
     let files = shipped();
     assert!(files.len() >= 2, "the folder holds the recommended policy and one to compare with");
+    assert_eq!(Policy::shipped().len(), files.len(), "what the folder holds comes with the product");
     for (file, text) in files {
         let policy = Policy::parse(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
         assert!(!policy.examples().is_empty(), "{file} has no examples");

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use std::time::Duration;
 
+use alerts::Policy;
 use care::clock::Clock;
 use care::health::{Chain, Health, Part};
 use care::live::Feed;
@@ -33,9 +34,9 @@ const CLOSE_WITHIN: Duration = Duration::from_millis(250);
 /// The most that stopping may take in all.
 const STOP_WITHIN: Duration = Duration::from_millis(1800);
 
-/// The policies of this installation beside the recommended one.
+/// The policies of this installation: those that come with the product.
 pub(crate) fn policies() -> Policies {
-    Policies::default()
+    Policies::new(Policy::shipped().iter().cloned())
 }
 
 /// The house, running.

@@ -141,6 +141,16 @@ impl Policy {
         &RECOMMENDED
     }
 
+    /// Every policy that comes with the product, the recommended one first.
+    #[must_use]
+    pub fn shipped() -> &'static [Self] {
+        static SHIPPED: LazyLock<[Policy; 2]> = LazyLock::new(|| {
+            let jump = Policy::parse(include_str!("../../policies/esc-2kg-3d.toml"));
+            [Policy::recommended().clone(), jump.expect("a test reads every file of policies/")]
+        });
+        &*SHIPPED
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
