@@ -26,6 +26,11 @@ async fn once_the_ready_file_is_there_the_service_is_ready() {
         let serving = Serving::start(&data);
         let (status, parts) = Visitor::new(&serving.http).get("/readyz").await;
         assert_eq!(status, 200, "{parts}");
+        let (status, metrics) = Visitor::new(&serving.http).get("/metrics").await;
+        assert_eq!(status, 200);
+        for line in ["vagen_ingest_readings_total 0", "vagen_part_whole{part=\"broker\"} 1"] {
+            assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+        }
         serving.kill();
     }
 }

@@ -51,6 +51,19 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 9] = [
+        Self::Malformed,
+        Self::TooLarge,
+        Self::WrongGateway,
+        Self::UnknownGateway,
+        Self::FutureDated,
+        Self::NotWorn,
+        Self::AmbiguousWearer,
+        Self::Conflict,
+        Self::Unprocessable,
+    ];
+
     /// The key in `export quarantine` and `status`.
     #[must_use]
     pub const fn key(self) -> &'static str {

@@ -26,6 +26,7 @@ use crate::resend::Asked;
 use crate::sequences;
 use crate::sitting::{Desk, SittingError};
 use crate::stop::{Switch, switch};
+use crate::tally::Tally;
 use crate::watch::{Ticker, Watch};
 
 /// How long a batch may take to finish when the service stops; then it is abandoned, uncommitted.
@@ -174,6 +175,7 @@ impl Ingest {
         L: Link + 'static,
         O: Outlet,
     {
+        Tally::begin();
         let House { store, policies, clock, feed, health } = house;
         let desk = Arc::new(Desk::new(store, policies, clock.clone(), feed.clone(), health.clone()));
         let watch = Arc::new(Watch::new(Arc::clone(&desk)));

@@ -48,6 +48,10 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Response {
 /// `GET /metrics`, in the Prometheus text format.
 pub(crate) async fn metrics(State(state): State<AppState>) -> Result<Response, Failure> {
     let handle = state.metrics.ok_or(Failure::Missing)?;
+    for (part, state) in state.health.parts() {
+        let whole = matches!(state, PartState::Whole { .. });
+        metrics::gauge!("vagen_part_whole", "part" => part.key()).set(f64::from(u8::from(whole)));
+    }
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Ok((kind, handle.render()).into_response())
 }
