@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 use sqlx::Row;
-use vitals::{PatientId, Timestamp};
+use vitals::{PatientId, Timestamp, hex};
 
 use crate::access::{Decision, Subject, SubjectKind};
 use crate::people;
@@ -93,16 +93,8 @@ impl Entry {
             hasher.update(field.len().to_be_bytes());
             hasher.update(field.as_bytes());
         }
-        hex(&hasher.finalize())
+        hex::encode(&hasher.finalize())
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// One row as it was written.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use devices::session::Event;
 use devices::{Format, Uuid16};
 use serde::{Deserialize, Serialize};
-use vitals::{DeviceId, Timestamp};
+use vitals::{DeviceId, Timestamp, hex};
 
 use crate::source::RadioEvent;
 
@@ -152,24 +152,8 @@ fn not_hex(key: &str, hex: &str) -> LineError {
 
 /// Bytes written as hex, in any case; spaces and dashes are ignored.
 #[must_use]
-pub fn bytes_of(hex: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = hex
-        .chars()
-        .filter(|c| !matches!(c, ' ' | '-'))
-        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect::<Option<_>>()?;
-    let (pairs, rest) = digits.as_chunks::<2>();
-    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
-}
-
-/// Bytes as lower-case hex.
-#[must_use]
-pub fn hex_of(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+pub fn bytes_of(text: &str) -> Option<Vec<u8>> {
+    hex::decode(&text.replace([' ', '-'], ""))
 }
 
 /// Writes one event as a line, without its line feed; `None` for what only says how our own asking went.
@@ -189,13 +173,13 @@ pub fn line_of(heard: &RadioEvent) -> Option<String> {
     let mut value = |name, characteristic: String, bytes: &[u8]| {
         line.event = name;
         line.characteristic = Some(characteristic);
-        line.hex = Some(hex_of(bytes));
+        line.hex = Some(hex::encode(bytes));
     };
     match &heard.event {
         Event::Advertised { service_uuids, service_data } => {
             line.event = Name::Advertise;
             line.service_uuids = Some(service_uuids.iter().map(Uuid16::to_string).collect());
-            let hex = service_data.iter().map(|(uuid, bytes)| (uuid.to_string(), hex_of(bytes)));
+            let hex = service_data.iter().map(|(uuid, bytes)| (uuid.to_string(), hex::encode(bytes)));
             line.service_data = Some(hex.collect());
         }
         Event::Connected { .. } => {}

@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use devices::session::{Action, Consent, Event, Heard, Learned, Trouble};
 use devices::{Format, Model, Session, Settings, models};
-use vitals::{DeviceHealth, DeviceId, DeviceIdentity, Kind, Outcome, RawFrame, TimedMeasurement, Timestamp};
+use vitals::{
+    DeviceHealth, DeviceId, DeviceIdentity, Kind, Outcome, RawFrame, TimedMeasurement, Timestamp, hex,
+};
 
-use crate::capture::hex_of;
 use crate::outbox::{KnownDevice, Sealing, Undecoded};
 use crate::source::RadioEvent;
 
@@ -321,7 +322,7 @@ impl Device {
             at: self.last_seen?,
             device: self.identity.id.to_string(),
             characteristic,
-            hex: hex_of(bytes),
+            hex: hex::encode(bytes),
             reason: trouble.to_string(),
         })
     }

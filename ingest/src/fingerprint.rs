@@ -8,7 +8,7 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use vitals::{DeviceTime, Envelope, GatewayId, PatientId, Timestamp, Void};
+use vitals::{DeviceTime, Envelope, GatewayId, PatientId, Timestamp, Void, hex};
 
 use crate::judge::Place;
 
@@ -91,7 +91,7 @@ impl Hash {
             hasher.update(u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());
             hasher.update(field);
         }
-        Self(hex(&hasher.finalize()))
+        Self(hex::encode(&hasher.finalize()))
     }
 
     /// 64 hex digits.
@@ -105,14 +105,6 @@ impl Hash {
     pub fn short(&self) -> &str {
         &self.0[..24]
     }
-}
-
-/// Bytes as lower-case hex.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 0x0F)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }
 
 /// JSON with sorted keys and no spaces, whichever order the reader kept.
@@ -143,10 +135,10 @@ mod tests {
     #[test]
     fn hex_is_lower_case_and_whole() {
         assert_eq!(
-            hex(&Sha256::digest(b"abc")),
+            hex::encode(&Sha256::digest(b"abc")),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
-        assert_eq!(hex(&[0x00, 0x0F, 0xF0]), "000ff0");
+        assert_eq!(hex::encode(&[0x00, 0x0F, 0xF0]), "000ff0");
     }
 
     #[test]

@@ -344,7 +344,7 @@ fn kept(text: &str) -> Cow<'_, str> {
 }
 
 fn kept_bytes(bytes: &[u8]) -> Cow<'static, str> {
-    Cow::Owned(crate::fingerprint::hex(&bytes[..bytes.len().min(RAW_BYTES_MAX / 2)]))
+    Cow::Owned(vitals::hex::encode(&bytes[..bytes.len().min(RAW_BYTES_MAX / 2)]))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::hex;
 use crate::ids::{DeviceId, GatewayId, OutboxId, Seq};
 use crate::measurement::{Flag, Kind, Measurement, Outcome};
 use crate::quantity::{AbsentReason, Quantity, Values, absent_reasons, keyed};
@@ -141,11 +142,7 @@ impl RawFrame {
     /// The bytes as lower-case hex.
     #[must_use]
     pub fn hex(&self) -> String {
-        use std::fmt::Write as _;
-        self.bytes.iter().fold(String::with_capacity(self.bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hex::encode(&self.bytes)
     }
 }
 
@@ -177,17 +174,9 @@ impl<'de> Deserialize<'de> for RawFrame {
     }
 }
 
-fn bytes_of_hex(hex: &str) -> Option<Vec<u8>> {
-    if hex.is_empty() || hex.len() > 2 * FRAME_BYTES_MAX || !hex.len().is_multiple_of(2) {
-        return None;
-    }
-    hex.as_bytes()
-        .chunks_exact(2)
-        .map(|pair| {
-            let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-            Some(digit(pair[0])? << 4 | digit(pair[1])?)
-        })
-        .collect()
+fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
+    let holds = !text.is_empty() && text.len() <= 2 * FRAME_BYTES_MAX;
+    if holds { hex::decode(text) } else { None }
 }
 
 /// One measurement on its way from a home: which device, which place in the outbox, and the raw bytes. No patient.

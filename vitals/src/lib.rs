@@ -9,6 +9,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod envelope;
+pub mod hex;
 pub mod ids;
 pub mod measurement;
 pub mod quantity;

@@ -53,7 +53,7 @@ impl SessionToken {
     }
 
     fn hash(&self) -> String {
-        audit::hex(&Sha256::digest(self.0.as_bytes()))
+        vitals::hex::encode(&Sha256::digest(self.0.as_bytes()))
     }
 }
 

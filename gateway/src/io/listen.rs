@@ -11,10 +11,9 @@ use std::time::Duration;
 use devices::Settings;
 use futures::FutureExt as _;
 use tokio::sync::watch;
-use vitals::{DeviceHealth, Timestamp};
+use vitals::{DeviceHealth, Timestamp, hex};
 
 use super::clock::{Clock, local_offset_s};
-use crate::capture::hex_of;
 use crate::config::Config;
 use crate::home::{Duty, Home};
 use crate::outbox::{SealError, Sealed, Sealing, SharedOutbox, StoreError, Undecoded};
@@ -185,7 +184,7 @@ fn kept(sealing: Sealing, reason: String) -> Undecoded {
         at: sealing.heard_at,
         device: sealing.device.id.to_string(),
         characteristic: sealing.raw.characteristic,
-        hex: hex_of(&sealing.raw.bytes),
+        hex: hex::encode(&sealing.raw.bytes),
         reason,
     }
 }
