@@ -170,7 +170,7 @@ pub const KEYS: &[(&str, &str, &str)] = &[
     (
         "outbox_mib_max",
         "256",
-        "The most the database may take, MiB; 6 more beside it. History makes way first, then as above.",
+        "The most the database may take, MiB; 8 more beside it. History makes way first, then as above.",
     ),
     (
         "signal_lamp",

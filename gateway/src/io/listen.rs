@@ -18,7 +18,7 @@ use vitals::{DeviceHealth, Timestamp, hex};
 use super::clock::{Clock, local_offset_s};
 use crate::config::Config;
 use crate::home::{Duty, Home};
-use crate::outbox::{Limit, SealError, Sealed, Sealing, SharedOutbox, StoreError, Undecoded};
+use crate::outbox::{Depth, Limit, SealError, Sealed, Sealing, SharedOutbox, StoreError, Undecoded};
 use crate::source::BleSource;
 use crate::vigil::{Part, TURN_EVERY, Trouble, Vigil};
 
@@ -52,6 +52,7 @@ pub struct Listener<S> {
     /// What is still to be done. A duty leaves only when it is done, so that a stop in the middle forgets none.
     queue: VecDeque<Duty>,
     vigil: Vigil,
+    depth: watch::Receiver<Depth>,
     room: Room,
 }
 
@@ -77,6 +78,7 @@ impl<S: BleSource> Listener<S> {
         let known = outbox.with(|outbox| outbox.devices()).await?;
         let home = Home::new(config.home.clone(), settings(&clock), known);
         health.send_replace(home.health());
+        let depth = outbox.watch();
         Ok(Self {
             source,
             home,
@@ -86,6 +88,7 @@ impl<S: BleSource> Listener<S> {
             tally: Tally::default(),
             queue: VecDeque::new(),
             vigil: Vigil::default(),
+            depth,
             room: Room::default(),
         })
     }
@@ -153,8 +156,11 @@ impl<S: BleSource> Listener<S> {
     /// Whether a device may be answered: asked of the outbox now and then, and said when it changes.
     async fn has_room(&mut self) -> bool {
         let now = Instant::now();
-        let is_fresh = |at: Instant| now.saturating_duration_since(at) < ROOM_ASKED_EVERY;
-        if self.room.asked_at.is_none_or(|at| !is_fresh(at)) {
+        // A receipt makes room; without one, only others can have made some on the disk.
+        let may_have_changed = self.room.lacking.is_some() && self.depth.has_changed().unwrap_or(false);
+        let is_old = |at: Instant| now.saturating_duration_since(at) >= ROOM_ASKED_EVERY;
+        if may_have_changed || self.room.asked_at.is_none_or(is_old) {
+            self.depth.mark_unchanged();
             let lacking = match self.outbox.with(|outbox| outbox.lacks()).await {
                 Ok(lacking) => lacking,
                 // What fails is found, said and tried again where a reading is sealed.

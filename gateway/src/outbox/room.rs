@@ -37,7 +37,7 @@ impl Default for Limits {
 /// One mebibyte.
 pub const MIB: u64 = 1024 * 1024;
 /// The place held on the disk for what a device is just sending, bytes.
-pub const RESERVE_BYTES: u64 = MIB;
+pub const RESERVE_BYTES: u64 = 4 * MIB;
 /// The most readings one session with a device brings: the largest memory among known cuffs holds 100.
 pub const SESSION_ROWS: u64 = 100;
 /// What those take with all that belongs to them, bytes.
