@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use alerts::replay::Replay;
 use alerts::{
-    Chart, ChartEvent, Folded, Followed, Glance, Input, LocalDays, OpenCase, Overrides, Policy, Priority, Problem,
-    Situation, TaskChange, Trigger, Tuning, assess, triage,
+    Chart, ChartEvent, Folded, Followed, Glance, Input, LocalDays, OpenCase, Overrides, Policy, Priority,
+    Problem, Situation, TaskChange, Trigger, Tuning, assess, triage,
 };
 use jiff::tz::TimeZone;
 use proptest::prelude::*;

@@ -20,8 +20,8 @@ use serde::Deserialize;
 pub use example::{Example, ExampleError, Expected};
 pub use overrides::Overrides;
 pub use parameters::{
-    BloodPressure, Decompensation, Device, Oxygen, Pulse, Rules, Silence, SymptomFlags, WeightCusum, WeightJump,
-    WeightMacd, WeightSlope,
+    BloodPressure, Decompensation, Device, Oxygen, Pulse, Rules, Silence, SymptomFlags, WeightCusum,
+    WeightJump, WeightMacd, WeightSlope,
 };
 
 use crate::finding::{Competence, Priority, Problem};

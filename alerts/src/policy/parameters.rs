@@ -111,10 +111,10 @@ sections! {
     }
     /// A straight line through the last weighings that rises beyond chance.
     WeightSlope weight_slope {
-        /// Weighings of this many days, at most the last twelve.
+        /// Weighings of this many days, at most the last ten.
         days: 3.0, 30.0;
         /// At least so many of them.
-        readings_min: 3.0, 12.0;
+        readings_min: 3.0, 10.0;
         /// The line rises by more than this over `days`, kg.
         gain_kg: 0.1, 20.0;
         /// One-sided probability of such a line by chance, at most.
@@ -213,16 +213,22 @@ sections! {
     } [
         /// A level of the sum is left only when the sum falls this far below it.
         rearm_points: 0.0, 50.0;
-        /// A day whose sum reaches this share of the alarm is a high day.
-        personal_high_share: 0.1, 1.0;
-        /// The share of high days that is usual.
-        personal_usual_share: 0.001, 0.9;
-        /// How many days that share counts for beside the person's own.
-        personal_prior_days: 1.0, 1000.0;
-        /// The alarm lies this much higher for each doubling of the usual share that had no consequence.
-        personal_points: 0.0, 50.0;
-        /// And at most this much higher.
-        personal_points_max: 0.0, 100.0;
+        /// The alarm changes by this much of itself for each whole by which the person's own mean of sum over alarm, without
+        /// consequence, differs from `personal_usual`.
+        personal_share: 0.0, 5.0;
+        /// The mean of sum over alarm that is usual.
+        personal_usual: 0.0, 1.0;
+        /// How many days the usual mean counts for beside the person's own.
+        personal_prior_count: 1.0, 1000.0;
+        /// Noise of weight is also how far the person's averages differ from each other by habit, times this; the geometric
+        /// mean of both is used.
+        weight_swing_factor: 0.1, 10.0;
+        /// Usual difference of the averages, kg (root mean square).
+        weight_swing_prior_kg: 0.05, 5.0;
+        /// How many weighings the usual difference counts for beside the person's own.
+        weight_swing_prior_count: 1.0, 200.0;
+        /// How many days of answers the usual swing of answers counts for beside the person's own; absent: as for habits.
+        symptom_noise_prior_count: 0.0, 100.0;
     ]
     /// Blood pressure limits.
     BloodPressure blood_pressure {
@@ -247,8 +253,16 @@ sections! {
         /// Answers make "with symptoms" for this long, hours.
         symptom_hours: 1.0, 168.0;
     } [
-        /// What has counted does so until a value lies this far inside its limit, mmHg.
+        /// What has counted counts again only after the person's usual pressure lay this far inside the limit, mmHg.
         hysteresis_mmhg: 0.0, 40.0;
+        /// A limit lies at least this far beyond the person's usual systolic pressure, mmHg.
+        usual_margin_mmhg: 0.0, 80.0;
+        /// Answers make "with symptoms" from so many grades above habit.
+        above_habit: 0.0, 3.0;
+        /// Two readings in a row count when at least this lies between them, hours.
+        repeat_hours_min: 0.0, 72.0;
+        /// What has counted and was never left counts again after this long, days.
+        hold_days_max: 1.0, 365.0;
     ]
     /// Pulse limits.
     Pulse pulse {
@@ -269,8 +283,16 @@ sections! {
         /// Answers make "with symptoms" for this long, hours.
         symptom_hours: 1.0, 168.0;
     } [
-        /// What has counted does so until a value lies this far inside its limit, /min.
+        /// What has counted counts again only after the person's usual pulse lay this far inside the limit, /min.
         hysteresis_per_min: 0.0, 40.0;
+        /// A limit lies at least this far beyond the person's usual pulse, /min.
+        usual_margin_per_min: 0.0, 80.0;
+        /// Answers make "with symptoms" from so many grades above habit.
+        above_habit: 0.0, 3.0;
+        /// Two readings in a row count when at least this lies between them, hours.
+        repeat_hours_min: 0.0, 72.0;
+        /// What has counted and was never left counts again after this long, days.
+        hold_days_max: 1.0, 365.0;
     ]
     /// Oxygen saturation limits.
     Oxygen oxygen {
@@ -281,8 +303,12 @@ sections! {
         /// Two readings in a row count when no more than this lies between them, days.
         repeat_days: 0.5, 30.0;
     } [
-        /// What has counted does so until a value lies this far inside its limit, percentage points.
+        /// What has counted counts again only after a value lay this far above the limit, percentage points.
         hysteresis_percent: 0.0, 10.0;
+        /// Two readings in a row count when at least this lies between them, hours.
+        repeat_hours_min: 0.0, 72.0;
+        /// What has counted and was never left counts again after this long, days.
+        hold_days_max: 1.0, 365.0;
     ]
     /// Symptoms that need no other sign.
     SymptomFlags symptoms {

@@ -73,8 +73,11 @@ impl PatientReplay {
         let spare = (!self.open.is_empty() || self.followed.state().is_late(&sample)).then(|| entry.clone());
         match self.followed.take(entry, &bench.days) {
             Took::New(glance) if is_reading && self.is_asked(glance) => {
-                let latest = || self.followed.recent().get(self.followed.recent().len().checked_sub(1)?).cloned();
-                if let Some(reading) = spare.or_else(latest).and_then(|entry| entry.to_reading(&self.patient, self.now)) {
+                let latest =
+                    || self.followed.recent().get(self.followed.recent().len().checked_sub(1)?).cloned();
+                if let Some(reading) =
+                    spare.or_else(latest).and_then(|entry| entry.to_reading(&self.patient, self.now))
+                {
                     self.judge(Trigger::Reading(&reading), glance, bench);
                 }
             }

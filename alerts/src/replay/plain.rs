@@ -165,7 +165,10 @@ impl<'a> Reader<'a> {
     fn string(&mut self) -> Option<&'a str> {
         self.byte(b'"')?;
         let start = self.at;
-        let len = self.bytes().iter().position(|byte| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\'))?;
+        let len = self
+            .bytes()
+            .iter()
+            .position(|byte| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\'))?;
         self.at += len;
         self.byte(b'"')?;
         self.text.get(start..start + len)

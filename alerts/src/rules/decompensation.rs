@@ -6,8 +6,7 @@
 //! person's own habit. Unusual silence. A guideline's jump alone is barely better than chance (Zhang 2009, Gyllensten
 //! 2016); weight with symptoms is not (HeartPredict, Larburu 2018), and clinicians ask for trends, not jumps (EMPOWER).
 //!
-//! **Opens** when the sum reaches the alarm, `alarm_points`, for who often comes near it without consequence some more
-//! (`state/score.rs`). From then on only news joins: the sum fell below and rose again, rose by another `step_points`, or
+//! **Opens** when the sum reaches the alarm: `alarm_points`, changed for who is near it by habit (`state/score.rs`). From then on only news joins: the sum fell below and rose again, rose by another `step_points`, or
 //! became urgent. **Closes** by staff. A sum that stays high opens nothing new; it must fall and rise again.
 //!
 //! **Invariant:** every sign that gave points is a finding of its own, so the reasons of a case add up; without a baseline
@@ -24,7 +23,8 @@ use crate::state::{Glance, Moment, SCORED, Signs, Smoothed, Stand};
 use crate::words::{Bilingual, comma, number, plain, signed, weekday};
 
 pub(super) fn see(case: &Case<'_>) -> Vec<Seen> {
-    let Some(signs) = case.input.tuning.signs.as_ref().filter(|_| case.set_off(Glance::DECOMPENSATION)) else {
+    let Some(signs) = case.input.tuning.signs.as_ref().filter(|_| case.set_off(Glance::DECOMPENSATION))
+    else {
         return Vec::new();
     };
     let Some(moment) = case.input.state.latest_moment(case.input.days) else { return Vec::new() };
@@ -87,11 +87,8 @@ fn trend(case: &Case<'_>, rule: &Decompensation, smoothed: &Smoothed, at: Timest
         return None;
     }
     let discharged = case.input.state.presence().last_discharge();
-    let usual_kg = case
-        .input
-        .recent
-        .usual_weight_kg(at, discharged)
-        .unwrap_or_else(|| f64::from(smoothed.slow));
+    let usual_kg =
+        case.input.recent.usual_weight_kg(at, discharged).unwrap_or_else(|| f64::from(smoothed.slow));
     let over = signed(f64::from(smoothed.last) - usual_kg, 1);
     let usual = number(usual_kg, 1);
     let days = days_above(case, usual_kg);
@@ -105,9 +102,8 @@ fn trend(case: &Case<'_>, rule: &Decompensation, smoothed: &Smoothed, at: Timest
 
 /// For how many days weighings have lain above `usual_kg` without a break, to the latest; at least one.
 fn days_above(case: &Case<'_>, usual_kg: f64) -> i64 {
-    let kilograms = |entry: &crate::state::Entry| {
-        Some((entry.sample.at, entry.sample.usable(Quantity::WeightKg)?))
-    };
+    let kilograms =
+        |entry: &crate::state::Entry| Some((entry.sample.at, entry.sample.usable(Quantity::WeightKg)?));
     let mut weighings = case.input.recent.iter().rev().filter_map(kilograms);
     let Some((latest, _)) = weighings.next() else { return 1 };
     let since = weighings.find(|(_, kg)| *kg <= usual_kg).map_or(latest, |(at, _)| at);

@@ -1,8 +1,8 @@
 //! Oxygen saturation below its limits.
 //!
 //! **Opens** at the second reading in a row below `low_percent`, or at once below `urgent_percent` unless the clip itself
-//! reports a weak signal or movement. Every further such reading joins, until one lies above the limit by the policy's
-//! hysteresis. **Closes** by staff.
+//! reports a weak signal or movement. Every further such reading joins; where the policy has a hysteresis,
+//! only one below `urgent_percent`, until one lies above the limit by it. **Closes** by staff.
 //!
 //! **Invariant:** a value taken with a weak signal never counts alone.
 

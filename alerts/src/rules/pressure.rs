@@ -1,8 +1,8 @@
 //! Blood pressure beyond its limits, which are narrower when symptoms go with it (BEAT-HF, table 1).
 //!
 //! **Opens** at the second reading in a row beyond the same side, or at once beyond an extreme limit, or below
-//! the lower one with a clear symptom. Every further such reading joins, until one lies inside the limit by the policy's
-//! hysteresis. **Closes** by staff; readings within limits join nothing.
+//! the lower one with a clear symptom. Every further such reading joins; where the policy has a hysteresis, only an extreme
+//! one, until the person's usual pressure has left the limit. **Closes** by staff; readings within limits join nothing.
 //!
 //! **Invariant:** the reading that caused a finding is its last.
 
@@ -14,7 +14,7 @@ use crate::state::{Beyond, Feeling, Glance, Sample, Side, State, Tuning};
 use crate::words::{Bilingual, number};
 
 pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
-    let [low, high, diastolic_high] = case.input.tuning.pressure?;
+    let [low, high, diastolic_high] = case.input.state.pressure_sides(case.input.tuning)?;
     let rows = [
         (Glance::SYSTOLIC_LOW, Quantity::SystolicMmhg, low, "systolic_low"),
         (Glance::SYSTOLIC_HIGH, Quantity::SystolicMmhg, high, "systolic_high"),
@@ -33,7 +33,8 @@ fn judge(case: &Case<'_>, quantity: Quantity, side: &Side, name: &'static str) -
         false => ("övertryck", "systolic"),
     };
     let words = Words { problem: Problem::BloodPressure, rule: name, unit: "mmHg", name_sv, name_en };
-    beyond(case, quantity, side, (rule.symptom_hours, rule.repeat_days), &words)
+    let hours = (rule.symptom_hours, rule.above_habit);
+    beyond(case, quantity, side, &Within { hours, repeat_days: rule.repeat_days }, &words)
 }
 
 /// How a limit is told.
@@ -45,23 +46,29 @@ pub(super) struct Words {
     pub(super) name_en: &'static str,
 }
 
+/// What is looked at beside a value: answers of so many hours, so far above habit; a value so many days before.
+pub(super) struct Within {
+    pub(super) hours: (f64, Option<f64>),
+    pub(super) repeat_days: f64,
+}
+
 /// A value that lies beyond `side`, and the one before it where that does too.
 pub(super) fn beyond(
     case: &Case<'_>,
     quantity: Quantity,
     side: &Side,
-    (symptom_hours, repeat_days): (f64, f64),
+    within: &Within,
     words: &Words,
 ) -> Option<Seen> {
     let value = case.sample.usable(quantity)?;
     let at = case.reading.at;
-    let feeling = case.input.state.feeling(case.input.days.day(at), symptom_hours);
+    let feeling = case.input.state.feeling(case.input.days.day(at), within.hours.0, within.hours.1);
     // What arrived late was judged by how the person felt then, which the state may no longer know.
     let beyond = side.beyond(value, feeling).or_else(|| side.beyond(value, Feeling::Symptoms))?;
     let earlier = case
         .input
         .recent
-        .before(quantity, at, &case.reading.id, repeat_days)
+        .before(quantity, at, &case.reading.id, within.repeat_days)
         .filter(|(earlier, _)| side.beyond(*earlier, feeling).is_some());
     let urgent = beyond.extreme || feeling == Feeling::Clear;
     let said = beyond_text(value, earlier.as_ref().map(|(value, _)| *value), beyond, feeling, words.unit);
@@ -82,11 +89,13 @@ pub(super) fn beyond(
 
 /// Whether either pressure of `sample` lies beyond a limit.
 pub(super) fn is_beyond(sample: &Sample, state: &State, day: i32, tuning: &Tuning) -> bool {
-    let (Some(rule), Some([low, high, diastolic_high])) = (&tuning.rules.blood_pressure, &tuning.pressure) else {
+    let (Some(rule), Some([low, high, diastolic_high])) =
+        (&tuning.rules.blood_pressure, state.pressure_sides(tuning))
+    else {
         return false;
     };
-    let feeling = state.feeling(day, rule.symptom_hours);
-    let beyond = |quantity, side: &Side| {
+    let feeling = state.feeling(day, rule.symptom_hours, rule.above_habit);
+    let beyond = |quantity, side: Side| {
         sample.measured(quantity).is_some_and(|value| side.beyond(value, feeling).is_some())
     };
     beyond(Quantity::SystolicMmhg, low)

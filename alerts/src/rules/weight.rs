@@ -46,10 +46,7 @@ fn macd(case: &Case<'_>) -> Option<Seen> {
     let (over, limit) = (signed(gain_kg, 1), number(rule.gain_kg, 1));
     let (fast, slow) = (number(rule.fast_days, 0), number(rule.slow_days, 0));
     let text = Bilingual::of(
-        format!(
-            "{} kg: {} dagars medel mot {} dagars; gräns {} kg",
-            over.sv, fast.sv, slow.sv, limit.sv
-        ),
+        format!("{} kg: {} dagars medel mot {} dagars; gräns {} kg", over.sv, fast.sv, slow.sv, limit.sv),
         format!(
             "{} kg: average of {} days against {} days; limit {} kg",
             over.en, fast.en, slow.en, limit.en
@@ -114,7 +111,8 @@ pub(super) fn shown_weighings(case: &Case<'_>) -> Vec<ReadingId> {
     let from = latest.plus_days(-SHOWN_DAYS);
     let times: Vec<_> = usable.take_while(|at| *at >= from).chain([latest]).collect();
     // The state counts whole seconds.
-    let is_used = |at: vitals::Timestamp| times.iter().any(|used| (0..1000).contains(&at.millis_since(*used)));
+    let is_used =
+        |at: vitals::Timestamp| times.iter().any(|used| (0..1000).contains(&at.millis_since(*used)));
     case.input
         .recent
         .iter()

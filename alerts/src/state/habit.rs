@@ -4,7 +4,8 @@
 //! day, the worst of a day for each symptom; when they are as old as the policy's `habit_from_days` they join the habit,
 //! which forgets with a time constant of half the policy's span from `habit_from_days` to `habit_until_days`. Habit is
 //! begun from a few answers of "none": `sum / (n0 + n)`. What counts is how far the mean of the recent days lies above it;
-//! for somebody whose answers swing more than most, less, in proportion to their swing.
+//! for somebody whose answers swing more than most, less, in proportion: the swing is that of all symptoms together, each
+//! weighed by its points.
 //!
 //! **Invariant:** a question that was not answered counts neither for nor against; days that have passed are only added to.
 
@@ -35,6 +36,8 @@ pub(crate) struct HabitShape {
     pub(crate) lag_days: i32,
     /// What remains of the habit from one day to the next.
     pub(crate) kept_a_day: f32,
+    /// What each of [`SCORED`] weighs in the swing of all.
+    pub(crate) weights: [f32; SCORED.len()],
 }
 
 impl HabitShape {
@@ -43,43 +46,52 @@ impl HabitShape {
 
     #[allow(clippy::cast_possible_truncation)]
     pub(crate) fn of(rule: Option<&Decompensation>) -> Self {
-        let (from, until) =
-            rule.map_or(Self::PLAIN, |rule| (rule.habit_from_days, rule.habit_until_days));
+        let (from, until) = rule.map_or(Self::PLAIN, |rule| (rule.habit_from_days, rule.habit_until_days));
         let lag_days = from.round().clamp(1.0, DAYS_KEPT as f64 - 1.0);
         let constant_days = ((until - from) / 2.0).max(5.0);
-        Self { lag_days: lag_days as i32, kept_a_day: (-1.0 / constant_days).exp() as f32 }
+        let weights = SCORED.map(|symptom| rule.map_or(1.0, |rule| points_of(symptom, rule)) as f32);
+        Self { lag_days: lag_days as i32, kept_a_day: (-1.0 / constant_days).exp() as f32, weights }
     }
 }
 
-/// What is known of one symptom, as whole numbers so that it is small: sums in 1/1000.
+/// Points at full; none for what the red flags judge.
+pub(crate) const fn points_of(symptom: Symptom, rule: &Decompensation) -> f64 {
+    match symptom {
+        Symptom::Breathlessness => rule.breathlessness_points,
+        Symptom::Orthopnoea => rule.orthopnoea_points,
+        Symptom::Swelling => rule.swelling_points,
+        Symptom::Dizziness => rule.dizziness_points,
+        Symptom::Fatigue => rule.fatigue_points,
+        Symptom::WorseThanYesterday => rule.worse_points,
+        Symptom::Cough => rule.cough_points,
+        Symptom::Palpitations => rule.palpitations_points,
+        Symptom::ChestPain | Symptom::Fainting | Symptom::BreathlessAtRest => 0.0,
+    }
+}
+
+/// The old answers to one symptom: how many, and their sum, both in hundredths so that they are small. Habits forget, so
+/// that neither comes near its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Tally {
     count: u16,
     sum: u16,
-    squares: u16,
 }
 
-/// Count, sum and sum of squares at most: habits forget before they come here, and grades are at most 3.
 const UNIT: f32 = 100.0;
 
 impl Tally {
-    fn parts(self) -> (f32, f32, f32) {
-        (f32::from(self.count) / UNIT, f32::from(self.sum) / UNIT, f32::from(self.squares) / UNIT)
+    fn parts(self) -> (f32, f32) {
+        (f32::from(self.count) / UNIT, f32::from(self.sum) / UNIT)
     }
 
     fn keep(&mut self, share: f32) {
-        let kept = |number: u16| fixed(f32::from(number) / UNIT * share);
-        *self = Self { count: kept(self.count), sum: kept(self.sum), squares: kept(self.squares) };
+        let (count, sum) = self.parts();
+        *self = Self { count: fixed(count * share), sum: fixed(sum * share) };
     }
 
     fn add(&mut self, grade: u8) {
-        let (count, sum, squares) = self.parts();
-        let grade = f32::from(grade);
-        *self = Self {
-            count: fixed(count + 1.0),
-            sum: fixed(sum + grade),
-            squares: fixed(squares + grade * grade),
-        };
+        let (count, sum) = self.parts();
+        *self = Self { count: fixed(count + 1.0), sum: fixed(sum + f32::from(grade)) };
     }
 }
 
@@ -88,9 +100,45 @@ fn fixed(number: f32) -> u16 {
     (number * UNIT).round().clamp(0.0, f32::from(u16::MAX)) as u16
 }
 
+/// The old answers to all symptoms together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Total {
+    count: f32,
+    sum: f32,
+    squares: f32,
+}
+
+impl Total {
+    fn keep(&mut self, share: f32) {
+        *self = Self { count: self.count * share, sum: self.sum * share, squares: self.squares * share };
+    }
+
+    fn add(&mut self, total: f32) {
+        self.count += 1.0;
+        self.sum += total;
+        self.squares += total * total;
+    }
+}
+
 /// A day's worst answers: three bits for each of [`SCORED`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Worst(u32);
+
+/// The same in the three bytes that they fill.
+type Packed = [u8; 3];
+
+impl From<Packed> for Worst {
+    fn from([low, middle, high]: Packed) -> Self {
+        Self(u32::from_le_bytes([low, middle, high, 0]))
+    }
+}
+
+impl From<Worst> for Packed {
+    fn from(worst: Worst) -> Self {
+        let [low, middle, high, _] = worst.0.to_le_bytes();
+        [low, middle, high]
+    }
+}
 
 impl Worst {
     const ANSWERED: u32 = 0b100;
@@ -130,12 +178,11 @@ impl Worst {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Habits {
     /// The worst answers of each day, the latest form's day first.
-    days: [Worst; DAYS_KEPT],
+    days: [Packed; DAYS_KEPT],
     tallies: [Tally; SCORED.len()],
+    total: Total,
     /// The latest form's day.
     day: i32,
-    /// The day up to which the habit has forgotten.
-    kept_until_day: i32,
 }
 
 /// What is known of a symptom at one moment.
@@ -157,7 +204,7 @@ impl Habits {
         self.pass_to(day, shape);
         let today = Worst::of(answers);
         if let Some(first) = self.days.first_mut() {
-            *first = first.join(today);
+            *first = Worst::from(*first).join(today).into();
         }
     }
 
@@ -171,52 +218,60 @@ impl Habits {
         if passed == 0 {
             return;
         }
-        let lag = usize::try_from(shape.lag_days).unwrap_or(1);
-        // Oldest first: those that come of age now, at slot lag - passed and beyond.
-        for slot in (lag.saturating_sub(passed)..lag.min(DAYS_KEPT)).rev() {
-            let worst = self.days.get(slot).copied().unwrap_or_default();
+        let lag = usize::try_from(shape.lag_days).unwrap_or(1).min(DAYS_KEPT);
+        self.forget(shape, passed);
+        // Oldest first: those that come of age now.
+        for slot in (lag.saturating_sub(passed)..lag).rev() {
+            let worst = Worst::from(self.days.get(slot).copied().unwrap_or_default());
             if worst != Worst::default() {
-                let its_day = self.day.saturating_sub(i32::try_from(slot).unwrap_or(0));
-                self.absorb(its_day, worst, shape);
+                self.absorb(worst, shape);
             }
         }
-        if passed < DAYS_KEPT {
-            self.days.copy_within(..DAYS_KEPT - passed, passed);
-        }
-        for slot in self.days.iter_mut().take(passed) {
-            *slot = Worst::default();
-        }
+        let kept = DAYS_KEPT.saturating_sub(passed);
+        self.days.copy_within(..kept, passed.min(DAYS_KEPT));
+        self.days.iter_mut().take(passed).for_each(|day| *day = Packed::default());
         self.day = day;
     }
 
     fn is_empty(&self) -> bool {
-        self.days == [Worst::default(); DAYS_KEPT]
+        self.days == [Packed::default(); DAYS_KEPT]
     }
 
-    fn absorb(&mut self, day: i32, worst: Worst, shape: &HabitShape) {
-        let passed = day.saturating_sub(self.kept_until_day).clamp(0, 1_000);
-        let share = shape.kept_a_day.powi(passed);
-        for (place, tally) in self.tallies.iter_mut().enumerate() {
-            tally.keep(share);
+    fn forget(&mut self, shape: &HabitShape, days: usize) {
+        let share = shape.kept_a_day.powi(i32::try_from(days.min(1_000)).unwrap_or(0));
+        self.tallies.iter_mut().for_each(|tally| tally.keep(share));
+        self.total.keep(share);
+    }
+
+    fn absorb(&mut self, worst: Worst, shape: &HabitShape) {
+        let mut total = 0.0;
+        for (place, (tally, weight)) in self.tallies.iter_mut().zip(&shape.weights).enumerate() {
             if let Some(grade) = worst.get(place) {
                 tally.add(grade);
+                total += weight * f32::from(grade);
             }
         }
-        self.kept_until_day = day;
+        self.total.add(total);
     }
 
     /// The habit of the symptom at `place` of [`SCORED`], begun from `prior_count` answers of "none"; grades.
     pub(crate) fn habit(&self, place: usize, prior_count: f32) -> f32 {
-        let (count, sum, _) = self.tallies.get(place).copied().unwrap_or_default().parts();
+        let (count, sum) = self.tallies.get(place).copied().unwrap_or_default().parts();
         if count + prior_count > 0.0 { sum / (count + prior_count) } else { 0.0 }
     }
 
     /// The answers of `days` local days up to `day`, latest first.
     fn recent(&self, day: i32, days: i32) -> impl Iterator<Item = Worst> + '_ {
         // Slot n is the day n before the latest form's.
-        let slot = |back: i32| usize::try_from(self.day.saturating_sub(day).saturating_add(back)).unwrap_or(0);
+        let slot =
+            |back: i32| usize::try_from(self.day.saturating_sub(day).saturating_add(back)).unwrap_or(0);
         let (first, end) = (slot(0), slot(days.saturating_add(1)).min(DAYS_KEPT));
-        self.days.get(first..end.max(first)).unwrap_or(&[]).iter().copied().filter(|worst| *worst != Worst::default())
+        self.days
+            .get(first..end.max(first))
+            .unwrap_or(&[])
+            .iter()
+            .map(|packed| Worst::from(*packed))
+            .filter(|worst| *worst != Worst::default())
     }
 
     /// Whether every recent answer is "none": most days, for most people.
@@ -237,20 +292,22 @@ impl Habits {
             count += 1.0;
             latest = latest.or(Some(grade));
         }
-        let scale = self.scale(place, rule.prior_count, rule.usual_noise);
+        let scale = self.scale(rule);
         let habit = self.habit(place, rule.prior_count);
         Some(Stand { recent: sum / count, latest: latest?, habit, scale })
     }
 
-    /// The standard deviation of the old answers, shrunk to the usual one, over it; at least 1.
-    fn scale(&self, place: usize, prior_count: f32, usual: f32) -> f32 {
-        let (count, sum, squares) = self.tallies.get(place).copied().unwrap_or_default().parts();
-        if count <= 0.0 {
+    /// How much more than most this person's answers swing: the standard deviation of all old answers together, shrunk to the
+    /// usual one, over it; at least 1.
+    pub(crate) fn scale(&self, rule: &SymptomRule) -> f32 {
+        let Total { count, sum, squares } = self.total;
+        if count <= 0.0 || rule.usual_swing <= 0.0 {
             return 1.0;
         }
         let around_mean = squares - sum * sum / count;
-        let variance = (prior_count * usual * usual + around_mean) / (prior_count + count);
-        (variance.max(0.0).sqrt() / usual).max(1.0)
+        let usual = rule.usual_swing * rule.usual_swing;
+        let variance = (rule.swing_prior_count * usual + around_mean) / (rule.swing_prior_count + count);
+        (variance.max(0.0) / usual).sqrt().max(1.0)
     }
 }
 
@@ -259,5 +316,7 @@ impl Habits {
 pub(crate) struct SymptomRule {
     pub(crate) recent_days: i32,
     pub(crate) prior_count: f32,
-    pub(crate) usual_noise: f32,
+    /// The usual standard deviation of all answers together, each weighed by its points.
+    pub(crate) usual_swing: f32,
+    pub(crate) swing_prior_count: f32,
 }

@@ -1,13 +1,16 @@
 //! Values beyond fixed limits, told from a passing odd one, with hysteresis.
 //!
 //! One odd value asks for a repeat and opens nothing: most are a moved arm or a cold finger. Two in a row beyond the
-//! same limit count; so does one beyond an extreme limit, or a low one that goes with a clear symptom. Once a side has
-//! counted, every value beyond it counts at once, until a value lies inside its limit by the policy's hysteresis: a value
-//! that wavers about a limit is one episode and not many.
+//! same limit count; so does one beyond an extreme limit, or a low one that goes with a clear symptom.
+//!
+//! Where the policy has a hysteresis, a side that has counted is *held*: only extreme values count again, until the person's
+//! usual value (the slow average; the value itself where there is none) lies inside the limit by the hysteresis, or the
+//! policy's `hold_days_max` have passed. Who lives at a limit is one finding and not one each fortnight. Where the policy
+//! has a margin about the usual, a limit lies at least so far beyond what is usual for this person; extremes stay absolute.
 //!
 //! *With symptoms* (BEAT-HF, table 1) means here: within the policy's hours, counted in local days, an answer of moderate or
 //! worse to any question but fatigue and "worse than yesterday", or at least mild breathlessness or dizziness, above the
-//! person's habit; or any red flag.
+//! person's habit by the policy's grades; or any red flag.
 //!
 //! **Invariant:** a doubted value neither counts nor confirms another.
 
@@ -39,7 +42,7 @@ pub(crate) struct Side {
     pub(crate) limit: f64,
     pub(crate) limit_with_symptoms: f64,
     pub(crate) extreme: f64,
-    pub(crate) hysteresis: f64,
+    pub(crate) hysteresis: Option<f64>,
 }
 
 impl Side {
@@ -54,20 +57,29 @@ impl Side {
         is_beyond.then_some(Beyond { limit, extreme: false, low: self.low })
     }
 
-    /// Whether `value` keeps a side that has counted: it lies not inside the limit by the hysteresis.
-    pub(crate) fn holds(&self, value: f64, feeling: Feeling) -> bool {
-        let limit = self.limit_for(feeling);
-        self.beyond(value, feeling).is_some()
-            || (self.low && value < limit + self.hysteresis)
-            || (!self.low && value > limit - self.hysteresis)
+    /// This side for somebody whose usual value is `usual`: its limits lie at least `margin` beyond that.
+    pub(crate) fn about(self, usual: Option<f32>, margin: Option<f64>) -> Self {
+        let (Some(usual), Some(margin)) = (usual.map(f64::from), margin) else { return self };
+        let moved = |limit: f64| if self.low { limit.min(usual - margin) } else { limit.max(usual + margin) };
+        Self { limit: moved(self.limit), limit_with_symptoms: moved(self.limit_with_symptoms), ..self }
     }
 
-    /// Whether `value` lies well inside whatever the person feels: most values, and all that is asked of them.
+    /// Whether `usual` lies inside the limits by the hysteresis, so that the side may count again.
+    pub(crate) fn is_left(&self, usual: f64) -> bool {
+        let by = self.hysteresis.unwrap_or(0.0);
+        if self.low {
+            usual >= self.limit.max(self.limit_with_symptoms) + by
+        } else {
+            usual <= self.limit.min(self.limit_with_symptoms) - by
+        }
+    }
+
+    /// Whether `value` lies inside whatever the person feels: most values, and all that is asked of them.
     pub(crate) fn is_inside(&self, value: f64) -> bool {
         if self.low {
-            value >= self.limit.max(self.limit_with_symptoms).max(self.extreme) + self.hysteresis
+            value >= self.limit.max(self.limit_with_symptoms).max(self.extreme)
         } else {
-            value <= self.limit.min(self.limit_with_symptoms) - self.hysteresis && value < self.extreme
+            value <= self.limit.min(self.limit_with_symptoms) && value < self.extreme
         }
     }
 
@@ -86,7 +98,7 @@ impl Beyond {
 impl BloodPressure {
     /// Systolic low, systolic high, diastolic high.
     pub(crate) fn sides(&self) -> [Side; 3] {
-        let hysteresis = self.hysteresis_mmhg.unwrap_or(0.0);
+        let hysteresis = self.hysteresis_mmhg;
         [
             Side {
                 low: true,
@@ -116,7 +128,7 @@ impl BloodPressure {
 impl Pulse {
     /// Low, high.
     pub(crate) fn sides(&self) -> [Side; 2] {
-        let hysteresis = self.hysteresis_per_min.unwrap_or(0.0);
+        let hysteresis = self.hysteresis_per_min;
         [
             Side {
                 low: true,
@@ -144,7 +156,7 @@ impl Oxygen {
             limit: self.low_percent,
             limit_with_symptoms: self.low_percent,
             extreme: self.urgent_percent,
-            hysteresis: self.hysteresis_percent.unwrap_or(0.0),
+            hysteresis: self.hysteresis_percent,
         }
     }
 }

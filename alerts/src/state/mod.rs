@@ -31,8 +31,8 @@ mod weights;
 use vitals::{Kind, Quantity, Reading, Timestamp};
 
 pub use days::LocalDays;
-pub use followed::{Followed, LATE_DAYS_MAX};
 pub(crate) use followed::Took;
+pub use followed::{Followed, LATE_DAYS_MAX};
 pub use glance::Glance;
 pub(crate) use habit::{SCORED, Stand};
 pub(crate) use limit::{Beyond, Feeling, Side};
@@ -42,7 +42,7 @@ pub(crate) use recent::{Entry, Name};
 pub use sample::Sample;
 pub(crate) use sample::{Answers, FOLLOWED, SampleDoubt, Source};
 pub(crate) use score::Height;
-pub(crate) use trend::{Smoothed, Smoothing, Trend, seconds_between};
+pub(crate) use trend::{Smoothed, Smoothing, Swing, Trend, seconds_between};
 pub(crate) use tuning::Signs;
 pub use tuning::Tuning;
 pub(crate) use weights::{Jump, Verdict, Weighing, Weights};
@@ -74,6 +74,7 @@ pub struct State {
     weight: Trend,
     pulse: Trend,
     systolic: Trend,
+    swing: Swing,
     textbook: Textbook,
     weights: Weights,
     habits: Habits,
@@ -88,6 +89,8 @@ pub struct State {
     /// The limits that have counted and not been left since.
     held: Glance,
     glance: Glance,
+    /// The day on which the last of them counted.
+    held_day: i32,
 }
 
 impl Default for State {
@@ -107,6 +110,7 @@ impl State {
             weight: Trend::default(),
             pulse: Trend::default(),
             systolic: Trend::default(),
+            swing: Swing::default(),
             textbook: Textbook::default(),
             weights: Weights::default(),
             habits: Habits::default(),
@@ -118,6 +122,7 @@ impl State {
             height: Height::LOW,
             held: Glance::QUIET,
             glance: Glance::QUIET,
+            held_day: i32::MIN,
         }
     }
 
@@ -228,6 +233,7 @@ impl State {
                 self.latest_ms = self.latest_ms.max(sample.at.as_millis());
                 self.presence.discharge(sample.at);
                 self.weight.restart();
+                self.swing.restart();
                 self.weights = Weights::default();
                 self.points.weight = 0.0;
                 self.height = Height::LOW;
@@ -279,6 +285,7 @@ impl State {
         }
         if let Some(ended) = ended {
             self.textbook = self.textbook.after(&ended, &tuning.rules);
+            self.swing.take(ended.smoothed.change(), moment.at_s);
         }
         let alone = self.sense_weight(moment, tuning);
         self.points.weight = self.weight_points(tuning);
@@ -286,32 +293,25 @@ impl State {
     }
 
     fn take_pressure(&mut self, sample: &Sample, moment: Moment, tuning: &Tuning) -> Glance {
-        let doubted = [Quantity::SystolicMmhg, Quantity::DiastolicMmhg, Quantity::PulsePerMin]
-            .iter()
-            .any(|quantity| sample.measured(*quantity).is_some() && sample.usable(*quantity).is_none());
-        let mut glance = Glance::DOUBT.when(doubted).and(self.sense_pressure(sample, moment, tuning));
-        if let Some(pulse) = sample.usable(Quantity::PulsePerMin) {
-            glance = glance.and(self.sense_pulse(pulse, moment, tuning));
-        }
-        let Some(signs) = &tuning.signs else { return glance };
-        if let Some(systolic) = sample.usable(Quantity::SystolicMmhg) {
+        let followed = [Quantity::SystolicMmhg, Quantity::DiastolicMmhg, Quantity::PulsePerMin];
+        if let (Some(signs), Some(systolic)) = (&tuning.signs, sample.usable(Quantity::SystolicMmhg)) {
             #[allow(clippy::cast_possible_truncation)]
             self.systolic.take(systolic as f32, moment.at_s, &signs.systolic);
             self.points.systolic = self.systolic_points(signs);
         }
         self.take_pulse(sample, moment, tuning);
-        glance.and(self.sense_sum(moment, tuning, self.points.systolic.max(self.points.pulse)))
+        doubt(sample, &followed)
+            .and(self.sense_pressure(sample, moment, tuning))
+            .and(self.sense_pulse(sample, moment, tuning))
+            .and(self.sense_sum(moment, tuning, self.points.systolic.max(self.points.pulse)))
     }
 
     fn take_oxygen(&mut self, sample: &Sample, moment: Moment, tuning: &Tuning) -> Glance {
-        let doubted = [Quantity::Spo2Percent, Quantity::PulsePerMin]
-            .iter()
-            .any(|quantity| sample.measured(*quantity).is_some() && sample.usable(*quantity).is_none());
-        let mut glance = Glance::DOUBT.when(doubted).and(self.sense_oxygen(sample, moment, tuning));
-        let Some(pulse) = sample.usable(Quantity::PulsePerMin) else { return glance };
-        glance = glance.and(self.sense_pulse(pulse, moment, tuning));
         self.take_pulse(sample, moment, tuning);
-        glance.and(self.sense_sum(moment, tuning, self.points.pulse))
+        doubt(sample, &[Quantity::Spo2Percent, Quantity::PulsePerMin])
+            .and(self.sense_oxygen(sample, moment, tuning))
+            .and(self.sense_pulse(sample, moment, tuning))
+            .and(self.sense_sum(moment, tuning, self.points.pulse))
     }
 
     fn take_pulse(&mut self, sample: &Sample, moment: Moment, tuning: &Tuning) {
@@ -335,6 +335,10 @@ impl State {
 
     /// What a new local day alone changes: which answers are recent, and how the week's silence compares.
     fn begin_day(&mut self, day: i32, tuning: &Tuning) {
+        if let Some(signs) = tuning.signs.as_ref().filter(|_| self.day != i32::MIN) {
+            let passed = usize::try_from(day.saturating_sub(self.day)).unwrap_or(0);
+            self.own.pass(passed, &signs.rule);
+        }
         self.day = day;
         self.points.symptoms = self.symptom_points(day, tuning);
         self.points.silence = tuning.signs.as_ref().map_or(0.0, |signs| self.silence_points(&signs.rule));
@@ -386,6 +390,13 @@ impl State {
             systolic_s: self.systolic.sitting_s(),
         }
     }
+}
+
+/// Whether any measured value of `followed` cannot be used.
+fn doubt(sample: &Sample, followed: &[Quantity]) -> Glance {
+    let is_doubted =
+        |quantity: &Quantity| sample.measured(*quantity).is_some() && sample.usable(*quantity).is_none();
+    Glance::DOUBT.when(followed.iter().any(is_doubted))
 }
 
 /// A moment as a state counts it: seconds from its first sample, and the patient's local day.

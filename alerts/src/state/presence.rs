@@ -161,7 +161,9 @@ impl Presence {
     pub(crate) fn usual_gap_days(&self, limits: &Silence) -> i64 {
         let planned = limits.every_days.map_or(0, |days| whole(days) - 1).max(0);
         let Some(most) = limits.habit_days_max.map(whole) else { return planned };
-        let known = u32::try_from(self.heard_day.saturating_sub(self.first_day)).unwrap_or(0).min(WEEKS_BEFORE as u32);
+        let known = u32::try_from(self.heard_day.saturating_sub(self.first_day))
+            .unwrap_or(0)
+            .min(WEEKS_BEFORE as u32);
         let (mut longest, mut second) = (0, 0);
         let mut rest = self.heard & !1;
         let mut place = 0;
@@ -193,15 +195,14 @@ impl Presence {
     }
 
     /// `last` itself, or the end of an absence that has begun.
-    fn expected_after(
-        &self,
-        last: Option<Timestamp>,
-        now: Timestamp,
-        limits: &Silence,
-    ) -> Option<Timestamp> {
+    fn expected_after(&self, last: Option<Timestamp>, now: Timestamp, limits: &Silence) -> Option<Timestamp> {
         let discharged = self.discharged.by(now);
-        let paused =
-            self.pauses.iter().filter(|(from, _)| from.by(now).is_some()).filter_map(|(_, until)| until.get()).max();
+        let paused = self
+            .pauses
+            .iter()
+            .filter(|(from, _)| from.by(now).is_some())
+            .filter_map(|(_, until)| until.get())
+            .max();
         let admitted = self.admitted.by(now).and_then(|at| {
             let is_over = discharged.is_some_and(|discharged| discharged >= at)
                 || self.last_heard().is_some_and(|heard| heard > at.plus_days(1));
@@ -212,7 +213,8 @@ impl Presence {
 
     /// Whether no step of the ladder can lie at or before local day `day`: a cheap answer for a day with readings.
     pub(crate) fn is_early(&self, day: i32, limits: &Silence, days: &LocalDays) -> bool {
-        let (Some(_), steps) = (self.heard_at.get(), [limits.message_days, limits.missing_weight_days]) else {
+        let (Some(_), steps) = (self.heard_at.get(), [limits.message_days, limits.missing_weight_days])
+        else {
             return false;
         };
         let [first, weight] = steps.map(|step| i32::try_from(whole(step)).unwrap_or(0));
@@ -221,7 +223,12 @@ impl Presence {
     }
 
     /// When the passing of time alone would next yield a finding, strictly after `after`; `None` when it never would.
-    pub(crate) fn next_check(&self, limits: &Silence, zone: &TimeZone, after: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn next_check(
+        &self,
+        limits: &Silence,
+        zone: &TimeZone,
+        after: Timestamp,
+    ) -> Option<Timestamp> {
         let longer = self.usual_gap_days(limits);
         let silence = self.expected_since(after, limits).map(|since| {
             let steps = [

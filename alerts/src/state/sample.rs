@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vitals::{
-    ClockClass, Content, Flag, Kind, Outcome, Quantity, Reading, Severity, Symptom, SymptomAnswers, Timestamp,
-    Values,
+    ClockClass, Content, Flag, Kind, Outcome, Quantity, Reading, Severity, Symptom, SymptomAnswers,
+    Timestamp, Values,
 };
 
 use crate::chart::ChartEvent;
@@ -178,10 +178,8 @@ impl Sample {
             Source::Form => return Some(Content::Symptoms(self.answers()?.to_answers())),
             Source::Admission | Source::Discharge | Source::Pause | Source::End => return None,
         };
-        let mut values: Values = FOLLOWED
-            .iter()
-            .filter_map(|quantity| Some((*quantity, self.number(kind, *quantity)?)))
-            .collect();
+        let mut values: Values =
+            FOLLOWED.iter().filter_map(|quantity| Some((*quantity, self.number(kind, *quantity)?))).collect();
         if self.has_values && values.is_empty() {
             // Something was measured that no rule follows; which it was makes no difference here.
             values = [(Quantity::PerfusionPercent, 0.0)].into_iter().collect();

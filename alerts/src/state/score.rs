@@ -1,10 +1,10 @@
 //! The combined detector's sum: points of each sign as they stand, how high the sum has been, and how high it must be for
 //! this person.
 //!
-//! The alarm is the policy's; where it asks for it, higher for a person whose sum has often been high without consequence:
-//! `personal_points` for each doubling of the share of high days over the usual share, `personal_points_max` at most. Days
-//! count when they are two weeks old and no stay in hospital followed; they are forgotten with a time constant of four
-//! months.
+//! The alarm is the policy's; where it asks for it, changed for a person whose sum is by habit higher or lower than most:
+//! `alarm (1 + c (m - m0))`, where m is the person's own mean of a day's highest sum over the alarm, cut at 1.5, over some
+//! two months, shrunk to m0. Days count when they are two weeks old and no stay in hospital followed, so that the
+//! worsening before an admission does not make itself usual.
 //!
 //! **Invariant:** a reading that carries no points of its own never raises the level.
 
@@ -80,66 +80,59 @@ pub(crate) fn level_kept(held: u8, sum: f64, alarm: f64, rule: &Decompensation) 
 }
 
 /// How old a day must be before it counts as without consequence.
-const LAG_DAYS: u32 = 14;
-const KEPT_A_DAY: f32 = 1.0 - 1.0 / 120.0;
+const LAG_DAYS: usize = 14;
+const KEPT_A_DAY: f32 = 1.0 - 1.0 / 65.0;
+const CUT: f64 = 1.5;
 
-/// How often this person's sum has been high without consequence.
+/// How high this person's sum has been without consequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Own {
-    /// Bit n: the sum was high n days before `day`; the same for days with readings.
-    high: u16,
-    seen: u16,
-    day: i32,
-    high_days: f32,
-    days: f32,
-    /// How much higher than the policy's the alarm lies.
+    /// The highest sum of each young day over the alarm, in hundredths, and one more: 0 for a day without a sum. The latest
+    /// day first.
+    young: [u8; LAG_DAYS + 1],
+    sum: f32,
+    count: f32,
+    /// By how much the alarm differs from the policy's.
     pub(crate) extra: f32,
 }
 
 impl Own {
-    /// Takes down the sum of a day.
-    pub(crate) fn note(&mut self, day: i32, sum: f64, rule: &Decompensation) {
-        let Some(share) = rule.personal_high_share else { return };
-        if day != self.day {
-            self.pass_to(day, rule);
+    /// Takes down the sum on the present day.
+    pub(crate) fn note(&mut self, sum: f64, rule: &Decompensation) {
+        if rule.personal_share.is_none() {
+            return;
         }
-        self.seen |= 1;
-        if sum >= share * rule.alarm_points {
-            self.high |= 1;
-        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let hundredths = ((sum / rule.alarm_points).clamp(0.0, CUT) * 100.0) as u8 + 1;
+        let [today, ..] = &mut self.young;
+        *today = hundredths.max(*today);
     }
 
-    fn pass_to(&mut self, day: i32, rule: &Decompensation) {
-        if self.seen == 0 {
-            self.day = day;
+    /// Moves on by `passed` days.
+    pub(crate) fn pass(&mut self, passed: usize, rule: &Decompensation) {
+        if rule.personal_share.is_none() || passed == 0 {
+            return;
         }
-        let passed = u32::try_from(day.saturating_sub(self.day)).unwrap_or(0).min(31);
-        let young = (1u64 << LAG_DAYS) - 1;
-        let (high, seen) = (u64::from(self.high) << passed, u64::from(self.seen) << passed);
-        let kept = KEPT_A_DAY.powi(i32::try_from(passed).unwrap_or(0));
-        #[allow(clippy::cast_precision_loss)]
-        let come_of_age = |mask: u64| (mask & !young).count_ones() as f32;
-        self.high_days = kept.mul_add(self.high_days, come_of_age(high));
-        self.days = kept.mul_add(self.days, come_of_age(seen));
-        #[allow(clippy::cast_possible_truncation)]
-        let narrow = |mask: u64| (mask & young) as u16;
-        (self.high, self.seen) = (narrow(high), narrow(seen));
-        self.day = self.day.max(day);
+        let kept = self.young.len().saturating_sub(passed);
+        for aged in self.young.iter().skip(kept).rev().filter(|aged| **aged > 0) {
+            self.sum = KEPT_A_DAY.mul_add(self.sum, f32::from(aged - 1) / 100.0);
+            self.count = KEPT_A_DAY.mul_add(self.count, 1.0);
+        }
+        self.young.copy_within(..kept, passed.min(LAG_DAYS + 1));
+        self.young.iter_mut().take(passed).for_each(|day| *day = 0);
         self.extra = self.extra(rule);
     }
 
     /// What came before an admission had a consequence: it counts for nothing.
     pub(crate) const fn admitted(&mut self) {
-        (self.high, self.seen) = (0, 0);
+        self.young = [0; LAG_DAYS + 1];
     }
 
     #[allow(clippy::cast_possible_truncation)]
     fn extra(&self, rule: &Decompensation) -> f32 {
-        let (Some(usual), Some(points)) = (rule.personal_usual_share, rule.personal_points) else { return 0.0 };
-        let prior = rule.personal_prior_days.unwrap_or(0.0);
-        let share = (f64::from(self.high_days) + prior * usual) / (f64::from(self.days) + prior).max(1.0);
-        let doublings = (share / usual).max(1.0).log2();
-        let most = rule.personal_points_max.unwrap_or(f64::MAX);
-        (points * doublings).min(most) as f32
+        let (Some(share), Some(usual)) = (rule.personal_share, rule.personal_usual) else { return 0.0 };
+        let prior = rule.personal_prior_count.unwrap_or(1.0);
+        let mean = (f64::from(self.sum) + prior * usual) / (f64::from(self.count) + prior);
+        (rule.alarm_points * share * (mean - usual)) as f32
     }
 }

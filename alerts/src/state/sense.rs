@@ -48,7 +48,8 @@ impl State {
         let smoothed = self.weight.now(&tuning.weight)?;
         let known = f64::from(smoothed.count) >= rule.weight_readings_min
             && f64::from(smoothed.known_days) >= rule.weight_days_min;
-        known.then_some(smoothed)
+        let noise = self.swing.blend(smoothed.noise, rule);
+        known.then_some(Smoothed { noise, ..smoothed })
     }
 
     /// The jump that supports a weight sign.
@@ -96,7 +97,10 @@ impl State {
         if self.habits.is_calm(day, signs.symptoms.recent_days) {
             return 0.0;
         }
-        (0..SCORED.len()).filter_map(|place| self.symptom_sign(place, day, signs)).map(|(_, points)| points).sum()
+        (0..SCORED.len())
+            .filter_map(|place| self.symptom_sign(place, day, signs))
+            .map(|(_, points)| points)
+            .sum()
     }
 
     /// How the symptom at `place` of [`SCORED`] stands on `day`, and the points it gives, if any.
@@ -144,7 +148,7 @@ impl State {
     pub(super) fn sense_sum(&mut self, moment: Moment, tuning: &Tuning, own_points: f32) -> Glance {
         let Some(signs) = &tuning.signs else { return Glance::QUIET };
         let sum = self.sum(moment);
-        self.own.note(moment.day, sum, &signs.rule);
+        self.own.note(sum, &signs.rule);
         let alarm = self.alarm(&signs.rule);
         if sum < alarm && self.height == Height::LOW {
             return Glance::QUIET;
@@ -189,8 +193,7 @@ impl State {
 
     /// The weight sign, unless it is too old to say anything at `moment`.
     pub(crate) fn fresh_weight(&self, moment: Moment, tuning: &Tuning) -> Option<Smoothed> {
-        self.weight_sign(tuning)
-            .filter(|smoothed| smoothed.is_fresh(moment))
+        self.weight_sign(tuning).filter(|smoothed| smoothed.is_fresh(moment))
     }
 
     /// How high the sum stands.
@@ -257,81 +260,142 @@ impl State {
     }
 
     pub(super) fn sense_pressure(&mut self, sample: &Sample, moment: Moment, tuning: &Tuning) -> Glance {
-        let (Some(rule), Some([low, high, diastolic_high])) = (&tuning.rules.blood_pressure, &tuning.pressure)
+        let (Some(rule), Some([low, high, diastolic_high])) =
+            (&tuning.rules.blood_pressure, self.pressure_sides(tuning))
         else {
             return Glance::QUIET;
         };
         let mut glance = Glance::QUIET;
-        let asks = Asks { symptom_hours: rule.symptom_hours, repeat_days: rule.repeat_days, alone: true };
+        let asks = Asks {
+            symptom_hours: rule.symptom_hours,
+            above_habit: rule.above_habit,
+            repeat_days: rule.repeat_days,
+            repeat_hours_min: rule.repeat_hours_min,
+            hold_days_max: rule.hold_days_max,
+            usual: self.usual_systolic(tuning),
+            alone: true,
+        };
         if let Some(systolic) = sample.usable(Quantity::SystolicMmhg) {
             let sides = [(low, Glance::SYSTOLIC_LOW), (high, Glance::SYSTOLIC_HIGH)];
             glance = glance.and(self.sense_limits(&sides, systolic, SYSTOLIC, moment, &asks));
         }
         if let Some(diastolic) = sample.usable(Quantity::DiastolicMmhg) {
             let sides = [(diastolic_high, Glance::DIASTOLIC_HIGH)];
+            let asks = Asks { usual: None, ..asks };
             glance = glance.and(self.sense_limits(&sides, diastolic, DIASTOLIC, moment, &asks));
         }
         glance
     }
 
-    pub(super) fn sense_pulse(&mut self, pulse: f64, moment: Moment, tuning: &Tuning) -> Glance {
-        let (Some(rule), Some([low, high])) = (&tuning.rules.pulse, &tuning.pulse) else {
+    /// The limits of pressure for this person: systolic low, systolic high, diastolic high.
+    pub(crate) fn pressure_sides(&self, tuning: &Tuning) -> Option<[Side; 3]> {
+        let [low, high, diastolic_high] = tuning.pressure?;
+        let margin = tuning.rules.blood_pressure.and_then(|rule| rule.usual_margin_mmhg);
+        let usual = self.usual_systolic(tuning).filter(|_| margin.is_some());
+        Some([low.about(usual, margin), high.about(usual, margin), diastolic_high])
+    }
+
+    /// The limits of pulse for this person: low, high.
+    pub(crate) fn pulse_sides(&self, tuning: &Tuning) -> Option<[Side; 2]> {
+        let margin = tuning.rules.pulse.and_then(|rule| rule.usual_margin_per_min);
+        let usual = self.usual_pulse(tuning).filter(|_| margin.is_some());
+        Some(tuning.pulse?.map(|side| side.about(usual, margin)))
+    }
+
+    fn usual_systolic(&self, tuning: &Tuning) -> Option<f32> {
+        Some(self.systolic_sign(tuning.signs.as_ref()?)?.slow)
+    }
+
+    fn usual_pulse(&self, tuning: &Tuning) -> Option<f32> {
+        Some(self.pulse_sign(tuning.signs.as_ref()?)?.slow)
+    }
+
+    pub(super) fn sense_pulse(&mut self, sample: &Sample, moment: Moment, tuning: &Tuning) -> Glance {
+        let (Some(rule), Some([low, high]), Some(pulse)) =
+            (&tuning.rules.pulse, self.pulse_sides(tuning), sample.usable(Quantity::PulsePerMin))
+        else {
             return Glance::QUIET;
         };
-        let asks = Asks { symptom_hours: rule.symptom_hours, repeat_days: rule.repeat_days, alone: true };
+        let asks = Asks {
+            symptom_hours: rule.symptom_hours,
+            above_habit: rule.above_habit,
+            repeat_days: rule.repeat_days,
+            repeat_hours_min: rule.repeat_hours_min,
+            hold_days_max: rule.hold_days_max,
+            usual: self.usual_pulse(tuning),
+            alone: true,
+        };
         let sides = [(low, Glance::PULSE_LOW), (high, Glance::PULSE_HIGH)];
         self.sense_limits(&sides, pulse, PULSE, moment, &asks)
     }
 
     pub(super) fn sense_oxygen(&mut self, sample: &Sample, moment: Moment, tuning: &Tuning) -> Glance {
-        let (Some(rule), Some(side)) = (&tuning.rules.oxygen, &tuning.oxygen) else { return Glance::QUIET };
+        let (Some(rule), Some(side)) = (&tuning.rules.oxygen, tuning.oxygen) else { return Glance::QUIET };
         let Some(percent) = sample.usable(Quantity::Spo2Percent) else { return Glance::QUIET };
-        let asks =
-            Asks { symptom_hours: 0.0, repeat_days: rule.repeat_days, alone: !sample.weak_signal };
+        let asks = Asks {
+            symptom_hours: 0.0,
+            above_habit: None,
+            repeat_days: rule.repeat_days,
+            repeat_hours_min: rule.repeat_hours_min,
+            hold_days_max: rule.hold_days_max,
+            usual: None,
+            alone: !sample.weak_signal,
+        };
         self.sense_limits(&[(side, Glance::SPO2_LOW)], percent, SPO2, moment, &asks)
     }
 
     fn sense_limits(
         &mut self,
-        sides: &[(&Side, Glance)],
+        sides: &[(Side, Glance)],
         value: f64,
         place: usize,
         moment: Moment,
         asks: &Asks,
     ) -> Glance {
         let before = self.last.get(place).copied().unwrap_or_default();
-        if let Some(last) = self.last.get_mut(place) {
+        let lasted_s = f64::from(moment.at_s.saturating_sub(before.at_s));
+        // No value is 0: that one was never set.
+        let is_again = before.value > 0.0 && lasted_s < asks.repeat_hours_min.unwrap_or(0.0) * 3600.0;
+        if let Some(last) = self.last.get_mut(place).filter(|_| !is_again) {
             *last = LastValue { value: points(value), at_s: moment.at_s };
         }
+        let may_repeat = before.value > 0.0 && !is_again && lasted_s <= asks.repeat_days * f64::from(DAY_S);
         let mut glance = Glance::QUIET;
         for (side, bit) in sides {
+            self.leave(side, *bit, value, moment, asks);
             if side.is_inside(value) {
-                self.held = self.held.without(*bit);
                 continue;
             }
-            let feeling = self.feeling(moment.day, asks.symptom_hours);
-            let held = self.held.has(*bit);
-            let beyond = side.beyond(value, feeling);
-            let counts = beyond.is_some_and(|beyond| {
-                let lasted_s = f64::from(moment.at_s.saturating_sub(before.at_s));
-                // No value is 0: that one was never set.
-                let repeated = before.value > 0.0
-                    && lasted_s <= asks.repeat_days * f64::from(DAY_S)
-                    && side.beyond(f64::from(before.value), feeling).is_some();
-                held || repeated || (asks.alone && beyond.stands_alone(feeling))
+            let feeling = self.feeling(moment.day, asks.symptom_hours, asks.above_habit);
+            let counts = side.beyond(value, feeling).is_some_and(|beyond| {
+                let repeated = may_repeat && side.beyond(f64::from(before.value), feeling).is_some();
+                let alone = asks.alone && beyond.stands_alone(feeling);
+                if self.held.has(*bit) { beyond.extreme && (alone || repeated) } else { alone || repeated }
             });
             if counts {
-                self.held = self.held.and(*bit);
                 glance = glance.and(*bit);
-            } else if !(held && side.holds(value, feeling)) {
-                self.held = self.held.without(*bit);
+                if side.hysteresis.is_some() && !self.held.has(*bit) {
+                    (self.held, self.held_day) = (self.held.and(*bit), moment.day);
+                }
             }
         }
         glance
     }
 
+    /// Lets a side that has counted count again, once what is usual has left it or it was long ago.
+    fn leave(&mut self, side: &Side, bit: Glance, value: f64, moment: Moment, asks: &Asks) {
+        if !self.held.has(bit) {
+            return;
+        }
+        let is_left = side.is_left(value) && asks.usual.is_none_or(|usual| side.is_left(f64::from(usual)));
+        let held_days = f64::from(moment.day.saturating_sub(self.held_day));
+        if is_left || asks.hold_days_max.is_some_and(|most| held_days >= most) {
+            self.held = self.held.without(bit);
+        }
+    }
+
     /// How the person feels around local day `day`, by forms of `hours` before.
-    pub(crate) fn feeling(&self, day: i32, hours: f64) -> Feeling {
+    pub(crate) fn feeling(&self, day: i32, hours: f64, above_habit: Option<f64>) -> Feeling {
         let days = i32::try_from(whole(hours / 24.0)).unwrap_or(0);
         if self.red_flag_day >= day.saturating_sub(days) && self.red_flag_day <= day {
             return Feeling::Clear;
@@ -339,9 +403,10 @@ impl State {
         if self.habits.is_calm(day, days) {
             return Feeling::Well;
         }
+        let least = above_habit.map_or(ABOVE_HABIT, points);
         let feels = |(place, symptom): (usize, &Symptom)| {
             let grade = self.habits.worst(place, day, days)?;
-            let above = f32::from(grade) - self.habits.habit(place, HABIT_PRIOR_COUNT) > ABOVE_HABIT;
+            let above = f32::from(grade) - self.habits.habit(place, HABIT_PRIOR_COUNT) >= least;
             above.then(|| feeling_of(*symptom, grade))
         };
         SCORED.iter().enumerate().filter_map(feels).max().unwrap_or(Feeling::Well)
@@ -371,7 +436,8 @@ impl State {
             let grade = answers.get(symptom).filter(|grade| f64::from(*grade) >= from)?;
             let usual = place.zip(rule).is_some_and(|(place, rule)| {
                 let habit = self.habits.habit(place, points(rule.habit_prior_count));
-                f64::from(f32::from(grade) - habit) < rule.above_habit
+                let scale = tuning.signs.as_ref().map_or(1.0, |signs| self.habits.scale(&signs.symptoms));
+                f64::from((f32::from(grade) - habit) / scale) < rule.above_habit
             });
             (!usual).then_some((symptom, grade, from))
         })
@@ -381,7 +447,12 @@ impl State {
 /// What a rule asks beside its limits.
 struct Asks {
     symptom_hours: f64,
+    above_habit: Option<f64>,
     repeat_days: f64,
+    repeat_hours_min: Option<f64>,
+    hold_days_max: Option<f64>,
+    /// The person's slow average, where there is one.
+    usual: Option<f32>,
     /// Whether one extreme value is enough.
     alone: bool,
 }
@@ -395,7 +466,9 @@ const fn feeling_of(symptom: Symptom, grade: u8) -> Feeling {
     match (symptom, grade) {
         (_, 0) | (Symptom::Fatigue | Symptom::WorseThanYesterday, _) => Feeling::Well,
         (Symptom::Breathlessness | Symptom::Dizziness, 1) => Feeling::Symptoms,
-        (Symptom::Orthopnoea | Symptom::Swelling | Symptom::Cough | Symptom::Palpitations, 1) => Feeling::Well,
+        (Symptom::Orthopnoea | Symptom::Swelling | Symptom::Cough | Symptom::Palpitations, 1) => {
+            Feeling::Well
+        }
         (
             Symptom::Breathlessness
             | Symptom::Dizziness

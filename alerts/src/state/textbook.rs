@@ -55,15 +55,15 @@ impl Textbook {
 
     /// The difference of the averages, kg, where there is a baseline.
     pub(crate) fn macd_kg(&self, smoothed: &Smoothed, rule: &WeightMacd) -> Option<f64> {
-        let known = f64::from(smoothed.count) >= rule.readings_min
-            && f64::from(smoothed.known_days) >= rule.days_min;
+        let known =
+            f64::from(smoothed.count) >= rule.readings_min && f64::from(smoothed.known_days) >= rule.days_min;
         known.then(|| f64::from(self.fast - self.slow))
     }
 
     /// The cumulative sum, where there is a baseline.
     pub(crate) fn cusum(&self, smoothed: &Smoothed, rule: &WeightCusum) -> Option<f64> {
-        let known = f64::from(smoothed.count) >= rule.readings_min
-            && f64::from(smoothed.known_days) >= rule.days_min;
+        let known =
+            f64::from(smoothed.count) >= rule.readings_min && f64::from(smoothed.known_days) >= rule.days_min;
         known.then(|| f64::from(self.sum))
     }
 

@@ -190,6 +190,64 @@ impl Trend {
     }
 }
 
+/// How far a person's averages differ from each other by habit: the root mean square of fast less slow, over some two months.
+/// It is fed a week or two late, so that a worsening does not make itself usual.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Swing {
+    squares: f32,
+    count: f32,
+    /// Sums and counts of the present week and the one before.
+    young: [f32; 2],
+    young_counts: [u8; 2],
+    since_s: i32,
+}
+
+const SWING_KEPT: f32 = 1.0 - 1.0 / 60.0;
+const WEEK_S: i32 = 7 * DAY_S;
+
+impl Swing {
+    /// Takes in how far the averages differed at a sitting.
+    pub(crate) fn take(&mut self, change: f32, at_s: i32) {
+        let mut weeks = 0;
+        while weeks < 2 && at_s.saturating_sub(self.since_s) >= WEEK_S {
+            self.age();
+            self.since_s = self.since_s.saturating_add(WEEK_S);
+            weeks += 1;
+        }
+        if at_s.saturating_sub(self.since_s) >= WEEK_S {
+            self.since_s = at_s;
+        }
+        self.young[0] += change * change;
+        self.young_counts[0] = self.young_counts[0].saturating_add(1);
+    }
+
+    fn age(&mut self) {
+        let kept = SWING_KEPT.powi(i32::from(self.young_counts[1]));
+        self.squares = kept.mul_add(self.squares, self.young[1]);
+        self.count = kept.mul_add(self.count, f32::from(self.young_counts[1]));
+        self.young = [0.0, self.young[0]];
+        self.young_counts = [0, self.young_counts[0]];
+    }
+
+    /// What was not yet counted never is: whoever comes home begins anew.
+    pub(crate) const fn restart(&mut self) {
+        (self.young, self.young_counts) = ([0.0; 2], [0; 2]);
+    }
+
+    /// The noise of a series whose sittings differ by `noise`: the geometric mean of that and the swing, where the policy
+    /// asks for it.
+    #[allow(clippy::cast_possible_truncation)]
+    pub(crate) fn blend(&self, noise: f32, rule: &Decompensation) -> f32 {
+        let (Some(factor), Some(prior)) = (rule.weight_swing_factor, rule.weight_swing_prior_kg) else {
+            return noise;
+        };
+        let prior_count = rule.weight_swing_prior_count.unwrap_or(1.0);
+        let squares = f64::from(self.squares) + prior_count * prior * prior;
+        let swing = factor * (squares / (f64::from(self.count) + prior_count)).sqrt();
+        (f64::from(noise) * swing).sqrt() as f32
+    }
+}
+
 /// Seconds from `epoch` to `at`.
 pub(crate) fn seconds_between(epoch: Timestamp, at: Timestamp) -> i32 {
     let seconds = at.millis_since(epoch).div_euclid(Timestamp::SECOND_MS);

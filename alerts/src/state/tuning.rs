@@ -3,9 +3,7 @@
 //!
 //! **Invariant:** the same policy and the same limits give the same tuning.
 
-use vitals::Symptom;
-
-use super::habit::{HabitShape, SCORED, SymptomRule};
+use super::habit::{HabitShape, SCORED, SymptomRule, points_of};
 use super::limit::Side;
 use super::trend::Smoothing;
 use crate::policy::{Decompensation, Overrides, Policy, Rules};
@@ -78,33 +76,25 @@ fn weight_smoothing(rules: &Rules) -> Smoothing {
 }
 
 impl Signs {
-    #[allow(clippy::cast_possible_truncation)]
     fn of(rule: Decompensation) -> Self {
         Self {
             rule,
             pulse: rule.pulse_smoothing(),
             systolic: rule.systolic_smoothing(),
-            symptoms: SymptomRule {
-                recent_days: rule.symptom_recent_days.round() as i32,
-                prior_count: rule.habit_prior_count as f32,
-                usual_noise: rule.symptom_noise_grade as f32,
-            },
+            symptoms: symptom_rule(&rule),
             symptom_points: SCORED.map(|symptom| points_of(symptom, &rule)),
         }
     }
 }
 
-/// Points at full; none for what the red flags judge.
-const fn points_of(symptom: Symptom, rule: &Decompensation) -> f64 {
-    match symptom {
-        Symptom::Breathlessness => rule.breathlessness_points,
-        Symptom::Orthopnoea => rule.orthopnoea_points,
-        Symptom::Swelling => rule.swelling_points,
-        Symptom::Dizziness => rule.dizziness_points,
-        Symptom::Fatigue => rule.fatigue_points,
-        Symptom::WorseThanYesterday => rule.worse_points,
-        Symptom::Cough => rule.cough_points,
-        Symptom::Palpitations => rule.palpitations_points,
-        Symptom::ChestPain | Symptom::Fainting | Symptom::BreathlessAtRest => 0.0,
+#[allow(clippy::cast_possible_truncation)]
+fn symptom_rule(rule: &Decompensation) -> SymptomRule {
+    // Independent answers of equal noise: their weighed sum has the root of the sum of squares.
+    let squares: f64 = SCORED.iter().map(|symptom| points_of(*symptom, rule).powi(2)).sum();
+    SymptomRule {
+        recent_days: rule.symptom_recent_days.round() as i32,
+        prior_count: rule.habit_prior_count as f32,
+        usual_swing: (rule.symptom_noise_grade * squares.sqrt()) as f32,
+        swing_prior_count: rule.symptom_noise_prior_count.unwrap_or(rule.habit_prior_count) as f32,
     }
 }

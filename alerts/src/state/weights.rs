@@ -14,7 +14,7 @@
 use super::trend::DAY_S;
 
 /// How many weighings are remembered.
-pub(crate) const KEPT: usize = 12;
+pub(crate) const KEPT: usize = 10;
 /// How far back the median looks, and how long a gap silences the test of distance.
 const WEEK_S: i32 = 7 * DAY_S;
 /// A usable weighing older than this no longer tells a wrong unit.
