@@ -6,9 +6,7 @@
 use std::hint::black_box;
 
 use alerts::replay::Replay;
-use alerts::{
-    Input, LocalDays, Overrides, Policy, Recent, Sample, State, Trigger, Tuning, assess,
-};
+use alerts::{Input, LocalDays, Overrides, Policy, Recent, Sample, State, Trigger, Tuning, assess};
 use care::clock::{Clock, zone};
 use care::health::Health;
 use care::live::Feed;

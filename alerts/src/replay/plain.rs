@@ -114,7 +114,11 @@ impl Numbers {
         if let Some((place, quantity)) = followed {
             *self.followed.get_mut(place)? = Some((quantity, number));
         } else if let Some(symptom) = Symptom::from_key(key) {
-            match [0.0, 1.0, 2.0, 3.0].iter().zip(0u8..).find(|(grade, _)| **grade == number) {
+            match [0.0, 1.0, 2.0, 3.0]
+                .iter()
+                .zip(0u8..)
+                .find(|(grade, _)| (**grade - number).abs() < f64::EPSILON)
+            {
                 Some((_, grade)) => self.answers.set(symptom, grade),
                 None => self.graded = false,
             }

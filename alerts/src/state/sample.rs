@@ -236,7 +236,7 @@ impl Sample {
     /// The answers, of a symptom form.
     pub(crate) fn answers(&self) -> Option<Answers> {
         let [first, ..] = self.numbers;
-        (self.source == Source::Form).then(|| Answers(first.0))
+        (self.source == Source::Form).then_some(Answers(first.0))
     }
 
     /// Until when, of a pause.
