@@ -134,8 +134,9 @@ impl Session {
 
     /// Whether only its neighbours can tell if a record is of today: it has a time, and no clock says what that means.
     fn may_be_one_of_many(&self, waiting: &Waiting) -> bool {
-        let has_time = waiting.decoded.measurement.device_time.is_some();
-        has_time && self.clock == ClockReading::NotRead && self.known_clock.is_none()
+        let by_known_clock = |time| self.known_clock?.place(time, waiting.heard_at, self.model);
+        let time = waiting.decoded.measurement.device_time;
+        self.clock == ClockReading::NotRead && time.is_some_and(|time| by_known_clock(time).is_none())
     }
 
     /// Passes on what waited, unless an answer or a neighbour may still tell more of it.
