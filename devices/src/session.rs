@@ -238,6 +238,7 @@ impl Session {
         let who = self.known().identity();
         actions.extend(who.iter().copied().map(Action::Read));
         self.waits = Waits::new(now.plus_millis(WAIT_FOR_ANSWERS_MS), may_be_read, who);
+        self.settle(now, actions);
         match channel {
             Some(channel) => {
                 self.stage = Stage::ReadingClock { channel, until: now.plus_millis(CLOCK_READ_WITHIN_MS) };

@@ -167,6 +167,26 @@ fn a_record_sent_before_the_connection_is_told_of_waits_for_its_clock() {
     );
 }
 
+/// The connection turns out to have no clock: the record waits for its neighbours only, and not for the end of the call.
+#[test]
+fn a_record_sent_before_the_connection_is_told_of_does_not_wait_for_a_clock_that_is_not_there() {
+    play(
+        &mut session("Nobody 1", SYNCED),
+        &[
+            (0.0, "advertise 181d", &["connect"]),
+            (0.2, &format!("notify 2a9d {WEIGHT}"), &[]),
+            (0.4, "connect 2a9d", &["subscribe 2a9d"]),
+            (3.3, "", &[]),
+            (3.4, "", &["2a9d 80.1 2026-01-01T07:04:00.200Z none"]),
+            // Without a time of its own there is nothing to wait for.
+            (4.0, "disconnect", &[]),
+            (5.0, "advertise 181d", &["connect"]),
+            (5.2, "notify 2a9d 00943e", &[]),
+            (5.4, "connect 2a9d", &["2a9d 80.1 2026-01-01T07:04:05.200Z none", "subscribe 2a9d"]),
+        ],
+    );
+}
+
 /// A clock that was an hour fast is told the time, and the cuff is gone before it answers: it may run by either.
 #[test]
 fn a_clock_that_may_have_been_set_is_not_relied_on() {
