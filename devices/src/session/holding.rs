@@ -155,8 +155,7 @@ impl Session {
     pub(super) fn release(&mut self, actions: &mut Vec<Action>) {
         self.waits = Waits::default();
         let waiting = std::mem::take(&mut self.waiting);
-        let newest = waiting.iter().filter_map(|it| it.decoded.measurement.device_time).max();
-        let timeline = self.timeline(newest);
+        let timeline = self.timeline(newest(&waiting));
         actions.extend(waiting.into_iter().map(|waiting| Action::Measured(waiting.into_heard(timeline))));
     }
 
@@ -175,28 +174,28 @@ impl Session {
 
     /// Gives out what an earlier session held: its connection is over, and no clock will be read for it.
     pub(super) fn give_out_recalled(&mut self, actions: &mut Vec<Action>) {
-        let frames = std::mem::take(&mut self.recalled);
-        let newest = None;
-        let timeline = Timeline { connected_since: None, ..self.timeline(newest) };
-        let timeline = Timeline { reading: ClockReading::NotRead, set: None, ..timeline };
-        for frame in frames {
+        let mut waiting = Vec::new();
+        for frame in std::mem::take(&mut self.recalled) {
             match Waiting::read(frame, self.model) {
-                Ok(waiting) => {
-                    if waiting.format.is_advertised() {
-                        self.broadcast.note(&waiting);
-                    }
-                    actions.push(Action::Measured(waiting.into_heard(timeline)));
-                }
+                Ok(frame) => waiting.push(frame),
                 Err((HeldFrame { format, bytes, .. }, error)) => {
                     actions.push(Action::Trouble(Trouble::Undecodable { format, bytes, error }));
                 }
             }
         }
+        let timeline = Timeline { connected_since: None, ..self.timeline(newest(&waiting)) };
+        let timeline = timeline.without_reading();
+        for waiting in waiting {
+            if waiting.format.is_advertised() {
+                self.broadcast.note(&waiting);
+            }
+            actions.push(Action::Measured(waiting.into_heard(timeline)));
+        }
     }
 
     /// Passes on what came of advertisements. No clock is ever read for them.
     pub(super) fn tell(&self, told: Vec<Told>, actions: &mut Vec<Action>) {
-        let timeline = Timeline { reading: ClockReading::NotRead, set: None, ..self.timeline(None) };
+        let timeline = self.timeline(None).without_reading();
         actions.extend(told.into_iter().map(|told| match told {
             Told::Weighing(weighing) => Action::Measured(weighing.into_heard(timeline)),
             Told::Ignored { format, bytes, reason } => Action::Ignored { format, bytes, reason },
@@ -205,4 +204,8 @@ impl Session {
             }
         }));
     }
+}
+
+fn newest(waiting: &[Waiting]) -> Option<DeviceTime> {
+    waiting.iter().filter_map(|waiting| waiting.decoded.measurement.device_time).max()
 }

@@ -43,6 +43,11 @@ pub(super) struct Timeline {
 }
 
 impl Timeline {
+    /// The same, for frames of another conversation or of none.
+    pub(super) fn without_reading(self) -> Self {
+        Self { reading: ClockReading::NotRead, set: None, ..self }
+    }
+
     fn place(self, waiting: &Waiting) -> Placed {
         let (device_time, heard_at) = (waiting.decoded.measurement.device_time, waiting.heard_at);
         let is_after =

@@ -56,3 +56,27 @@ fn what_was_held_does_not_wait_for_the_clock_to_catch_up() {
     );
     play(&mut one, &[(100_000.2, "restart", &[]), (5.0, "", &["2a9d 80.1 2026-01-02T10:50:40.100Z none"])]);
 }
+
+/// Three records of a cuff without a clock, the power cut before they went out: still told apart by the newest.
+#[test]
+fn what_was_held_together_is_told_apart_after_a_power_cut() {
+    let frame = |day: u8| format!("notify 2a35 566a0047000000ea0708{day:02x}121f00003f000000");
+    play(
+        &mut session("BM85", SYNCED),
+        &[
+            (0.0, "connect 2a35", &[]),
+            (0.1, "", &["subscribe 2a35"]),
+            (1.0, &frame(10), &[]),
+            (1.1, &frame(11), &[]),
+            (1.2, "restart", &[]),
+            (
+                30.0,
+                "",
+                &[
+                    "2a35 106,71,63 2026-01-01T07:04:01.000Z none from_storage",
+                    "2a35 106,71,63 2026-01-01T07:04:01.100Z none",
+                ],
+            ),
+        ],
+    );
+}
