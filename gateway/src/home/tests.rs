@@ -199,6 +199,30 @@ fn a_frame_that_waits_is_written_down_and_sealed_after_a_power_cut() {
     assert_eq!(second.handle_timeout(at(120)), []);
 }
 
+/// The weighing is sealed and written down; the gateway starts anew; the scale says it again with other bytes (stepped off),
+/// then comes another weighing. Frames as the scale's published captures lay them out.
+#[test]
+fn a_scale_that_repeats_itself_to_a_new_process_is_sealed_once() {
+    let weighing = |state: u8, second: u8| Event::Advertised {
+        service_uuids: Vec::new(),
+        service_data: BTreeMap::from([(
+            Uuid16(0x181b),
+            vec![0x02, state, 0xea, 0x07, 1, 1, 8, 4, second, 0xac, 0x01, 0x86, 0x42],
+        )]),
+    };
+    let mut disk = BTreeMap::new();
+    let mut sealed = Vec::new();
+    for (seconds, state, moment) in [(0, 0x26, 0), (2, 0xa6, 0), (60, 0x26, 59)] {
+        // Every event meets a process that has just started.
+        let mut home = home(Rules::default()).recalling(disk.clone().into_iter().collect());
+        let duties = home.handle(heard(seconds, weighing(state, moment)));
+        written(&duties, &mut disk);
+        sealed.extend(short(duties));
+    }
+    let expected = ["0226ea070101080400ac018642", "0226ea07010108043bac018642"];
+    assert_eq!(sealed, expected.map(|hex| format!("seal 546c0e000001 {hex}")));
+}
+
 /// A scale that hides its address is met again under another one: its clock, read the day before, is known by its System ID.
 /// One that never says who it is leaves nothing on disk.
 #[test]
