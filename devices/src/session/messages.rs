@@ -184,6 +184,9 @@ pub enum Trouble {
     /// The device's clock was not set, because the gateway's own is not synchronised.
     #[error("the device's clock was not set: the gateway's own is not synchronised")]
     ClockNotWritten,
+    /// The device's clock was not set, because the moments in which it takes the time had passed.
+    #[error("the device's clock was not set: it takes the time only just after connecting")]
+    ClockTooLate,
     /// The device did not answer in time.
     #[error("{0}")]
     TimedOut(Why),

@@ -65,6 +65,7 @@ impl Session {
         let right = clock_set::local_time(now, self.settings.local_offset_s);
         match clock_set::decide(model, self.clock, now, since, self.settings) {
             clock_set::Decision::Leave => {}
+            clock_set::Decision::TooLate => actions.push(Action::Trouble(Trouble::ClockTooLate)),
             clock_set::Decision::Cannot => actions.push(Action::Trouble(Trouble::ClockNotWritten)),
             clock_set::Decision::Set => {
                 self.clock_told = Some(ClockPair { device: right, gateway: now });

@@ -1,6 +1,8 @@
 //! The device's clock: read, set, waited for, remembered.
 
-use super::play::{SYNCED, UNSYNCED, WEIGHT, play, session};
+use devices::{Action, Event, Trouble, Uuid16};
+
+use super::play::{SYNCED, UNSYNCED, WEIGHT, at, play, session};
 
 #[test]
 fn a_measurement_waits_for_the_clock_and_is_never_kept() {
@@ -185,6 +187,18 @@ fn a_record_sent_before_the_connection_is_told_of_does_not_wait_for_a_clock_that
             (5.4, "connect 2a9d", &["2a9d 80.1 2026-01-01T07:04:05.200Z none", "subscribe 2a9d"]),
         ],
     );
+}
+
+/// A&D's devices take the time within five seconds. A gateway that was held up (by its disk, say) misses that, and says so.
+#[test]
+fn a_clock_that_takes_the_time_no_more_is_left_and_said() {
+    let mut held_up = session("UA-651BLE", SYNCED);
+    let connected = Event::Connected { characteristics: vec![Uuid16(0x2A08), Uuid16(0x2A35)] };
+    held_up.handle_event(at(0.0), connected);
+    let actions = held_up
+        .handle_event(at(5.1), Event::Read { uuid: Uuid16(0x2A08), bytes: vec![0xEA, 0x07, 1, 1, 8, 4, 5] });
+    assert!(actions.contains(&Action::Trouble(Trouble::ClockTooLate)), "{actions:?}");
+    assert!(!actions.iter().any(|action| matches!(action, Action::Write { .. })), "{actions:?}");
 }
 
 /// A clock that was an hour fast is told the time, and the cuff is gone before it answers: it may run by either.

@@ -207,6 +207,7 @@ impl Device {
             | Trouble::RecordsRefused { .. }
             | Trouble::NothingToHear
             | Trouble::ClockNotWritten
+            | Trouble::ClockTooLate
             | Trouble::TimedOut(_) => return None,
         };
         Some(Undecoded {
