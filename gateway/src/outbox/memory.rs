@@ -8,6 +8,7 @@
 use std::path::Path;
 
 use devices::DeviceMemory;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use vitals::DeviceId;
 
@@ -47,8 +48,12 @@ impl Outbox {
 
     /// Takes over what can be read of a broken file's memories: frames that waited there are in no envelope yet.
     pub(super) fn salvage_memories(&mut self, aside: &Path) {
-        let memories = Connection::open_with_flags(aside, OpenFlags::SQLITE_OPEN_READ_WRITE);
-        for (device, memory) in memories.and_then(|db| read(&db)).unwrap_or_default() {
+        let memories = Connection::open_with_flags(aside, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|db| {
+            // The broken file stays as it was found.
+            db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            read(&db)
+        });
+        for (device, memory) in memories.unwrap_or_default() {
             if let Err(error) = self.memorise(&device, &memory) {
                 tracing::error!(%device, %error, "what the broken outbox remembered of a device was not kept");
             }
