@@ -24,6 +24,16 @@ impl Outbox {
     /// # Errors
     /// [`StoreError`] when it could not be stored.
     pub fn memorise(&mut self, device: &DeviceId, memory: &DeviceMemory) -> Result<(), StoreError> {
+        match self.write_memory(device, memory) {
+            // The place held on the disk is held for what a device is just sending.
+            Err(StoreError::DiskFull) if !memory.held.is_empty() && self.reserve.give_up() => {
+                self.write_memory(device, memory)
+            }
+            done => done,
+        }
+    }
+
+    fn write_memory(&self, device: &DeviceId, memory: &DeviceMemory) -> Result<(), StoreError> {
         if memory.is_empty() {
             self.db.execute("DELETE FROM device_memory WHERE id = ?1", [device.as_str()])?;
             return Ok(());
