@@ -25,6 +25,7 @@ use vitals::{PatientId, Timestamp};
 use crate::commit::{nothing_is_stored, probe, send};
 use crate::gateways;
 use crate::link::{Gate, Outlet, no_broker};
+use crate::replaced;
 use crate::resend::Asked;
 use crate::sitting::{Desk, SittingError};
 use crate::stop::Stop;
@@ -105,6 +106,7 @@ impl<O: Outlet> Ticker<O> {
         let desk = &self.watch.desk;
         let now = desk.clock.now();
         self.watch.try_store(now).await;
+        self.watch.try_replaced(now).await;
         if !self.report_broker(now) {
             *heard = None;
             return self.watch.works(now);
@@ -156,6 +158,13 @@ impl Watch {
     async fn try_everything(&self, now: Timestamp) {
         let looked = self.everything(now).await;
         self.report(looked, now);
+    }
+
+    /// Tells of boxes that were replaced; that needs no broker.
+    async fn try_replaced(&self, now: Timestamp) {
+        if let Err(error) = replaced::tell(&self.desk, now).await {
+            tracing::error!(%error, "what a replaced gateway still held could not be told; it is tried again");
+        }
     }
 
     fn report(&self, looked: Result<(), SittingError>, now: Timestamp) {

@@ -8,16 +8,24 @@ use serde::Deserialize;
 use crate::cli::{ServeArguments, StoreArguments};
 use crate::failure::{Failure, OrFail};
 
+mod tls;
+
+pub(crate) use tls::{BrokerTls, Gateways, Pair};
+
 /// Where the store is when nobody says.
 const DATA: &str = "vagen-data";
 const HTTP: &str = "127.0.0.1:8080";
 const MQTT: &str = "127.0.0.1:1883";
 
 /// Every key with its default and a line on what it does.
-pub(crate) const PRINTED: &str = r#"# The directory that holds the store. Made if it is missing. Relative to where vagen is started.
+pub(crate) fn printed() -> String {
+    format!("{BEFORE_TABLES}{}", tls::PRINTED)
+}
+
+const BEFORE_TABLES: &str = r#"# The directory that holds the store. Made if it is missing. Relative to where vagen is started.
 data = "vagen-data"
 
-# The dashboard's address, as [HOST:]PORT; port 0 picks a free one. Put a TLS proxy in front to reach it from outside.
+# The dashboard's address, as [HOST:]PORT; port 0 picks a free one. From outside it needs TLS: a proxy in front, or [tls] below.
 http = "127.0.0.1:8080"
 
 # The embedded MQTT broker's address, as [HOST:]PORT. It has no access control: loopback only. Not used with `broker`.
@@ -26,7 +34,7 @@ mqtt = "127.0.0.1:1883"
 # An external MQTT 3.1.1 broker instead of the embedded one, such as "mqtt://127.0.0.1:1883". Empty: the embedded one.
 broker = ""
 
-# Whether browsers reach the dashboard over HTTPS (a proxy in front): cookies are then sent over nothing else.
+# Whether browsers reach the dashboard over HTTPS through a proxy in front: cookies are then sent over nothing else.
 https = false
 
 # What is logged to stderr: error, warn, info, debug or trace, or a filter such as "info,ingest=debug".
@@ -42,6 +50,9 @@ struct File {
     broker: Option<String>,
     https: Option<bool>,
     log: Option<String>,
+    tls: Option<tls::PairFile>,
+    broker_tls: Option<tls::BrokerTlsFile>,
+    gateways: Option<tls::GatewaysFile>,
 }
 
 /// Which broker.
@@ -61,6 +72,9 @@ pub(crate) struct Config {
     pub(crate) broker: Broker,
     pub(crate) https: bool,
     pub(crate) log: String,
+    pub(crate) tls: Option<Pair>,
+    pub(crate) broker_tls: BrokerTls,
+    pub(crate) gateways: Gateways,
 }
 
 impl Config {
@@ -76,12 +90,16 @@ impl Config {
                 Broker::Embedded(loopback(listen.mqtt.as_deref().or(file.mqtt.as_deref()).unwrap_or(MQTT))?)
             }
         };
+        let tls = file.tls.unwrap_or_default().read()?;
         Ok(Self {
             data: arguments.store.data.clone().or(file.data).unwrap_or_else(|| DATA.into()),
             http: address("http", listen.http.as_deref().or(file.http.as_deref()).unwrap_or(HTTP))?,
             broker,
-            https: file.https.unwrap_or(false),
+            https: file.https.unwrap_or(false) || tls.is_some(),
             log: file.log.unwrap_or_else(|| "info".to_owned()),
+            tls,
+            broker_tls: file.broker_tls.unwrap_or_default().read()?,
+            gateways: file.gateways.unwrap_or_default().read()?,
         })
     }
 
@@ -93,8 +111,16 @@ impl Config {
             broker: Broker::Embedded(loopback(mqtt.unwrap_or(MQTT))?),
             https: false,
             log: "warn".to_owned(),
+            tls: None,
+            broker_tls: BrokerTls::default(),
+            gateways: Gateways::default(),
         })
     }
+}
+
+/// The configuration that a command other than `serve` was pointed at.
+pub(crate) fn of_command(arguments: &StoreArguments) -> Result<Config, Failure> {
+    Config::of(&ServeArguments::at(arguments.clone()))
 }
 
 /// The directory of the store that a command was pointed at.
@@ -139,8 +165,11 @@ mod tests {
 
     #[test]
     fn the_printed_configuration_is_read_and_names_every_key() {
-        let file: File = toml::from_str(PRINTED).expect("it is a configuration");
-        let File { data, http, mqtt, broker, https, log } = file;
+        let file: File = toml::from_str(&printed()).expect("it is a configuration");
+        let File { data, http, mqtt, broker, https, log, tls, broker_tls, gateways } = file;
+        assert!(matches!(tls.map(tls::PairFile::read), Some(Ok(None))));
+        assert!(matches!(broker_tls.map(tls::BrokerTlsFile::read), Some(Ok(read)) if read == BrokerTls::default()));
+        assert!(matches!(gateways.map(tls::GatewaysFile::read), Some(Ok(read)) if read == Gateways::default()));
         assert_eq!(
             (data.as_deref(), http.as_deref(), mqtt.as_deref()),
             (Some(Path::new(DATA)), Some(HTTP), Some(MQTT))

@@ -2,13 +2,13 @@
 //!
 //! Both `serve` and `demo` run a [`Running`]; they differ in what they feed it and in whose clock it goes by.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
-
+use std::sync::Arc;
 use std::time::Duration;
 
 use alerts::Policy;
 use care::clock::Clock;
+use care::enrolment::Enrolment;
 use care::health::{Chain, Health, Part};
 use care::live::Feed;
 use care::store::Store;
@@ -22,9 +22,16 @@ use tokio::task::JoinHandle;
 use crate::cli::ServeArguments;
 use crate::failure::{Failure, OrFail};
 use crate::ready;
+use crate::serve::broker_tls::Trust;
 use crate::serve::config::{Broker, Config};
+use crate::serve::revoking::Revoking;
 
+pub(crate) mod broker_files;
+mod broker_tls;
 pub(crate) mod config;
+pub(crate) mod enrolment;
+mod https;
+mod revoking;
 
 /// How long the web may take to finish what it is answering; open event streams never end by themselves.
 const GOODBYE: Duration = Duration::from_millis(300);
@@ -46,12 +53,13 @@ pub(crate) struct Running {
     pub(crate) health: Health,
     pub(crate) clock: Clock,
     pub(crate) ingest: Ingest,
-    /// Where the dashboard answers.
-    pub(crate) http: SocketAddr,
+    /// Where the dashboard answers, as a URL.
+    pub(crate) http: String,
     /// The broker, as a URL.
     pub(crate) mqtt: String,
     stop: watch::Sender<bool>,
     web: JoinHandle<std::io::Result<()>>,
+    revoking: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -62,7 +70,17 @@ impl Running {
         })?;
         let http = listener.local_addr().or_fail()?;
         let store = Store::open(&config.data).await.or_fail()?;
-        let (options, mqtt) = broker(&config.broker).await?;
+        let (mut options, mqtt) = broker(&config.broker).await?;
+        let enrolment = enrolment::enrolment(config, &mqtt, clock.now())?;
+        let trust = Trust::of(&config.broker_tls, &enrolment.authority)?;
+        if options.broker.tls {
+            let authority = Arc::clone(&enrolment.authority);
+            options.tls = Some(trust.as_server(&config.broker_tls, authority, clock.clone())?);
+        }
+        let certificate = match &config.tls {
+            Some(pair) => Some((pair.clone(), https::certificate(pair).await?)),
+            None => None,
+        };
         let (feed, health) = (Feed::default(), Health::of([Part::Broker, Part::Store, Part::Watch]));
         let house = ingest::service::House {
             store: store.clone(),
@@ -73,7 +91,9 @@ impl Running {
         };
         let metrics = PrometheusBuilder::new().install_recorder().or_fail()?;
         let ingest = Ingest::start(house, &options).or_wrong_input("broker")?;
+        let revoking = revoking(config, &options, (&store, &enrolment, &clock), trust)?;
         let state = AppState {
+            enrolment,
             store: store.clone(),
             feed: feed.clone(),
             health: health.clone(),
@@ -85,8 +105,14 @@ impl Running {
         };
         let (stop, mut stopping) = watch::channel(false);
         let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
-        let web = tokio::spawn(web::serve(listener, web::router(state), stopped));
-        Ok(Self { store, feed, health, clock, ingest, http, mqtt, stop, web })
+        let router = web::router(state);
+        let (http, web) = match certificate {
+            None => (format!("http://{http}"), tokio::spawn(web::serve(listener, router, stopped))),
+            Some(certificate) => {
+                (format!("https://{http}"), tokio::spawn(https::serve(listener, router, certificate, stopped)))
+            }
+        };
+        Ok(Self { store, feed, health, clock, ingest, http, mqtt, stop, web, revoking })
     }
 
     /// Waits until messages are heard and every part of the chain was seen to work.
@@ -105,8 +131,10 @@ impl Running {
 
     /// Stops everything within two seconds. What was not committed was not acknowledged either.
     pub(crate) async fn stop(self) {
-        let Self { store, ingest, stop, web, .. } = self;
+        let Self { store, ingest, stop, web, revoking, .. } = self;
         let _ = stop.send(true);
+        // A revocation that was not carried out is open in the store, and is taken up at the next start.
+        revoking.inspect(JoinHandle::abort);
         let goodbye = async {
             let aborted = web.abort_handle();
             if tokio::time::timeout(GOODBYE, web).await.is_err() {
@@ -142,11 +170,34 @@ async fn broker(broker: &Broker) -> Result<(ingest::Options, String), Failure> {
     }
 }
 
+/// Begins to carry out revocations, where the broker asks for certificates.
+fn revoking(
+    config: &Config,
+    options: &ingest::Options,
+    (store, enrolment, clock): (&Store, &Enrolment, &Clock),
+    trust: Trust,
+) -> Result<Option<JoinHandle<()>>, Failure> {
+    if !options.broker.tls {
+        return Ok(None);
+    }
+    let revoking = Revoking {
+        store: store.clone(),
+        enrolment: enrolment.clone(),
+        clock: clock.clone(),
+        broker: options.broker.clone(),
+        trust,
+        folder: config.gateways.files(&config.data),
+        names: broker_files::broker_names(config)?,
+        reload: config.gateways.reload.clone(),
+    };
+    Ok(Some(tokio::spawn(revoking.run())))
+}
+
 /// `vagen serve`.
 pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
     if arguments.print_config {
         use std::io::Write as _;
-        return std::io::stdout().write_all(config::PRINTED.as_bytes()).or_fail();
+        return std::io::stdout().write_all(config::printed().as_bytes()).or_fail();
     }
     let config = Config::of(arguments)?;
     log_to_stderr(&config.log)?;
@@ -175,7 +226,7 @@ pub(crate) fn write_ready(
     logins: &[ready::Login],
 ) -> Result<(), Failure> {
     let Some(file) = file else { return Ok(()) };
-    ready::write(file, running.http, &running.mqtt, logins)
+    ready::write(file, &running.http, &running.mqtt, logins)
         .map_err(|error| Failure::work(anyhow::anyhow!("cannot write {}: {error}", file.display())))
 }
 
