@@ -5,6 +5,7 @@
 
 #![cfg(feature = "web")]
 
+#[allow(dead_code, reason = "each test file uses its own part")]
 mod house;
 
 use axum::Router;
@@ -107,7 +108,10 @@ async fn a_code_has_one_use_and_names_the_gateway() {
     let code = code(&house, now).await;
     let granted = HomeBox::new().enrol(&house, &code.to_lowercase(), now).await.expect("enrols");
     assert_eq!(common_name(&granted.certificate), "CN=gw-0001", "not what the box asked to be called");
-    assert_eq!((granted.gateway.as_str(), granted.broker.as_str()), ("gw-0001", "mqtts://broker.example:8883"));
+    assert_eq!(
+        (granted.gateway.as_str(), granted.broker.as_str()),
+        ("gw-0001", "mqtts://broker.example:8883")
+    );
     assert_eq!(standing(&house, now).await, Standing::Live { until: at("2026-07-21T08:18:00Z") });
     let again = HomeBox::new().enrol(&house, &code, now).await.expect_err("used");
     let never = HomeBox::new().enrol(&house, "ABCD-2345", now).await.expect_err("never issued");
@@ -170,11 +174,15 @@ async fn guessing_is_slowed_down_and_logged() {
     }
     let held_off = HomeBox::new().enrol(&house, &code, now).await.expect_err("held off");
     assert!(matches!(held_off, EnrolError::TooMany { seconds: 600 }), "{held_off}");
-    assert!(HomeBox::new().enrol(&house, &code, now.plus_millis(600_000)).await.is_ok(), "and only for a while");
+    assert!(
+        HomeBox::new().enrol(&house, &code, now.plus_millis(600_000)).await.is_ok(),
+        "and only for a while"
+    );
     let mut reader = house.state.store.read().await.expect("a reader");
     let log = care::audit::rows(&mut reader, None, None).await.expect("reads");
     let of = |decision: &str| {
-        let tried = log.iter().filter(|row| row.entry.actor_kind == "gateway" && row.entry.decision == decision);
+        let tried =
+            log.iter().filter(|row| row.entry.actor_kind == "gateway" && row.entry.decision == decision);
         tried.map(|row| row.entry.reason.clone()).collect::<Vec<_>>()
     };
     assert_eq!((of("denied").len(), of("allowed").len()), (10, 1));
@@ -259,7 +267,10 @@ async fn what_is_revoked_is_on_the_list_until_it_is_seen_to_be_refused() {
     assert!(one.0.contains(&serial) && one.0.contains(&first.telltale.issued.serial), "{one:?}");
     assert!(two.0.contains(&serial) && !two.0.contains(&first.telltale.issued.serial), "{two:?}");
     assert!(two.1 > one.1 && two.2 > one.2, "a broker goes by the later one: {one:?} {two:?}");
-    assert!(matches!(standing(&house, now).await, Standing::Ended { why: Ending::Revoked, enforced_at: None, .. }));
+    assert!(matches!(
+        standing(&house, now).await,
+        Standing::Ended { why: Ending::Revoked, enforced_at: None, .. }
+    ));
     revocation::enforced(store, &open, now.plus_millis(5)).await.expect("notes");
     assert!(revocation::unenforced(&mut reader, now).await.expect("reads").is_empty());
 }
@@ -287,25 +298,37 @@ async fn a_replaced_box_is_shut_out_and_what_it_held_is_counted() {
     let mut tx = store.write().await.expect("a transaction");
     let stream = streams::begin(&mut tx, &gateway(), &outbox).await.expect("begins");
     for seq in [1_u64, 2, 3, 5] {
-        let seq = seq.try_into().expect("a number");
+        let seq = vitals::Seq::new(seq).expect("a number");
         streams::decide(&mut tx, stream.id, seq, "h", streams::Verdict::Stored).await.expect("decides");
     }
     let stands = streams::Stream { through: 3, highest: 5, gap_since: Some(at(NOW)), ..stream.clone() };
     streams::note(&mut tx, &stands, at(NOW)).await.expect("notes");
-    let beat = serde_json::from_value(json!({ "v": 1, "gateway": "gw-0001", "at": NOW, "outbox": "old", "last_seq": 9,
-        "unreceipted": 6, "devices": [] }));
+    let beat = serde_json::from_value(
+        json!({ "v": 1, "gateway": "gw-0001", "at": NOW, "outbox": "old", "last_seq": 9,
+        "unreceipted": 6, "devices": [] }),
+    );
     gateways::beat(&mut tx, &beat.expect("a heartbeat"), at(NOW)).await.expect("keeps");
     tx.commit().await.expect("commits");
     let now = at(NOW).plus_millis(60_000);
     let mut reader = store.read().await.expect("a reader");
-    assert_eq!(streams::gapped(&mut reader, now).await.expect("reads").len(), 1, "it is asked for while the box is there");
+    assert_eq!(
+        streams::gapped(&mut reader, now).await.expect("reads").len(),
+        1,
+        "it is asked for while the box is there"
+    );
 
-    let fresh = staff::replace(store, &house.state.enrolment, &technician(), &gateway(), now).await.expect("replaces");
+    let fresh = staff::replace(store, &house.state.enrolment, &technician(), &gateway(), now)
+        .await
+        .expect("replaces");
     assert!(matches!(standing(&house, now).await, Standing::Ended { why: Ending::Replaced, .. }));
     assert!(streams::gapped(&mut reader, now).await.expect("reads").is_empty(), "nobody is left to ask");
     let untold = replaced::untold(&mut reader).await.expect("reads");
-    assert_eq!(untold.iter().map(|one| (one.through, one.last, one.missing)).collect::<Vec<_>>(), [(3, 9, 5)]);
-    let granted = HomeBox::new().enrol(&house, &fresh.code.to_string(), now).await.expect("the new box enrols");
+    assert_eq!(
+        untold.iter().map(|one| (one.through, one.last, one.missing)).collect::<Vec<_>>(),
+        [(3, 9, 5)]
+    );
+    let granted =
+        HomeBox::new().enrol(&house, &fresh.code.to_string(), now).await.expect("the new box enrols");
     assert_eq!(common_name(&granted.certificate), "CN=gw-0001");
 
     let mut tx = store.write().await.expect("a transaction");
@@ -316,7 +339,11 @@ async fn a_replaced_box_is_shut_out_and_what_it_held_is_counted() {
     let mut tx = store.write().await.expect("a transaction");
     streams::note(&mut tx, &stands, now.plus_millis(600_000)).await.expect("the old disk in the new box");
     tx.commit().await.expect("commits");
-    assert_eq!(streams::gapped(&mut reader, now).await.expect("reads").len(), 1, "it speaks again and is asked again");
+    assert_eq!(
+        streams::gapped(&mut reader, now).await.expect("reads").len(),
+        1,
+        "it speaks again and is asked again"
+    );
     assert!(replaced::untold(&mut reader).await.expect("reads").is_empty());
 }
 
@@ -335,7 +362,8 @@ impl Client {
         let mut client = Self::at(house);
         let password = PASSWORD.replace(' ', "+").replace('å', "%C3%A5");
         let request = client.request("POST", "/login", "application/x-www-form-urlencoded");
-        let request = request.body(Body::from(format!("login={login}&password={password}"))).expect("a request");
+        let request =
+            request.body(Body::from(format!("login={login}&password={password}"))).expect("a request");
         let response = client.router.clone().oneshot(request).await.expect("answers");
         let cookie = response.headers().get(header::SET_COOKIE).expect("signed in").to_str().expect("text");
         client.cookie = cookie.split(';').next().expect("a value").to_owned();
@@ -347,7 +375,13 @@ impl Client {
         request.header(header::COOKIE, &self.cookie).header(header::HOST, "vagen.example")
     }
 
-    async fn send(&self, method: &str, path: &str, kind: &str, body: impl Into<Body>) -> (StatusCode, String) {
+    async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        kind: &str,
+        body: impl Into<Body>,
+    ) -> (StatusCode, String) {
         let request = self.request(method, path, kind).body(body.into()).expect("a request");
         let response = self.router.clone().oneshot(request).await.expect("answers");
         let status = response.status();
@@ -365,7 +399,8 @@ impl Client {
 }
 
 fn shown_code(page: &str) -> String {
-    let after = page.split("enrolment-code").nth(1).and_then(|rest| rest.split("<strong>").nth(1)).expect("a code");
+    let after =
+        page.split("enrolment-code").nth(1).and_then(|rest| rest.split("<strong>").nth(1)).expect("a code");
     after.split('<').next().expect("text").to_owned()
 }
 
@@ -379,7 +414,10 @@ async fn a_technician_issues_a_code_on_a_page_and_a_box_enrols_with_it() {
     let (status, page) = tove.form("/gateways/gw-0001/code", "").await;
     assert_eq!(status, StatusCode::OK);
     let code = shown_code(&page);
-    assert!(page.contains(&format!("vagen-gateway enrol --server http://vagen.example --code {code}")), "{page}");
+    assert!(
+        page.contains(&format!("vagen-gateway enrol --server http://vagen.example --code {code}")),
+        "{page}"
+    );
     let (_, again) = tove.get("/gateways/gw-0001").await;
     assert!(!again.contains(&code) && again.contains("En kod är utfärdad"), "it is shown once");
     let body = json!({ "code": code, "csr": HomeBox::new().csr }).to_string();
@@ -403,7 +441,10 @@ async fn taking_back_needs_a_confirmation_and_says_how_it_stands() {
     let adam = Client::signed_in(&house, "adam").await;
     for act in ["revoke", "replace"] {
         let (status, page) = adam.form(&format!("/gateways/gw-0001/{act}"), "").await;
-        assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("Ingenting gjordes"), "{act}: {page}");
+        assert!(
+            status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("Ingenting gjordes"),
+            "{act}: {page}"
+        );
     }
     assert!(matches!(standing(&house, at(NOW)).await, Standing::Live { .. }));
     let (status, _) = adam.form("/gateways/gw-0001/revoke", "confirm=yes").await;
@@ -435,7 +476,8 @@ async fn home_boxes_are_for_those_who_look_after_them() {
     }
     let mut reader = house.state.store.read().await.expect("a reader");
     let log = care::audit::rows(&mut reader, None, None).await.expect("reads");
-    let denied = |row: &&care::audit::Logged| row.entry.action == "open gateways" && row.entry.decision == "denied";
+    let denied =
+        |row: &&care::audit::Logged| row.entry.action == "open gateways" && row.entry.decision == "denied";
     assert_eq!(log.iter().filter(denied).count(), 4 * 5);
 }
 
@@ -446,7 +488,8 @@ async fn too_many_guesses_are_told_when_to_come_back() {
     for _ in 0..10 {
         assert_eq!(client.send("POST", "/enrol", "application/json", "{}").await.0, StatusCode::BAD_REQUEST);
     }
-    let request = client.request("POST", "/enrol", "application/json").body(Body::from("{}")).expect("a request");
+    let request =
+        client.request("POST", "/enrol", "application/json").body(Body::from("{}")).expect("a request");
     let response = client.router.clone().oneshot(request).await.expect("answers");
     assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(response.headers().get(header::RETRY_AFTER).expect("when"), "600");

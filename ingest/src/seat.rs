@@ -73,7 +73,8 @@ fn is_refusal(error: &ConnectionError) -> bool {
     while let Some(error) = cause {
         let within = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         let inner = within.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::AlertReceived(_)) = inner.or_else(|| error.downcast_ref::<rustls::Error>()) {
+        if let Some(rustls::Error::AlertReceived(_)) = inner.or_else(|| error.downcast_ref::<rustls::Error>())
+        {
             return true;
         }
         cause = error.source();

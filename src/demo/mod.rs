@@ -191,8 +191,7 @@ impl Stage<'_> {
             pace: if until_task { Pace::AWAITED } else { Pace::WATCHED },
         };
         if until_task {
-            let nurse =
-                Nurse::sign_in(self.running.http.clone(), &logins[0]).await.or_fail()?;
+            let nurse = Nurse::sign_in(self.running.http.clone(), &logins[0]).await.or_fail()?;
             tokio::select! {
                 task = nurse.task(&self.running.store, now) => say(&task.or_fail()?)?,
                 () = live.goes_on() => {}

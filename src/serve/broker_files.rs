@@ -87,7 +87,8 @@ pub(crate) fn certify(
     if key.exists() && authority::is_current(authority, &held, names, now) {
         return Ok(false);
     }
-    let identity = authority.make(&Purpose::Broker(names.clone()), now).or_wrong_input("the broker's name")?;
+    let identity =
+        authority.make(&Purpose::Broker(names.clone()), now).or_wrong_input("the broker's name")?;
     put(&key, &identity.key_pem)?;
     put(&certificate, &identity.issued.pem)?;
     Ok(true)

@@ -74,8 +74,9 @@ impl Trust {
 }
 
 fn certified(certificate: &[u8], key: &[u8]) -> Result<CertifiedKey, String> {
-    let chain: Vec<_> =
-        CertificateDer::pem_slice_iter(certificate).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate)
+        .collect::<Result<_, _>>()
+        .map_err(|error| error.to_string())?;
     if chain.is_empty() {
         return Err("there is no certificate".to_owned());
     }
@@ -140,7 +141,9 @@ impl ResolvesClientCert for Minted {
         let now = self.clock.now();
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let half_ms = SERVER_DAYS * 12 * Timestamp::HOUR_MS;
-        if let Some((_, key)) = held.as_ref().filter(|(made, _)| (0..half_ms).contains(&now.millis_since(*made))) {
+        if let Some((_, key)) =
+            held.as_ref().filter(|(made, _)| (0..half_ms).contains(&now.millis_since(*made)))
+        {
             return Some(Arc::clone(key));
         }
         match self.fresh(now) {
@@ -176,7 +179,7 @@ mod tests {
         });
         let authority = Arc::new(Authority::open(folder.path(), clock.now()).expect("an authority"));
         let minted = Minted { authority, clock, held: Mutex::new(None) };
-        let mut on = |at: i64| {
+        let on = |at: i64| {
             day.store(at, Ordering::Relaxed);
             minted.resolve(&[], &[]).expect("a certificate").cert[0].to_vec()
         };

@@ -168,8 +168,12 @@ mod tests {
         let file: File = toml::from_str(&printed()).expect("it is a configuration");
         let File { data, http, mqtt, broker, https, log, tls, broker_tls, gateways } = file;
         assert!(matches!(tls.map(tls::PairFile::read), Some(Ok(None))));
-        assert!(matches!(broker_tls.map(tls::BrokerTlsFile::read), Some(Ok(read)) if read == BrokerTls::default()));
-        assert!(matches!(gateways.map(tls::GatewaysFile::read), Some(Ok(read)) if read == Gateways::default()));
+        assert!(
+            matches!(broker_tls.map(tls::BrokerTlsFile::read), Some(Ok(read)) if read == BrokerTls::default())
+        );
+        assert!(
+            matches!(gateways.map(tls::GatewaysFile::read), Some(Ok(read)) if read == Gateways::default())
+        );
         assert_eq!(
             (data.as_deref(), http.as_deref(), mqtt.as_deref()),
             (Some(Path::new(DATA)), Some(HTTP), Some(MQTT))

@@ -54,6 +54,8 @@ pub(crate) async fn serve(
 async fn reload(pair: &Pair, certificate: &RustlsConfig) {
     match certificate.reload_from_pem_file(&pair.certificate, &pair.key).await {
         Ok(()) => tracing::info!("the certificate for HTTPS was read again"),
-        Err(error) => tracing::error!(%error, "the certificate for HTTPS cannot be read; the one before stays in use"),
+        Err(error) => {
+            tracing::error!(%error, "the certificate for HTTPS cannot be read; the one before stays in use")
+        }
     }
 }

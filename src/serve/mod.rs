@@ -108,9 +108,10 @@ impl Running {
         let router = web::router(state);
         let (http, web) = match certificate {
             None => (format!("http://{http}"), tokio::spawn(web::serve(listener, router, stopped))),
-            Some(certificate) => {
-                (format!("https://{http}"), tokio::spawn(https::serve(listener, router, certificate, stopped)))
-            }
+            Some(certificate) => (
+                format!("https://{http}"),
+                tokio::spawn(https::serve(listener, router, certificate, stopped)),
+            ),
         };
         Ok(Self { store, feed, health, clock, ingest, http, mqtt, stop, web, revoking })
     }

@@ -61,7 +61,10 @@ impl Revoking {
             }
             match self.look(first).await {
                 Ok(looked) => first &= !looked,
-                Err(error) => tracing::error!(error = format!("{error:#}"), "a revocation is not in force yet; it is tried again"),
+                Err(error) => tracing::error!(
+                    error = format!("{error:#}"),
+                    "a revocation is not in force yet; it is tried again"
+                ),
             }
             sleep(LOOK_EVERY).await;
         }
@@ -76,7 +79,10 @@ impl Revoking {
             Ok(false) => {}
             Ok(true) => match self.reload().await {
                 Ok(()) => tracing::info!("the broker has a new certificate"),
-                Err(error) => tracing::error!(error = format!("{error:#}"), "the broker was not told of its new certificate"),
+                Err(error) => tracing::error!(
+                    error = format!("{error:#}"),
+                    "the broker was not told of its new certificate"
+                ),
             },
             Err(failure) => tracing::error!(?failure, "the broker's certificate cannot be made anew"),
         }
@@ -112,10 +118,15 @@ impl Revoking {
             let answer = knock(&self.broker, TELLTALE_NAME, Arc::clone(&tls), KNOCK_WITHIN).await;
             let why = match answer {
                 Answer::Refused(_) => return Ok(()),
-                Answer::Admitted => "it lets in what is on the list: it must be made to read it (gateways.reload)".to_owned(),
+                Answer::Admitted => {
+                    "it lets in what is on the list: it must be made to read it (gateways.reload)".to_owned()
+                }
                 Answer::Unknown(why) => why,
             };
-            anyhow::ensure!(Instant::now() < until, "the broker was not seen to go by the revocation list: {why}");
+            anyhow::ensure!(
+                Instant::now() < until,
+                "the broker was not seen to go by the revocation list: {why}"
+            );
             sleep(Duration::from_millis(500)).await;
         }
     }
@@ -135,10 +146,17 @@ impl Revoking {
 
     async fn reload(&self) -> anyhow::Result<()> {
         let Some((program, arguments)) = self.reload.split_first() else { return Ok(()) };
-        let running = tokio::process::Command::new(program).args(arguments).kill_on_drop(true).output();
-        let done = tokio::time::timeout(RELOAD_WITHIN, running).await??;
+        let mut command = std::process::Command::new(program);
+        command.args(arguments).stdin(std::process::Stdio::null());
+        let running = tokio::task::spawn_blocking(move || command.output());
+        let done = tokio::time::timeout(RELOAD_WITHIN, running).await???;
         let said = String::from_utf8_lossy(&done.stderr);
-        anyhow::ensure!(done.status.success(), "gateways.reload: {program} ended with {}: {}", done.status, said.trim());
+        anyhow::ensure!(
+            done.status.success(),
+            "gateways.reload: {program} ended with {}: {}",
+            done.status,
+            said.trim()
+        );
         Ok(())
     }
 }
