@@ -199,11 +199,12 @@ impl Watch {
         }
     }
 
-    /// Judges the time up to `now`: patients, then gateways.
+    /// Judges the time up to `now`: boxes that were replaced, patients, then gateways.
     ///
     /// # Errors
     /// [`SittingError`] when the store or a rule failed; what was judged before that stays judged.
     pub(crate) async fn everything(&self, now: Timestamp) -> Result<(), SittingError> {
+        replaced::tell(&self.desk, now).await?;
         self.patients(now).await?;
         self.gateways_silent(now).await?;
         self.gateways_heard(now).await

@@ -14,32 +14,32 @@ const PATIENCE: Duration = crate::support::PATIENCE;
 
 /// A message that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heard {
-    pub topic: String,
-    pub payload: Vec<u8>,
+pub(crate) struct Heard {
+    pub(crate) topic: String,
+    pub(crate) payload: Vec<u8>,
 }
 
 /// What is shown to the broker, and whom of brokers one believes.
 #[derive(Clone, Debug)]
-pub struct Certificate {
-    pub pem: Option<String>,
-    pub ca: PathBuf,
+pub(crate) struct Certificate {
+    pub(crate) pem: Option<String>,
+    pub(crate) ca: PathBuf,
 }
 
 impl Certificate {
     /// The one that the box in `folder` enrolled for.
-    pub fn of(folder: &Path) -> Self {
+    pub(crate) fn of(folder: &Path) -> Self {
         let pem = std::fs::read_to_string(folder.join("gateway.pem")).expect("enrolled");
         Self { pem: Some(pem), ca: folder.join("ca.pem") }
     }
 
     /// None, believing the same broker.
-    pub fn none(folder: &Path) -> Self {
+    pub(crate) fn none(folder: &Path) -> Self {
         Self { pem: None, ca: folder.join("ca.pem") }
     }
 
     /// One for `name` by an authority of the stranger's own, which is left beside the folder as `other-ca.pem`.
-    pub fn of_a_stranger(folder: &Path, name: &str) -> Self {
+    pub(crate) fn of_a_stranger(folder: &Path, name: &str) -> Self {
         let other = folder.with_file_name("stranger");
         let authority = care::enrolment::Authority::open(&other, care::clock::Clock::system().now())
             .expect("an authority");
@@ -76,7 +76,7 @@ impl Certificate {
 
 /// Which TLS is spoken.
 #[derive(Clone, Copy, Debug)]
-pub enum Tls {
+pub(crate) enum Tls {
     OneTwo,
     OneThree,
 }
@@ -92,19 +92,23 @@ enum Told {
 
 /// One connection; it is never made anew.
 #[derive(Debug)]
-pub struct Peer {
+pub(crate) struct Peer {
     client: AsyncClient,
     told: mpsc::UnboundedReceiver<Told>,
     connected: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Peer {
-    pub async fn connect(port: u16, client_id: &str, certificate: &Certificate) -> Result<Self, String> {
+    pub(crate) async fn connect(
+        port: u16,
+        client_id: &str,
+        certificate: &Certificate,
+    ) -> Result<Self, String> {
         Self::connect_by(port, client_id, certificate, Tls::OneThree).await
     }
 
     /// Connects, or gives the reason in words.
-    pub async fn connect_by(
+    pub(crate) async fn connect_by(
         port: u16,
         client_id: &str,
         certificate: &Certificate,
@@ -150,7 +154,7 @@ impl Peer {
         }
     }
 
-    pub fn is_connected(&self) -> bool {
+    pub(crate) fn is_connected(&self) -> bool {
         self.connected.load(std::sync::atomic::Ordering::SeqCst)
     }
 
@@ -161,7 +165,7 @@ impl Peer {
             .expect("the connection's end is told")
     }
 
-    pub async fn subscribe(&mut self, filters: &[&str]) {
+    pub(crate) async fn subscribe(&mut self, filters: &[&str]) {
         let filters =
             filters.iter().map(|filter| SubscribeFilter::new((*filter).to_owned(), QoS::AtLeastOnce));
         self.client.subscribe_many(filters.collect::<Vec<_>>()).await.expect("room");
@@ -169,7 +173,7 @@ impl Peer {
     }
 
     /// Publishes at QoS 1 and waits for the acknowledgement, which mosquitto gives for what it denies as well.
-    pub async fn publish(&mut self, topic: &str, payload: &Value) {
+    pub(crate) async fn publish(&mut self, topic: &str, payload: &Value) {
         self.client.publish(topic, QoS::AtLeastOnce, false, payload.to_string()).await.expect("room");
         let mut early = Vec::new();
         loop {
@@ -184,7 +188,7 @@ impl Peer {
     }
 
     /// The next message.
-    pub async fn message(&mut self) -> Value {
+    pub(crate) async fn message(&mut self) -> Value {
         match self.next().await {
             Told::Heard(heard) => serde_json::from_slice(&heard.payload).expect("JSON comes down"),
             Told::Lost(why) => panic!("lost while waiting for a message: {why}"),
@@ -193,7 +197,7 @@ impl Peer {
     }
 
     /// Everything that is heard within `time`.
-    pub async fn heard(&mut self, time: Duration) -> Vec<Heard> {
+    pub(crate) async fn heard(&mut self, time: Duration) -> Vec<Heard> {
         tokio::time::sleep(time).await;
         let mut all = Vec::new();
         while let Ok(told) = self.told.try_recv() {
@@ -207,7 +211,7 @@ impl Peer {
     }
 
     /// Waits until the connection ends.
-    pub async fn ended(&mut self, within: Duration) {
+    pub(crate) async fn ended(&mut self, within: Duration) {
         let ended = async {
             while let Some(told) = self.told.recv().await {
                 if matches!(told, Told::Lost(_)) {

@@ -8,7 +8,7 @@ use crate::support::web::Visitor;
 use crate::support::{Serving, apply, run, stderr, vagen, vagen_gateway, wait_for};
 
 /// mosquitto, until it is dropped.
-pub struct Mosquitto(Child);
+pub(crate) struct Mosquitto(Child);
 
 impl Drop for Mosquitto {
     fn drop(&mut self) {
@@ -17,20 +17,20 @@ impl Drop for Mosquitto {
     }
 }
 
-pub struct World {
-    pub serving: Serving,
-    pub data: PathBuf,
-    pub port: u16,
-    pub mosquitto: Mosquitto,
-    pub folder: tempfile::TempDir,
+pub(crate) struct World {
+    pub(crate) serving: Serving,
+    pub(crate) data: PathBuf,
+    pub(crate) port: u16,
+    pub(crate) mosquitto: Mosquitto,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// A port that was free a moment ago.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port()
 }
 
-pub fn mosquitto(configuration: &Path) -> Option<Mosquitto> {
+pub(crate) fn mosquitto(configuration: &Path) -> Option<Mosquitto> {
     let started = ["mosquitto", "/usr/sbin/mosquitto"].iter().find_map(|program| {
         let mut command = Command::new(program);
         command.arg("-c").arg(configuration).stdout(Stdio::null()).stderr(Stdio::null());
@@ -44,7 +44,7 @@ pub fn mosquitto(configuration: &Path) -> Option<Mosquitto> {
 
 impl World {
     /// Everything, started in the order in which an operator would. `None` without mosquitto.
-    pub fn build() -> Option<Self> {
+    pub(crate) fn build() -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let (data, files, port) = (folder.path().join("data"), folder.path().join("broker"), free_port());
         // As root, mosquitto gives itself up for another user, who cannot read these files.
@@ -71,12 +71,12 @@ impl World {
     }
 
     /// Where the box `name` keeps its files.
-    pub fn enrolled(&self, name: &str) -> PathBuf {
+    pub(crate) fn enrolled(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Has staff issue a code, and a box `name` enrol with it as `gateway`.
-    pub async fn enrol(&self, staff: &Visitor, gateway: &str, name: &str) -> PathBuf {
+    pub(crate) async fn enrol(&self, staff: &Visitor, gateway: &str, name: &str) -> PathBuf {
         let (status, page) = staff.post(&format!("/gateways/{gateway}/code"), &[]).await;
         assert_eq!(status, 200, "{page}");
         let out = self.enrolled(name);
@@ -90,14 +90,14 @@ impl World {
 }
 
 /// The code on the page that shows it.
-pub fn shown_code(page: &str) -> String {
+pub(crate) fn shown_code(page: &str) -> String {
     let after =
         page.split("enrolment-code").nth(1).and_then(|rest| rest.split("<strong>").nth(1)).expect("a code");
     after.split('<').next().expect("text").to_owned()
 }
 
 /// A capture of one weighing with `kg`, as a radio hears an A&D UC-352BLE (weight in steps of 5 g, Bluetooth 0x2A9D).
-pub fn capture(folder: &Path, kg: f64) -> PathBuf {
+pub(crate) fn capture(folder: &Path, kg: f64) -> PathBuf {
     let now = jiff::Timestamp::now();
     let at = |seconds: i64| {
         (now + jiff::SignedDuration::from_secs(seconds)).strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()

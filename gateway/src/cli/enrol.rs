@@ -15,6 +15,10 @@ use rustls::pki_types::pem::PemObject;
 
 use super::{Failure, failed, say, wrong};
 
+/// Where the service looks.
+const FOLDER: &str = "/etc/vagen/gateway";
+const CONFIG: &str = "/etc/vagen-gateway.toml";
+
 #[derive(Debug, Args)]
 pub(super) struct Enrol {
     /// The server: https://HOST[:PORT]; plain http to this machine only.
@@ -26,17 +30,20 @@ pub(super) struct Enrol {
     /// PEM file with the authority that vouches for the server. Left out: the system's.
     #[arg(long)]
     ca: Option<PathBuf>,
-    /// The folder for the certificate and its key. Whoever owns it owns them.
-    #[arg(long, default_value = "/etc/vagen")]
-    out: PathBuf,
-    /// The configuration to write or to change; gateway.toml in the folder where it is left out.
+    /// The folder for the certificate and its key. Whoever owns it owns them. Left out: /etc/vagen/gateway.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// The configuration to write or to change. Left out: gateway.toml in --out, else /etc/vagen-gateway.toml.
     #[arg(long)]
     config: Option<PathBuf>,
 }
 
 pub(super) async fn enrol(asked: Enrol) -> Result<(), Failure> {
-    let config = asked.config.unwrap_or_else(|| asked.out.join("gateway.toml"));
-    let places = Places { folder: asked.out, config };
+    let (folder, config) = match asked.out {
+        Some(out) => (out.clone(), out.join("gateway.toml")),
+        None => (FOLDER.into(), CONFIG.into()),
+    };
+    let places = Places { folder, config: asked.config.unwrap_or(config) };
     let done = edge::enrol(&asked.server, &asked.code, asked.ca.as_deref(), &places).await;
     let granted = done.map_err(|error| match error {
         EnrolError::Refused { status: 400..=499, .. } | EnrolError::Wrong { .. } => wrong(error),

@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** each file is replaced whole and for its owner alone; a power cut leaves the old one or the new one.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,7 +103,7 @@ pub async fn enrol(
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(source) => return Err(EnrolError::File { path: places.config.clone(), source }),
     };
-    fs::create_dir_all(&places.folder).map_err(file(&places.folder))?;
+    make_folder(&places.folder).map_err(file(&places.folder))?;
     // Before the code is spent: a folder that cannot be written is found out now.
     let trial = places.folder.join(".enrol");
     put(&trial, "")?;
@@ -114,8 +114,32 @@ pub async fn enrol(
     let identity = key.with_certificate(&granted.certificate)?;
     put(&places.ca(), &granted.ca)?;
     put(&places.identity(), identity.text())?;
-    put(&places.config, &configured(&before, server, ca, places, &granted)?)?;
+    // It holds no secret, and whoever runs the service reads it.
+    put_as(&places.config, &configured(&before, server, ca, places, &granted)?, 0o644)?;
     Ok(granted)
+}
+
+/// Makes the folder for its owner alone. Made by root, it is the service's: that renews what is in it.
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    DirBuilder::new().mode(0o700).create(folder)?;
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    match service_user(&users).filter(|_| fs::metadata(folder).is_ok_and(|made| made.uid() == 0)) {
+        Some((user, group)) => chown(folder, Some(user), Some(group)),
+        None => Ok(()),
+    }
+}
+
+/// The user and the group of the service, in the words of passwd(5).
+fn service_user(users: &str) -> Option<(u32, u32)> {
+    let line = users.lines().find_map(|line| line.strip_prefix("vagen-gateway:"))?;
+    let mut fields = line.split(':').skip(1);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
 
 fn configured(
@@ -225,12 +249,16 @@ fn file(path: &Path) -> impl FnOnce(std::io::Error) -> EnrolError {
 /// # Errors
 /// [`EnrolError::File`]; then the old one is in place.
 pub fn put(path: &Path, text: &str) -> Result<(), EnrolError> {
+    put_as(path, text, 0o600)
+}
+
+fn put_as(path: &Path, text: &str, mode: u32) -> Result<(), EnrolError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let made = folder.join(format!(".{}.new", path.file_name().unwrap_or_default().to_string_lossy()));
     let write = || {
         // One that a power cut left behind is in the way of nobody.
         let _ = fs::remove_file(&made);
-        let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&made)?;
+        let mut out = OpenOptions::new().write(true).create_new(true).mode(mode).open(&made)?;
         out.write_all(text.as_bytes())?;
         let (own, folders) = (out.metadata()?, fs::metadata(folder)?);
         if (own.uid(), own.gid()) != (folders.uid(), folders.gid()) && own.uid() == 0 {
@@ -251,4 +279,39 @@ pub fn identity(path: &Path) -> Result<Identity, EnrolError> {
     let text = fs::read_to_string(path).map_err(file(path))?;
     Identity::read(&text)
         .map_err(|error| EnrolError::Wrong { path: path.to_owned(), what: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows by passwd(5): name, password, user, group, and more.
+    #[test]
+    fn the_services_user_is_found_by_its_whole_name() {
+        let rows = [
+            (
+                "root:x:0:0::/root:/bin/sh\nvagen-gateway:x:997:996::/var/lib/vagen-gateway:/usr/sbin/nologin\n",
+                Some((997, 996)),
+            ),
+            ("vagen-gateway2:x:1:1:::\n", None),
+            ("vagen-gateway:x:a:1:::\n", None),
+            ("", None),
+        ];
+        for (users, expected) in rows {
+            assert_eq!(service_user(users), expected, "{users}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_for_its_owner_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("gateway.pem");
+        for text in ["one", "two"] {
+            put(&path, text).expect("writes");
+            assert_eq!(fs::read_to_string(&path).expect("reads"), text);
+        }
+        assert_eq!(fs::metadata(&path).expect("there").mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).expect("reads").count(), 1, "nothing else is left");
+        assert!(put(&folder.path().join("no/such"), "x").is_err());
+    }
 }

@@ -26,6 +26,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(3600);
 /// Keeps the certificate current for as long as it is polled, and says on `renewed` that there is a new one.
 pub async fn keep(renewal: Renewal, clock: Clock, vigil: Vigil, renewed: Arc<Notify>, fraction: f64) {
     let mut failures = 0;
+    // Found out now, not in two months: a folder that this user cannot write.
+    if let Err(error) = next_key(&pending(&renewal.identity), "") {
+        tracing::error!(%error, "the certificate cannot be renewed: its folder must be this user's");
+        vigil.trouble(Trouble::CertificateEnds, true);
+    }
     loop {
         let pause = match look(&renewal, &clock, &vigil, &renewed, fraction).await {
             Ok(pause) => {
