@@ -9,10 +9,11 @@ use std::time::Duration;
 use alerts::Policy;
 use care::clock::Clock;
 use care::enrolment::Enrolment;
-use care::health::{Chain, Health, Part};
+use care::health::{Health, Part};
 use care::live::Feed;
 use care::store::Store;
 use care::web::{self, AppState};
+use ingest::projection::Feeding;
 use ingest::{EmbeddedBroker, Ingest, Policies};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
@@ -24,6 +25,7 @@ use crate::failure::{Failure, OrFail};
 use crate::ready;
 use crate::serve::broker_tls::Trust;
 use crate::serve::config::{Broker, Config};
+use crate::serve::projection::Projecting;
 use crate::serve::revoking::Revoking;
 
 pub(crate) mod broker_files;
@@ -31,6 +33,7 @@ mod broker_tls;
 pub(crate) mod config;
 pub(crate) mod enrolment;
 mod https;
+mod projection;
 mod revoking;
 
 /// How long the web may take to finish what it is answering; open event streams never end by themselves.
@@ -38,6 +41,8 @@ const GOODBYE: Duration = Duration::from_millis(300);
 /// How long the store may take to close. It waits for every connection, also one that another process holds up for seconds;
 /// what was committed is on disk before that, and closing only tidies up.
 const CLOSE_WITHIN: Duration = Duration::from_millis(250);
+/// A restart of QuestDB is no news.
+const PROJECTION_BROKEN_AFTER: Duration = Duration::from_secs(60);
 /// The most that stopping may take in all.
 const STOP_WITHIN: Duration = Duration::from_millis(1800);
 
@@ -53,6 +58,7 @@ pub(crate) struct Running {
     pub(crate) health: Health,
     pub(crate) clock: Clock,
     pub(crate) ingest: Ingest,
+    projection: Option<Projecting>,
     /// Where the dashboard answers, as a URL.
     pub(crate) http: String,
     /// The broker, as a URL.
@@ -71,17 +77,14 @@ impl Running {
         let http = listener.local_addr().or_fail()?;
         let store = Store::open(&config.data).await.or_fail()?;
         let (mut options, mqtt) = broker(&config.broker).await?;
-        let enrolment = enrolment::enrolment(config, &mqtt, clock.now())?;
-        let trust = Trust::of(&config.broker_tls, &enrolment.authority)?;
-        if options.broker.tls {
-            let authority = Arc::clone(&enrolment.authority);
-            options.tls = Some(trust.as_server(&config.broker_tls, authority, clock.clone())?);
-        }
+        let (enrolment, trust) = trusted(config, &mut options, &mqtt, &clock)?;
         let certificate = match &config.tls {
             Some(pair) => Some((pair.clone(), https::certificate(pair).await?)),
             None => None,
         };
-        let (feed, health) = (Feed::default(), Health::of([Part::Broker, Part::Store, Part::Watch]));
+        let parts = [Part::Broker, Part::Store, Part::Watch];
+        let projected = config.questdb.as_ref().map(|_| Part::Projection);
+        let (feed, health) = (Feed::default(), Health::of(parts.into_iter().chain(projected)));
         let house = ingest::service::House {
             store: store.clone(),
             policies: policies(),
@@ -103,6 +106,22 @@ impl Running {
             policies: policies().names().map(str::to_owned).collect(),
             https: config.https,
         };
+        let projection = match &config.questdb {
+            Some(address) => {
+                let (store, feed, health) = (store.clone(), feed.clone(), health.clone());
+                Some(Projecting::start(
+                    address,
+                    Feeding {
+                        store,
+                        feed,
+                        health,
+                        clock: clock.clone(),
+                        broken_after: PROJECTION_BROKEN_AFTER,
+                    },
+                )?)
+            }
+            None => None,
+        };
         let (stop, mut stopping) = watch::channel(false);
         let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
         let router = web::router(state);
@@ -113,26 +132,19 @@ impl Running {
                 tokio::spawn(https::serve(listener, router, certificate, stopped)),
             ),
         };
-        Ok(Self { store, feed, health, clock, ingest, http, mqtt, stop, web, revoking })
+        Ok(Self { store, feed, health, clock, ingest, projection, http, mqtt, stop, web, revoking })
     }
 
-    /// Waits until messages are heard and every part of the chain was seen to work.
+    /// Waits until messages are heard and every part that is needed was seen to work.
     pub(crate) async fn answers(&self) {
-        while !self.ingest.is_listening() || !self.is_whole() {
+        while !self.ingest.is_listening() || !self.health.is_ready(self.clock.now()) {
             tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    fn is_whole(&self) -> bool {
-        match self.health.chain(self.clock.now()) {
-            Chain::Whole { .. } => true,
-            Chain::Broken { .. } => false,
         }
     }
 
     /// Stops everything within two seconds. What was not committed was not acknowledged either.
     pub(crate) async fn stop(self) {
-        let Self { store, ingest, stop, web, revoking, .. } = self;
+        let Self { store, ingest, projection, stop, web, revoking, .. } = self;
         let _ = stop.send(true);
         // A revocation that was not carried out is open in the store, and is taken up at the next start.
         revoking.inspect(JoinHandle::abort);
@@ -143,7 +155,12 @@ impl Running {
             }
         };
         let everything = async {
-            tokio::join!(goodbye, ingest.shutdown());
+            let projected = async {
+                if let Some(projection) = projection {
+                    projection.stop().await;
+                }
+            };
+            tokio::join!(goodbye, ingest.shutdown(), projected);
             if tokio::time::timeout(CLOSE_WITHIN, store.close()).await.is_err() {
                 tracing::warn!("the store is busy; what was committed is in its file nevertheless");
             }
@@ -169,6 +186,22 @@ async fn broker(broker: &Broker) -> Result<(ingest::Options, String), Failure> {
             Ok((ingest::Options::external(address, "vagen-ingest"), url.clone()))
         }
     }
+}
+
+/// Who signs for boxes, and whom this server believes at the broker; `options` gets the TLS that goes with it.
+fn trusted(
+    config: &Config,
+    options: &mut ingest::Options,
+    mqtt: &str,
+    clock: &Clock,
+) -> Result<(Enrolment, Trust), Failure> {
+    let enrolment = enrolment::enrolment(config, mqtt, clock.now())?;
+    let trust = Trust::of(&config.broker_tls, &enrolment.authority)?;
+    if options.broker.tls {
+        let authority = Arc::clone(&enrolment.authority);
+        options.tls = Some(trust.as_server(&config.broker_tls, authority, clock.clone())?);
+    }
+    Ok((enrolment, trust))
 }
 
 /// Begins to carry out revocations, where the broker asks for certificates.
