@@ -32,7 +32,7 @@ fn the_server_knows_every_key_of_its_example() {
 
 #[test]
 fn the_gateway_takes_its_example() {
-    let file = packaging("config/vagen-gateway.toml");
+    let file = packaging("config/gateway.toml");
     let config =
         gateway::config::read(Some(&file), gateway::config::Overrides::default()).expect("a configuration");
     assert_eq!(config.gateway.as_str(), "gw-0001");
@@ -80,7 +80,7 @@ fn the_broker_is_told_of_what_is_written() {
         assert!(out.join(name).is_file(), "{name}");
     }
     assert!(text("systemd/vagen.service").contains(&format!("ReadWritePaths=-{files}\n")));
-    let gateway: Table = text("config/vagen-gateway.toml").parse().expect("a configuration");
+    let gateway: Table = text("config/gateway.toml").parse().expect("a configuration");
     let kept = Path::new(gateway["key"].as_str().expect("a file")).parent().expect("a folder");
     assert!(text("systemd/vagen-gateway.service").contains(&format!("ReadWritePaths=-{}\n", kept.display())));
 }
@@ -89,7 +89,7 @@ fn the_broker_is_told_of_what_is_written() {
 fn units_start_what_there_is_and_restart_it() {
     for (unit, starts) in [
         ("systemd/vagen.service", "/usr/bin/vagen serve --config /etc/vagen/serve.toml"),
-        ("systemd/vagen-gateway.service", "/usr/bin/vagen-gateway run --config /etc/vagen-gateway.toml"),
+        ("systemd/vagen-gateway.service", "/usr/bin/vagen-gateway run --config /etc/vagen/gateway.toml"),
     ] {
         let unit = text(unit);
         assert!(unit.contains(&format!("ExecStart={starts}\n")));

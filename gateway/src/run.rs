@@ -147,24 +147,23 @@ async fn renewing(renewal: Option<Renewal>, clock: Clock, vigil: Vigil, renewed:
     }
 }
 
-/// Has the outbox prove again and again that it can be written. A full disk is an answer; a disk that fails is none, and
-/// starting again checks the file.
+/// Has the outbox prove again and again that it can be written, and ask for room. A full disk is an answer; a disk that
+/// fails is none, and starting again checks the file.
 async fn touched(outbox: &SharedOutbox, vigil: &Vigil) {
     loop {
-        match outbox.with(|outbox| outbox.touch()).await {
-            Ok(()) => {
+        let lacking = match outbox.with(|outbox| outbox.touch().and_then(|()| outbox.lacks())).await {
+            Ok(lacking) => Ok(lacking.is_some()),
+            Err(StoreError::DiskFull) => Ok(true),
+            Err(StoreError::Failed(error)) => Err(error),
+        };
+        match lacking {
+            Ok(lacking) => {
                 vigil.moved(Part::Outbox, Instant::now());
-                vigil.trouble(Trouble::OutboxFails, false);
+                vigil.trouble(Trouble::NoRoom, lacking);
             }
-            Err(StoreError::DiskFull) => {
-                vigil.moved(Part::Outbox, Instant::now());
-                vigil.trouble(Trouble::NoRoom, true);
-            }
-            Err(error) => {
-                tracing::error!(%error, "the outbox cannot be written");
-                vigil.trouble(Trouble::OutboxFails, true);
-            }
+            Err(ref error) => tracing::error!(%error, "the outbox cannot be written"),
         }
+        vigil.trouble(Trouble::OutboxFails, lacking.is_err());
         tokio::time::sleep(TOUCH_EVERY).await;
     }
 }

@@ -17,7 +17,7 @@ use super::{Failure, failed, say, wrong};
 
 /// Where the service looks.
 const FOLDER: &str = "/etc/vagen/gateway";
-const CONFIG: &str = "/etc/vagen-gateway.toml";
+const CONFIG: &str = "/etc/vagen/gateway.toml";
 
 #[derive(Debug, Args)]
 pub(super) struct Enrol {
@@ -33,7 +33,7 @@ pub(super) struct Enrol {
     /// The folder for the certificate and its key. Whoever owns it owns them. Left out: /etc/vagen/gateway.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// The configuration to write or to change. Left out: gateway.toml in --out, else /etc/vagen-gateway.toml.
+    /// The configuration to write or to change. Left out: gateway.toml in --out, else /etc/vagen/gateway.toml.
     #[arg(long)]
     config: Option<PathBuf>,
 }

@@ -116,10 +116,12 @@ enum RadioError {
 async fn work(ear: Ear, mut requests: mpsc::Receiver<(DeviceId, Action)>) {
     let mut said = String::new();
     loop {
-        ear.vigil.moved(Part::Radio, Instant::now());
+        let asked_at = Instant::now();
+        ear.vigil.moved(Part::Radio, asked_at);
         let error = match Air::open(&ear).await {
             Ok(mut air) => {
-                tracing::info!("listening for devices");
+                let adapter_ms = u64::try_from(asked_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+                tracing::info!(adapter_ms, "listening for devices");
                 ear.vigil.trouble(Trouble::RadioGone, false);
                 said.clear();
                 air.listen(&mut requests).await

@@ -138,7 +138,7 @@ impl Outbox {
         now: Timestamp,
     ) -> Result<Opened, OpenError> {
         let lock = lock(path)?;
-        let mut reserve = Reserve::beside(path);
+        let mut reserve = Reserve::beside(path, limits.reserve_bytes);
         let (db, broken) = match sound(path, gateway, now) {
             // A full disk may lack the few pages that reading a write-ahead log takes.
             Err(OpenError::Store { .. }) if reserve.give_up() => sound(path, gateway, now)?,
