@@ -105,8 +105,8 @@ impl Config {
                 Broker::Embedded(loopback(listen.mqtt.as_deref().or(file.mqtt.as_deref()).unwrap_or(MQTT))?)
             }
         };
-        let tls = file.tls.unwrap_or_default().read()?;
         let questdb = questdb_of(&file)?;
+        let tls = file.tls.unwrap_or_default().read()?;
         Ok(Self {
             questdb,
             data: arguments.store.data.clone().or(file.data).unwrap_or_else(|| DATA.into()),

@@ -166,7 +166,7 @@ async fn revocation_ends_a_session(
     let refused = Peer::connect(world.port, "x", &certificate).await.expect_err("revoked");
     assert!(refused.contains("CertificateRevoked"), "{refused}");
     assert!(took < REVOKED_WITHIN, "{took:?}");
-    println!("a revoked gateway's live session ended after {took:?}");
+    eprintln!("a revoked gateway's live session ended after {took:?}");
     loop {
         let (_, page) = adam.get("/gateways/gw-0002").await;
         assert!(page.contains("återkallat"), "{page}");

@@ -21,7 +21,7 @@ pub(crate) struct World {
     pub(crate) serving: Serving,
     pub(crate) data: PathBuf,
     pub(crate) port: u16,
-    pub(crate) mosquitto: Mosquitto,
+    _mosquitto: Mosquitto,
     pub(crate) folder: tempfile::TempDir,
 }
 
@@ -67,7 +67,7 @@ impl World {
         wait_for("mosquitto", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
         apply(&data, &crate::support::REGISTER.replace("staff   = [", "staff   = [{ id = \"adam\", unit = \"hf\", role = \"administrator\", name = \"Adam Test\", login = \"adam\", password = \"adam-password\" },\n           "));
         let serving = Serving::start_with(&data, &["--config", config.to_str().expect("text")], &[]);
-        Some(Self { serving, data, port, mosquitto, folder })
+        Some(Self { serving, data, port, _mosquitto: mosquitto, folder })
     }
 
     /// Where the box `name` keeps its files.
@@ -109,9 +109,8 @@ pub(crate) fn capture(folder: &Path, kg: f64) -> PathBuf {
     let clock = format!("{:02x}{:02x}{time}", year & 0xff, year >> 8);
     let weight = format!("02{:02x}{:02x}{clock}", steps & 0xff, steps >> 8);
     let events = [
-        format!(
-            r#""name":"A&D_UC-352BLE_000001","event":"advertise","service_uuids":["181d"],"service_data":{{}}"#
-        ),
+        r#""name":"A&D_UC-352BLE_000001","event":"advertise","service_uuids":["181d"],"service_data":{}"#
+            .to_owned(),
         r#""event":"connect""#.to_owned(),
         format!(r#""event":"read","characteristic":"2a08","hex":"{clock}""#),
         format!(r#""event":"notify","characteristic":"2a9d","hex":"{weight}""#),
