@@ -166,7 +166,7 @@ fn not_started(error: StartError) -> Failure {
     match &error {
         StartError::Open(error) if error.may_pass() => failed(error),
         StartError::Open(_) => wrong(error),
-        StartError::Store(_) | StartError::Signal(_) => failed(error),
+        StartError::Store(_) => failed(error),
     }
 }
 

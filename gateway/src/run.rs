@@ -32,9 +32,6 @@ pub enum StartError {
     /// Its outbox cannot be read.
     #[error("the outbox cannot be read: {0}")]
     Store(#[from] StoreError),
-    /// The signal at home is configured and cannot be had.
-    #[error("the signal: {0}")]
-    Signal(std::io::Error),
 }
 
 /// How often the outbox proves that it can be written.
@@ -93,7 +90,10 @@ impl<S: BleSource> Gateway<S> {
     /// [`StartError::Store`] when the outbox cannot be read at the start.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(Ended, Tally), StartError> {
         let Self { config, source, clock, outbox, vigil } = self;
-        let board = Board::open(&config.signal).map_err(StartError::Signal)?;
+        let (board, missing) = Board::open(&config.signal);
+        for error in missing {
+            tracing::error!(%error, "the signal at home goes without this line");
+        }
         let (health, devices) = watch::channel(Vec::new());
         let id = outbox.id().await;
         // Two processes may speak for one gateway (a technician at a desk, the box at home): each by its own name.

@@ -3,11 +3,13 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
+use care::alarm::Settings;
 use ingest::questdb;
 use serde::Deserialize;
 
 use crate::cli::{ServeArguments, StoreArguments};
 use crate::failure::{Failure, OrFail};
+use crate::serve::alarm;
 
 mod tls;
 
@@ -19,11 +21,7 @@ const HTTP: &str = "127.0.0.1:8080";
 const MQTT: &str = "127.0.0.1:1883";
 
 /// Every key with its default and a line on what it does.
-pub(crate) fn printed() -> String {
-    format!("{BEFORE_TABLES}{}", tls::PRINTED)
-}
-
-const BEFORE_TABLES: &str = r#"# The directory that holds the store. Made if it is missing. Relative to where vagen is started.
+const PRINTED: &str = r#"# The directory that holds the store. Made if it is missing. Relative to where vagen is started.
 data = "vagen-data"
 
 # The dashboard's address, as [HOST:]PORT; port 0 picks a free one. From outside it needs TLS: a proxy in front, or [tls] below.
@@ -49,6 +47,11 @@ https = false
 log = "info"
 "#;
 
+/// Every key of every table.
+pub(crate) fn printed() -> String {
+    format!("{PRINTED}{}{}", tls::PRINTED, alarm::PRINTED)
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -64,6 +67,7 @@ struct File {
     tls: Option<tls::PairFile>,
     broker_tls: Option<tls::BrokerTlsFile>,
     gateways: Option<tls::GatewaysFile>,
+    alarm: Option<alarm::Table>,
 }
 
 /// Which broker.
@@ -82,6 +86,7 @@ pub(crate) struct Config {
     pub(crate) http: SocketAddr,
     pub(crate) broker: Broker,
     pub(crate) questdb: Option<questdb::Address>,
+    pub(crate) alarm: Option<Settings>,
     pub(crate) https: bool,
     pub(crate) log: String,
     pub(crate) tls: Option<Pair>,
@@ -109,6 +114,7 @@ impl Config {
         let tls = file.tls.unwrap_or_default().read()?;
         Ok(Self {
             questdb,
+            alarm: file.alarm.as_ref().map(alarm::Table::settings).transpose()?.flatten(),
             data: arguments.store.data.clone().or(file.data).unwrap_or_else(|| DATA.into()),
             http: address("http", listen.http.as_deref().or(file.http.as_deref()).unwrap_or(HTTP))?,
             broker,
@@ -127,6 +133,7 @@ impl Config {
             http: address("http", http.unwrap_or(HTTP))?,
             broker: Broker::Embedded(loopback(mqtt.unwrap_or(MQTT))?),
             questdb: None,
+            alarm: None,
             https: false,
             log: "warn".to_owned(),
             tls: None,
@@ -215,7 +222,9 @@ mod tests {
             tls,
             broker_tls,
             gateways,
+            alarm,
         } = file;
+        assert!(alarm.is_some_and(|table| table.settings().is_ok_and(|settings| settings.is_none())));
         assert!(matches!(tls.map(tls::PairFile::read), Some(Ok(None))));
         assert!(
             matches!(broker_tls.map(tls::BrokerTlsFile::read), Some(Ok(read)) if read == BrokerTls::default())

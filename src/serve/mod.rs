@@ -28,6 +28,7 @@ use crate::serve::config::{Broker, Config};
 use crate::serve::projection::Projecting;
 use crate::serve::revoking::Revoking;
 
+mod alarm;
 pub(crate) mod broker_files;
 mod broker_tls;
 pub(crate) mod config;
@@ -84,7 +85,8 @@ impl Running {
         };
         let parts = [Part::Broker, Part::Store, Part::Watch];
         let projected = config.questdb.as_ref().map(|_| Part::Projection);
-        let (feed, health) = (Feed::default(), Health::of(parts.into_iter().chain(projected)));
+        let told = config.alarm.as_ref().map(|_| Part::Alarm);
+        let (feed, health) = (Feed::default(), Health::of(parts.into_iter().chain(projected).chain(told)));
         let house = ingest::service::House {
             store: store.clone(),
             policies: policies(),
@@ -123,6 +125,9 @@ impl Running {
             None => None,
         };
         let (stop, mut stopping) = watch::channel(false);
+        if let Some(settings) = &config.alarm {
+            drop(alarm::start(settings, health.clone(), feed.clone(), clock.clone(), stopping.clone())?);
+        }
         let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
         let router = web::router(state);
         let (http, web) = match certificate {
