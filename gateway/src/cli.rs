@@ -14,7 +14,7 @@ use gateway::config::{self, Config, LogLevel, Overrides};
 use gateway::home::{Duty, Home, Rules};
 use gateway::io::capture::{CapturePlayer, Pace};
 use gateway::io::clock::{self, Clock};
-use gateway::io::radio::Radio;
+use gateway::io::radio::{Pairing, Radio};
 use gateway::outbox::{Status, status};
 use gateway::source::BleSource;
 use gateway::{Ended, Gateway, capture};
@@ -132,7 +132,7 @@ async fn run(run: Run) -> Result<(), Failure> {
         None => {
             log_to_stderr(config.log_level);
             let clock = Clock::system(config.assume_clock_synced);
-            let radio = Radio::start(clock.clone());
+            let radio = Radio::start(clock.clone(), Pairing::AsNeeded);
             let gateway = Gateway::open(config, radio, clock).map_err(wrong)?;
             gateway.run(told_to_stop()?).await.map(|_| ()).map_err(failed)
         }
@@ -186,7 +186,7 @@ async fn record(file: &Path) -> Result<(), Failure> {
         .open(file)
         .map_err(|error| Failure::Wrong(format!("{}: {error}", file.display())))?;
     log_to_stderr(LogLevel::Info);
-    let mut radio = Radio::start(Clock::system(false));
+    let mut radio = Radio::start(Clock::system(false), Pairing::AsNeeded);
     // A recording never sets a device's clock: it shall show what the gateway will meet.
     let mut home =
         Home::new(Rules::default(), Settings { gateway_synced: false, local_offset_s: 0 }, Vec::new());
@@ -215,7 +215,7 @@ async fn record(file: &Path) -> Result<(), Failure> {
 
 async fn scan(listen: Duration) -> Result<(), Failure> {
     log_to_stderr(LogLevel::Warn);
-    let mut radio = Radio::start(Clock::system(false));
+    let mut radio = Radio::start(Clock::system(false), Pairing::AsNeeded);
     let mut seen = std::collections::BTreeSet::new();
     let until = tokio::time::sleep(listen);
     tokio::pin!(until);

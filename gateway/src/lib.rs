@@ -20,6 +20,7 @@ pub mod capture;
 pub mod config;
 pub mod home;
 pub mod io;
+pub mod links;
 pub mod outbox;
 pub mod run;
 pub mod source;

@@ -223,6 +223,10 @@ class Health:
             self.is_sending = True
             asyncio.ensure_future(self.send(connection))
 
+    def is_subscribed(self, connection):
+        switches = self.device.gatt_server.subscribers.get(connection, {})
+        return switches.get(self.measurement.handle, b"\0")[0] & 0x02
+
     async def send(self, connection):
         """Sends what was not confirmed, oldest first; hangs up early once if it was told to."""
         await asyncio.sleep(self.said.get("thinks_s", 0.05))
@@ -236,6 +240,8 @@ class Health:
                 frame = self.frame(self.records[self.sent])
                 self.tried += 1
                 await self.device.gatt_server.indicate_subscriber(connection, self.measurement, frame)
+                if self.connection is not connection:
+                    return self.log("not confirmed", frame.hex())
                 self.sent += 1
                 self.confirmed.append(frame.hex())
                 self.log("confirmed", frame.hex())
@@ -250,10 +256,9 @@ class Health:
 
     async def more(self, records):
         self.records += records
-        if self.connection and self.device.gatt_server.subscribers.get(self.connection):
-            if not self.is_sending:
-                self.is_sending = True
-                await self.send(self.connection)
+        if self.connection and not self.is_sending and self.is_subscribed(self.connection):
+            self.is_sending = True
+            asyncio.ensure_future(self.send(self.connection))
         await self.advertise()
 
     async def forget(self):

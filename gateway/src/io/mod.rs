@@ -1,6 +1,7 @@
 //! The edge: everything that reads a clock, a socket, a radio or a file, and nothing that decides.
 
 mod agent;
+mod bluez;
 pub mod capture;
 pub mod carry;
 pub mod clock;
