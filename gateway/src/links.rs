@@ -115,7 +115,8 @@ impl Links {
             (link.state, link.since) = (state, at);
         }
         if self.devices.len() > DEVICES_MAX {
-            let oldest = self.devices.iter().filter(|(id, _)| *id != device).min_by_key(|(_, link)| link.since);
+            let oldest =
+                self.devices.iter().filter(|(id, _)| *id != device).min_by_key(|(_, link)| link.since);
             if let Some(oldest) = oldest.map(|(id, _)| id.clone()) {
                 self.devices.remove(&oldest);
             }

@@ -50,7 +50,8 @@ fn wrong_clock(world: &mut World) -> Counts {
         let minute = u8::from_str_radix(&frame[16..18], 16).expect("hex");
         let at: jiff::Timestamp = reading["at"].as_str().expect("a time").parse().expect("a time");
         let at = at.in_tz("UTC").expect("UTC").datetime();
-        let off = at.since(at.date().at(8, minute.try_into().expect("a minute"), 0, 0)).expect("a difference");
+        let off =
+            at.since(at.date().at(8, minute.try_into().expect("a minute"), 0, 0)).expect("a difference");
         let off_s = off.total(jiff::Unit::Second).expect("seconds");
         assert!(off_s.abs() <= 2.0, "{reading}: {off_s} s off");
     }
@@ -77,7 +78,10 @@ fn bonding_cuff(world: &mut World) -> Counts {
     assert_eq!(report.pairings, 1, "paired once in {} sessions", report.sessions);
     assert!(report.sessions >= 2);
     for reading in world.house.stored("bonding-cuff") {
-        assert!(["synced", "offset_corrected"].contains(&reading["clock"].as_str().expect("text")), "{reading}");
+        assert!(
+            ["synced", "offset_corrected"].contains(&reading["clock"].as_str().expect("text")),
+            "{reading}"
+        );
     }
     world.lab.remove("bonding-cuff");
     counts
@@ -99,7 +103,10 @@ fn cut_off(world: &mut World) -> Counts {
 /// A scale that sends its whole memory in each of three sessions: stored once.
 fn replayed(world: &mut World) -> Counts {
     let (given, stored) = weights(90.5, 3, 50);
-    world.add("replaying-scale", json!({ "kind": "scale", "name": "Scale 2", "replays": 3, "records": given }));
+    world.add(
+        "replaying-scale",
+        json!({ "kind": "scale", "name": "Scale 2", "replays": 3, "records": given }),
+    );
     let report = world.until_confirmed("replaying-scale", 9);
     assert_eq!(report.confirmed.len(), 9, "three times three");
     let deadline = std::time::Instant::now() + Duration::from_secs(20);

@@ -35,7 +35,11 @@ impl House {
     /// `vagen-gateway`, with the laboratory's bus for the system's.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = support::vagen_gateway();
-        command.env("DBUS_SYSTEM_BUS_ADDRESS", &self.bus).env_remove("LANG").env_remove("LC_ALL").args(arguments);
+        command
+            .env("DBUS_SYSTEM_BUS_ADDRESS", &self.bus)
+            .env_remove("LANG")
+            .env_remove("LC_ALL")
+            .args(arguments);
         command
     }
 
@@ -119,9 +123,13 @@ gateway = [{ id = "gw-0001" }, { id = "gw-0002" }]
         devices.iter().map(|(name, id)| row(name, id)).collect::<Vec<_>>().join(", ")
     };
     let patients = rows(&|name, _| {
-        format!(r#"{{ id = "{name}", name = "Test {name}", units = ["hf"], language = "sv", policy = "recommended" }}"#)
+        format!(
+            r#"{{ id = "{name}", name = "Test {name}", units = ["hf"], language = "sv", policy = "recommended" }}"#
+        )
     });
-    let worn = rows(&|name, id| format!(r#"{{ device = "{id}", patient = "{name}", from = "2020-01-01T00:00:00Z" }}"#));
+    let worn = rows(&|name, id| {
+        format!(r#"{{ device = "{id}", patient = "{name}", from = "2020-01-01T00:00:00Z" }}"#)
+    });
     let known = rows(&|name, id| format!(r#"{{ id = "{id}", model = "Virtual {name}" }}"#));
     text += &format!("patient = [{patients}]\ndevice = [{known}]\nworn_by = [{worn}]\n");
     text

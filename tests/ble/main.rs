@@ -74,7 +74,11 @@ impl World {
             if stored.len() >= count {
                 return stored;
             }
-            assert!(Instant::now() < deadline, "{device}: {} of {count} stored after {DELIVERY:?}", stored.len());
+            assert!(
+                Instant::now() < deadline,
+                "{device}: {} of {count} stored after {DELIVERY:?}",
+                stored.len()
+            );
             std::thread::sleep(Duration::from_millis(300));
         }
     }
@@ -160,7 +164,8 @@ fn pressures(first_systolic: u32, count: u32, first_minute: u32) -> (Value, Vec<
 /// Yesterday at seven, and so many minutes, by a device's clock that is right.
 fn time(minute: u32) -> String {
     let day = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24);
-    let at = day.in_tz("UTC").expect("UTC").date().at(7, 0, 0, 0) + jiff::SignedDuration::from_mins(minute.into());
+    let at =
+        day.in_tz("UTC").expect("UTC").date().at(7, 0, 0, 0) + jiff::SignedDuration::from_mins(minute.into());
     at.strftime("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
@@ -172,7 +177,8 @@ struct Row {
 
 fn table(accelerator: &str, boot_s: f64, rows: &[Row]) -> String {
     let mut text = format!("\nreadings through a booted BlueZ ({accelerator}, up in {boot_s:.0} s)\n");
-    text += &format!("{:<44}{:>6}{:>18}{:>8}{:>9}\n", "case", "sent", "received (BlueZ)", "stored", "seconds");
+    text +=
+        &format!("{:<44}{:>6}{:>18}{:>8}{:>9}\n", "case", "sent", "received (BlueZ)", "stored", "seconds");
     for Row { case, counts, seconds } in rows {
         match counts {
             Ok(Counts { sent, received, stored }) => {
@@ -212,6 +218,9 @@ fn every_case_brings_every_reading_home_once() {
     if red > 0 {
         let log = std::fs::read_to_string(folder.join("gw-0001.log")).unwrap_or_default();
         let last: Vec<&str> = log.lines().rev().take(60).collect();
-        panic!("{red} red; the gateway's last words:\n{}", last.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        panic!(
+            "{red} red; the gateway's last words:\n{}",
+            last.into_iter().rev().collect::<Vec<_>>().join("\n")
+        );
     }
 }

@@ -186,9 +186,12 @@ fn start(bus: &Connection) {
 
 fn rules() -> [String; 3] {
     let objects = |member: &str| {
-        format!("type='signal',sender='{BLUEZ}',interface='org.freedesktop.DBus.ObjectManager',member='{member}'")
+        format!(
+            "type='signal',sender='{BLUEZ}',interface='org.freedesktop.DBus.ObjectManager',member='{member}'"
+        )
     };
-    let owner = format!("type='signal',sender='{BUS}',interface='{BUS}',member='NameOwnerChanged',arg0='{BLUEZ}'");
+    let owner =
+        format!("type='signal',sender='{BUS}',interface='{BUS}',member='NameOwnerChanged',arg0='{BLUEZ}'");
     [owner, objects("InterfacesAdded"), objects("InterfacesRemoved")]
 }
 

@@ -13,6 +13,7 @@ use crate::outbox::{Depth, Receipted, SharedOutbox, StoreError};
 use crate::uplink::courier::Order;
 use crate::uplink::message::{Said, batch, down_topic, heartbeat, heartbeat_topic, said, up_topic};
 use crate::uplink::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, Courier, Delivery, Link, LinkEvent};
+use crate::vigil::{Part, TURN_EVERY, Vigil};
 
 /// Carries for one gateway until it is dropped or [`Carrier::run`]'s caller stops polling.
 pub struct Carrier<L> {
@@ -24,6 +25,7 @@ pub struct Carrier<L> {
     devices: watch::Receiver<Vec<DeviceHealth>>,
     courier: Courier,
     complained: bool,
+    vigil: Vigil,
 }
 
 impl<L: Link> Carrier<L> {
@@ -36,7 +38,14 @@ impl<L: Link> Carrier<L> {
     ) -> Self {
         let (id, depth) = (outbox.id().await, outbox.watch());
         let courier = Courier::new(Instant::now(), Box::new(random_fraction));
-        Self { link, outbox, id, depth, clock, devices, courier, complained: false }
+        let vigil = Vigil::default();
+        Self { link, outbox, id, depth, clock, devices, courier, complained: false, vigil }
+    }
+
+    /// The same, telling `vigil` how it gets on.
+    #[must_use]
+    pub fn watched_by(self, vigil: Vigil) -> Self {
+        Self { vigil, ..self }
     }
 
     /// Carries for ever.
@@ -47,13 +56,11 @@ impl<L: Link> Carrier<L> {
                 self.carry_out(order).await;
                 depth = *self.depth.borrow_and_update();
             }
-            let deadline = self.courier.next_deadline();
-            let timer = async {
-                match deadline {
-                    Some(at) => tokio::time::sleep_until(at.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let now = Instant::now();
+            self.vigil.moved(Part::Uplink, now);
+            let turn = now + TURN_EVERY;
+            let timer =
+                tokio::time::sleep_until(self.courier.next_deadline().map_or(turn, |at| at.min(turn)).into());
             tokio::select! {
                 event = self.link.next() => self.happened(event).await,
                 // The outbox lives as long as we do: its side of the watch is never closed.
@@ -119,7 +126,10 @@ impl<L: Link> Carrier<L> {
         tracing::error!(%seq, "the server has not taken this number in ten sendings; it is set aside and declared void");
         let now = self.clock.now();
         match self.outbox.with(move |outbox| outbox.void(seq, "no receipt after 10 sendings", now)).await {
-            Ok(_) => self.courier.voided(),
+            Ok(_) => {
+                self.vigil.set_aside();
+                self.courier.voided();
+            }
             Err(error) => self.store_failed(&error),
         }
     }
@@ -172,6 +182,7 @@ impl<L: Link> Carrier<L> {
                     resealed,
                     "the server knows numbers that this outbox does not: it counts anew"
                 );
+                self.vigil.set_aside();
                 self.id = self.outbox.id().await;
                 self.courier.rewind(Seq::FIRST);
             }

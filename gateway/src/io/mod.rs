@@ -8,3 +8,5 @@ pub mod clock;
 pub mod listen;
 pub mod mqtt;
 pub mod radio;
+pub mod service;
+pub mod signal;

@@ -30,18 +30,18 @@ use vitals::DeviceId;
 use super::clock::Clock;
 use crate::links::{DeviceLink, DeviceState, Links};
 use crate::source::{BleSource, RadioEvent};
+use crate::vigil::Vigil;
 use air::{Air, Signals};
 
 /// Events heard and not yet taken. A device is held up, not cut off, when the disk is slow.
 const EVENTS: usize = 1_024;
 
 /// Which devices are asked for a bond.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Pairing {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pairing {
     /// Those whose model asks for one, and those that refuse to speak without.
-    #[default]
     AsNeeded,
-    /// Every device that is connected to: a person stands by and wants it so.
+    /// Every device that is connected to.
     Always,
 }
 
@@ -58,12 +58,28 @@ pub struct Radio {
 impl Radio {
     /// Starts listening, as soon and as long as the box has Bluetooth. `clock` dates what is heard.
     #[must_use]
-    pub fn start(clock: Clock, pairing: Pairing) -> Self {
+    pub fn start(clock: Clock) -> Self {
+        Self::start_with(clock, Vigil::default(), Pairing::AsNeeded)
+    }
+
+    /// The same, telling `vigil` how it gets on and whether there is Bluetooth.
+    #[must_use]
+    pub fn start_watched(clock: Clock, vigil: Vigil) -> Self {
+        Self::start_with(clock, vigil, Pairing::AsNeeded)
+    }
+
+    /// The same, asking every device that it connects to for a bond: a person stands by and wants it so.
+    #[must_use]
+    pub fn start_pairing(clock: Clock) -> Self {
+        Self::start_with(clock, Vigil::default(), Pairing::Always)
+    }
+
+    fn start_with(clock: Clock, vigil: Vigil, pairing: Pairing) -> Self {
         let (heard, events) = mpsc::channel(EVENTS);
         let (requests, asked) = mpsc::channel(EVENTS);
         let (tell, links) = watch::channel(Links::default());
         let signals = Signals::default();
-        let ear = Ear { heard, clock, links: Arc::new(tell) };
+        let ear = Ear { heard, clock, vigil, links: Arc::new(tell) };
         let air = Air::new(ear, pairing, signals.clone());
         let working = tokio::spawn(air.listen(asked));
         Self { events, requests, links, signals, working }
@@ -105,6 +121,7 @@ impl Drop for Radio {
 struct Ear {
     heard: mpsc::Sender<RadioEvent>,
     clock: Clock,
+    vigil: Vigil,
     links: Arc<watch::Sender<Links>>,
 }
 

@@ -6,18 +6,23 @@
 //! **Invariant:** an [`Outbox`] that opened has passed SQLite's check and is held by this process alone.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use vitals::envelope::Envelope;
 use vitals::{GatewayId, OutboxId, Timestamp};
 
+use super::room::Reserve;
 use super::{Depth, Limits, Outbox, Sealing, StoreError, memory, one_text};
 
 /// The schema this program writes. A file of a later one is refused.
 const SCHEMA_VERSION: i64 = 2;
 /// Marks the file as ours ("Vout"), so that another program's database is not taken for an outbox.
 const APPLICATION_ID: i64 = 0x566f_7574;
+
+/// What a long transaction leaves of the write-ahead log, bytes.
+const JOURNAL_BYTES_KEPT: i64 = 4 * 1024 * 1024;
 
 const SCHEMA: &str = "
 CREATE TABLE outbox (only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL, gateway TEXT NOT NULL,
@@ -88,6 +93,21 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Whether trying again later may go better: somebody else lets go of the file, the disk has room again.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::InUse { .. } | Self::Store { .. } => true,
+            Self::Unusable { source, .. } => !matches!(
+                source.kind(),
+                ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory
+            ),
+            Self::NewerSchema { .. } | Self::NotOurs { .. } | Self::OtherGateway { .. } => false,
+        }
+    }
+}
+
 /// An outbox, and what happened to the file that was there before.
 #[derive(Debug)]
 pub struct Opened {
@@ -118,32 +138,38 @@ impl Outbox {
         now: Timestamp,
     ) -> Result<Opened, OpenError> {
         let lock = lock(path)?;
-        let store = |source: StoreError| OpenError::Store { path: path.to_owned(), source };
-        let mut broken = None;
-        let db = match connect(path)? {
-            (db, Inspection::Sound) => db,
-            (db, Inspection::Broken(why)) => {
-                drop(db);
-                tracing::error!(path = %path.display(), why, "the outbox file is broken; setting it aside");
-                broken = Some(set_aside(path, now)?);
-                connect(path)?.0
-            }
+        let mut reserve = Reserve::beside(path);
+        let (db, broken) = match sound(path, gateway, now) {
+            // A full disk may lack the few pages that reading a write-ahead log takes.
+            Err(OpenError::Store { .. }) if reserve.give_up() => sound(path, gateway, now)?,
+            done => done?,
         };
-        prepare(&db, path, gateway, now)?;
-        settle_in(&db).map_err(|error| store(error.into()))?;
+        let store = |source: StoreError| OpenError::Store { path: path.to_owned(), source };
         let id = one_text(&db, "SELECT id FROM outbox").map_err(|error| store(error.into()))?;
         let id = id
             .and_then(|id| id.parse::<OutboxId>().ok())
             .ok_or_else(|| OpenError::NotOurs { path: path.to_owned() })?;
-        let mut outbox =
-            Self { db, id, gateway: gateway.clone(), limits, depth: Depth::default(), _lock: lock };
+        let rows: i64 = db
+            .query_row("SELECT count(*) FROM envelope", [], |row| row.get(0))
+            .map_err(|error| store(error.into()))?;
+        let (gateway, depth, rows) = (gateway.clone(), Depth::default(), rows.unsigned_abs());
+        let mut outbox = Self { db, id, gateway, limits, depth, rows, reserve, _lock: lock };
         outbox.look().map_err(store)?;
         let set_aside = broken.map(|aside| {
             let salvaged = outbox.salvage(&aside, now);
             outbox.salvage_memories(&aside);
+            outbox.report(salvaged, now);
             (aside, salvaged)
         });
         Ok(Opened { outbox, set_aside })
+    }
+
+    /// Tells the server, under a number of its own, that there was a file that broke: somebody should know.
+    fn report(&mut self, salvaged: u64, now: Timestamp) {
+        let words = format!("the outbox file was broken and set aside, {salvaged} readings were sealed anew");
+        if let Err(error) = self.tell(&words, now) {
+            tracing::error!(%error, "the server is not told of the broken outbox");
+        }
     }
 
     /// Seals anew what can still be read of a broken file's unreceipted envelopes. Those the server already has it
@@ -189,6 +215,27 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
+/// The database at `path`, sound and ready, and the new name of a broken one that was there before.
+fn sound(
+    path: &Path,
+    gateway: &GatewayId,
+    now: Timestamp,
+) -> Result<(Connection, Option<PathBuf>), OpenError> {
+    let mut broken = None;
+    let db = match connect(path)? {
+        (db, Inspection::Sound) => db,
+        (db, Inspection::Broken(why)) => {
+            drop(db);
+            tracing::error!(path = %path.display(), why, "the outbox file is broken; setting it aside");
+            broken = Some(set_aside(path, now)?);
+            connect(path)?.0
+        }
+    };
+    prepare(&db, path, gateway, now)?;
+    settle_in(&db).map_err(|error| OpenError::Store { path: path.to_owned(), source: error.into() })?;
+    Ok((db, broken))
+}
+
 /// Opens the file and has SQLite check it. Only what SQLite itself calls corrupt counts as broken: a disk that is
 /// full or a folder that cannot be written must not cost anybody their outbox.
 fn connect(path: &Path) -> Result<(Connection, Inspection), OpenError> {
@@ -218,7 +265,8 @@ fn check(db: &Connection) -> rusqlite::Result<Option<String>> {
 /// A write-ahead log, and every commit on disk before it counts.
 fn settle_in(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "journal_mode", "WAL")?;
-    db.pragma_update(None, "synchronous", "FULL")
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "journal_size_limit", JOURNAL_BYTES_KEPT)
 }
 
 fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf, OpenError> {
@@ -240,10 +288,13 @@ fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf, OpenError> {
         name.push(journal);
         match std::fs::rename(suffixed(journal), name) {
             Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(unusable(error)),
         }
     }
+    // The new names must be as durable as what is written next under the old one.
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(unusable)?;
     Ok(aside)
 }
 

@@ -10,7 +10,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use btleplug::api::{AddressType, Central as _, CentralEvent, Manager as _, Peripheral as _, PeripheralProperties, ScanFilter};
+use btleplug::api::{
+    AddressType, Central as _, CentralEvent, Manager as _, Peripheral as _, PeripheralProperties, ScanFilter,
+};
 use btleplug::platform::{Adapter, Manager, PeripheralId};
 use devices::Uuid16;
 use devices::session::{Action, Event};
@@ -22,6 +24,7 @@ use vitals::DeviceId;
 use super::conversation::{Airtime, Conversation, Partner};
 use super::{EVENTS, Ear, Pairing, bonds, is_address};
 use crate::io::bluez::{Bluez, News, RETRY_EVERY};
+use crate::vigil::{Part, Trouble};
 
 /// A device's advertisement is passed on at most this often, unless it carries data.
 const ADVERTISEMENT_EVERY: Duration = Duration::from_secs(1);
@@ -29,6 +32,9 @@ const ADVERTISEMENT_EVERY: Duration = Duration::from_secs(1);
 const IN_THE_AIR: Duration = Duration::from_secs(60);
 /// An adapter that heard nothing at all for so long may be stuck; its scanning is started anew.
 const STUCK_AFTER: Duration = Duration::from_secs(300);
+
+/// How long bluetoothd may take to say how an adapter is.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 type Happening = (String, CentralEvent);
 
@@ -114,6 +120,7 @@ impl Air {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         tick.tick().await;
         loop {
+            self.ear.vigil.moved(Part::Radio, Instant::now());
             tokio::select! {
                 Some(news) = news.recv() => self.told(news).await,
                 Some((adapter, event)) = self.events.next(), if !self.events.is_empty() => {
@@ -131,17 +138,21 @@ impl Air {
                 if self.manager.is_none() {
                     match Manager::new().await {
                         Ok(manager) => self.manager = Some(manager),
-                        Err(error) => tracing::error!("Bluetooth: {error}; trying again with the next adapter"),
+                        Err(error) => {
+                            tracing::error!("Bluetooth: {error}; trying again with the next adapter")
+                        }
                     }
                 }
-                self.ear.links.send_modify(|links| links.trouble = None);
                 self.said_none = false;
             }
             News::AdapterCame(name) => self.open(name).await,
             News::AdapterGone(name) => {
                 self.unopened.remove(&name);
                 if self.adapters.contains_key(&name) {
-                    tracing::error!(adapter = name, "the adapter is gone; listening again as soon as it is back");
+                    tracing::error!(
+                        adapter = name,
+                        "the adapter is gone; listening again as soon as it is back"
+                    );
                     self.close(Some(&name)).await;
                 }
             }
@@ -149,7 +160,7 @@ impl Air {
                 tracing::error!("{reason}; trying again every {} s", RETRY_EVERY.as_secs());
                 self.unopened.clear();
                 self.close(None).await;
-                self.ear.links.send_modify(|links| links.trouble = Some(reason));
+                self.trouble(reason);
                 if with_the_bus {
                     self.manager = None;
                 }
@@ -170,8 +181,10 @@ impl Air {
                 self.events.push(Box::pin(events));
                 tracing::info!(adapter = name, "listening for devices");
                 let airtime = Airtime::new(name.clone(), adapter);
-                self.adapters.insert(name.clone(), OpenAdapter { airtime, heard_at: Instant::now(), _open: open });
+                self.adapters
+                    .insert(name.clone(), OpenAdapter { airtime, heard_at: Instant::now(), _open: open });
                 self.ear.links.send_modify(|links| links.adapters.push(name));
+                self.all_is_well();
             }
             Err(error) => {
                 tracing::warn!(adapter = name, "{error}; trying again every {} s", RETRY_EVERY.as_secs());
@@ -215,6 +228,17 @@ impl Air {
         self.ear.links.send_modify(|links| links.adapter_gone(name, at));
     }
 
+    /// There is no Bluetooth, for this reason.
+    fn trouble(&self, reason: String) {
+        self.ear.vigil.trouble(Trouble::RadioGone, true);
+        self.ear.links.send_modify(|links| links.trouble = Some(reason));
+    }
+
+    fn all_is_well(&self) {
+        self.ear.vigil.trouble(Trouble::RadioGone, false);
+        self.ear.links.send_if_modified(|links| links.trouble.take().is_some());
+    }
+
     async fn look_after(&mut self) {
         for name in std::mem::take(&mut self.unopened) {
             self.open(name).await;
@@ -223,15 +247,30 @@ impl Air {
             self.said_none = true;
             let reason = "this box has no Bluetooth adapter";
             tracing::error!("{reason}; listening as soon as there is one");
-            self.ear.links.send_modify(|links| links.trouble = Some(reason.to_owned()));
+            self.trouble(reason.to_owned());
         }
+        let mut silent = false;
         for open in self.adapters.values_mut() {
             let stuck = open.heard_at.elapsed() > STUCK_AFTER;
             if stuck {
-                tracing::info!(adapter = open.airtime.adapter_name(), "nothing heard for long; scanning anew");
+                tracing::info!(
+                    adapter = open.airtime.adapter_name(),
+                    "nothing heard for long; scanning anew"
+                );
                 open.heard_at = Instant::now();
             }
+            // A bluetoothd that hangs sends no events, and no end of them: it has to answer now and then.
+            if tokio::time::timeout(ANSWERS_WITHIN, open.airtime.answers()).await.is_err() {
+                silent = true;
+                continue;
+            }
             open.airtime.keep_scanning(stuck).await;
+        }
+        if silent {
+            tracing::error!("bluetoothd does not answer");
+            self.trouble("bluetoothd does not answer".to_owned());
+        } else if !self.adapters.is_empty() {
+            self.all_is_well();
         }
     }
 
@@ -272,7 +311,12 @@ impl Air {
         }
     }
 
-    async fn advertised(&mut self, id: PeripheralId, rssi: Option<i16>, with_data: bool) -> Result<(), AirError> {
+    async fn advertised(
+        &mut self,
+        id: PeripheralId,
+        rssi: Option<i16>,
+        with_data: bool,
+    ) -> Result<(), AirError> {
         let now = Instant::now();
         if let Some(seen) = self.sightings.get_mut(&id) {
             seen.rssi = rssi.or(seen.rssi);
@@ -317,7 +361,8 @@ impl Air {
         action: &Action,
     ) -> Result<Option<&Conversation>, AirError> {
         let engaged = self.engaged.lock().unwrap_or_else(PoisonError::into_inner).get(device).cloned();
-        let id = if matches!(action, Action::Connect) { self.best(device).await.or(engaged) } else { engaged };
+        let id =
+            if matches!(action, Action::Connect) { self.best(device).await.or(engaged) } else { engaged };
         let Some(id) = id else { return Ok(None) };
         if !self.conversations.contains_key(&id) {
             let adapter = adapter_of(&id);

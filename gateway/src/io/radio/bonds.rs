@@ -51,7 +51,8 @@ pub(super) async fn is_bonded(id: &PeripheralId) -> Result<bool, BondError> {
 /// Asked for before the first subscription it takes a third of a second. Left to bluetoothd, a subscription that needs a bond
 /// fails or hangs for half a minute, and a cuff has switched itself off by then.
 pub(super) async fn pair(id: &PeripheralId) -> Result<(), BondError> {
-    let paired = asked(id, PAIR_TIMEOUT, |device| device.method_call::<(), _, _, _>(DEVICE, "Pair", ())).await;
+    let paired =
+        asked(id, PAIR_TIMEOUT, |device| device.method_call::<(), _, _, _>(DEVICE, "Pair", ())).await;
     match paired {
         Err(error) if !error.is("AlreadyExists") => return Err(error),
         Ok(()) | Err(_) => {}

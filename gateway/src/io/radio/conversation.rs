@@ -56,6 +56,14 @@ impl Airtime {
         self.adapter.peripheral(id).await
     }
 
+    /// Ready once bluetoothd has said how the adapter is.
+    pub(super) async fn answers(&self) {
+        match self.adapter.adapter_state().await {
+            Ok(state) => tracing::trace!(adapter = &*self.name, ?state, "still there"),
+            Err(error) => tracing::debug!(adapter = &*self.name, %error, "the adapter cannot be asked"),
+        }
+    }
+
     /// Starts scanning where that failed before, or anew; not while somebody connects.
     pub(super) async fn keep_scanning(&self, anew: bool) {
         let Ok(_turn) = self.connecting.try_lock() else { return };
@@ -77,7 +85,9 @@ impl Airtime {
     async fn start(&self) {
         match self.adapter.start_scan(ScanFilter::default()).await {
             Ok(()) => self.scanning.store(true, Ordering::Relaxed),
-            Err(error) => tracing::warn!(adapter = &*self.name, %error, "scanning did not start; trying again"),
+            Err(error) => {
+                tracing::warn!(adapter = &*self.name, %error, "scanning did not start; trying again")
+            }
         }
     }
 
@@ -217,7 +227,8 @@ impl Conversation {
         let adapter = adapter_of(&partner.peripheral.id());
         let shared = Shared(Arc::new(Inner { adapter, state: Mutex::new(state), asks }));
         let reader = Reader { shared: shared.clone(), ear: ear.clone(), notifications, ends: ended.clone() };
-        let speaker = Speaker { partner, shared: shared.clone(), ear: ear.clone(), ends: ended, connection: 0 };
+        let speaker =
+            Speaker { partner, shared: shared.clone(), ear: ear.clone(), ends: ended, connection: 0 };
         let tasks = [tokio::spawn(reader.work()), tokio::spawn(speaker.work(asked))];
         Ok(Self { shared, ear, ends, tasks })
     }
@@ -322,7 +333,8 @@ impl Speaker {
             | Action::Trouble(_)
             | Action::Ignored { .. } => return,
         };
-        let event = done.unwrap_or_else(|error| Event::Failed { uuid: Some(uuid), reason: error.to_string() });
+        let event =
+            done.unwrap_or_else(|error| Event::Failed { uuid: Some(uuid), reason: error.to_string() });
         self.ear.hear(&self.shared.device(), event).await;
     }
 
@@ -360,7 +372,7 @@ impl Speaker {
         let reason = error.to_string();
         self.ear.note(&device, |link| link.trouble = Some(reason.clone()));
         if !matches!(error, Failed::HungUp) {
-            // What it hung up on, the reader notes.
+            // What it hung up on, the reader notes, and tells as the disconnection that it is.
             if let Some(connection) = self.shared.take_connection() {
                 let ending = if error.speaks_of_keys() { Ending::Refused } else { connection.ending() };
                 self.shared.connection_ended(&self.ear, Instant::now(), ending);
@@ -370,8 +382,8 @@ impl Speaker {
             if let Err(error) = self.partner.peripheral.disconnect().await {
                 tracing::debug!(%device, %error, "giving up on a connection");
             }
+            self.ear.hear(&device, Event::Failed { uuid: None, reason }).await;
         }
-        self.ear.hear(&device, Event::Failed { uuid: None, reason }).await;
     }
 
     /// Pairs where the model is known to ask for it. One that nobody knows pairs when it refuses to speak without.
@@ -414,7 +426,8 @@ impl Speaker {
         let before = self.shared.device();
         let properties = self.partner.peripheral.properties().await.ok().flatten();
         let hides = |id: &DeviceId| hides_address(properties.as_ref().and_then(|it| it.address_type), id);
-        if let Some(device) = properties.as_ref().and_then(|it| device_of(it).ok()).filter(|it| *it != before) {
+        if let Some(device) = properties.as_ref().and_then(|it| device_of(it).ok()).filter(|it| *it != before)
+        {
             tracing::info!(%before, %device, "the device showed its own address");
             self.ear.hear_from(&before, true, None, Event::Disconnected).await;
             {
@@ -441,7 +454,9 @@ impl Speaker {
     async fn forget(&self) {
         let device = self.shared.device();
         let said = match bonds::forget(&self.partner.peripheral.id()).await {
-            Ok(()) => "the device has lost its bond; ours was removed, and it pairs anew when it is heard again",
+            Ok(()) => {
+                "the device has lost its bond; ours was removed, and it pairs anew when it is heard again"
+            }
             Err(error) => {
                 tracing::error!(%device, %error, "the bond that the device has lost could not be removed");
                 "the device has lost its bond, and ours could not be removed"

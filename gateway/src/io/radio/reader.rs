@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::Ear;
 use super::conversation::{Shared, short};
+use super::patience::Ending;
 use crate::links::DeviceState;
 
 /// Hears one device, for as long as there is a conversation with it.
@@ -58,6 +59,9 @@ impl Reader {
         }
         let device = self.shared.device();
         if let Some(connection) = self.shared.take_connection() {
+            if connection.ending() == Ending::WithoutAWord {
+                tracing::info!(%device, "the device hung up before it said anything");
+            }
             self.shared.connection_ended(&self.ear, Instant::now(), connection.ending());
         }
         self.ear.state(&device, self.shared.adapter(), DeviceState::Away);
