@@ -5,6 +5,7 @@ mod bluez;
 pub mod capture;
 pub mod carry;
 pub mod clock;
+pub mod links;
 pub mod listen;
 pub mod mqtt;
 pub mod radio;
