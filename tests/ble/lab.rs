@@ -60,11 +60,6 @@ impl Lab {
         self.tell(&json!({ "do": "records", "id": id, "records": records }));
     }
 
-    /// A device changes its ways.
-    pub(crate) fn set(&mut self, id: &str, values: Value) {
-        self.tell(&json!({ "do": "set", "id": id, "values": values }));
-    }
-
     /// A device loses its bonds.
     pub(crate) fn forget(&mut self, id: &str) {
         self.tell(&json!({ "do": "forget", "id": id }));

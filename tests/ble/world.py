@@ -23,12 +23,12 @@ import os
 import struct
 import sys
 
-from bumble import att
+from bumble import att, ll
 from bumble.controller import Controller
 from bumble.core import AdvertisingData, PhysicalTransport, UUID
 from bumble.device import Device, DeviceConfiguration
 from bumble.gatt import Characteristic, CharacteristicValue, Service
-from bumble.hci import Address, LeFeatureMask, OwnAddressType
+from bumble.hci import Address, HCI_ErrorCode, LeFeatureMask, OwnAddressType
 from bumble.host import Host
 from bumble.keys import MemoryKeyStore
 from bumble.link import LocalLink
@@ -48,6 +48,18 @@ class Room(LocalLink):
         if transport != PhysicalTransport.LE or connection is None or receiver is None:
             return super().send_acl_data(sender_controller, destination_address, transport, data)
         asyncio.get_running_loop().call_soon(receiver.on_link_acl_data, connection.self_address, transport, data)
+
+
+class Adapter(Controller):
+    """A controller of the machine's. A real one that is reset, or unplugged and plugged in again, scans no more and holds no
+    connection; the library's keeps both."""
+
+    def on_hci_reset_command(self, command):
+        self.le_scan_enable = False
+        for connection in list(self.le_connections.values()):
+            connection.send_ll_control_pdu(ll.TerminateInd(HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR))
+        self.le_connections.clear()
+        return super().on_hci_reset_command(command)
 
 
 def says(*words):
@@ -306,7 +318,7 @@ class World:
 
     async def adapter(self, index, socket):
         transport = await open_transport(f"unix-server:{socket}")
-        controller = Controller(
+        controller = Adapter(
             f"adapter{index}",
             host_source=transport.source,
             host_sink=transport.sink,
@@ -328,9 +340,6 @@ class World:
                 await device.start()
             case "records":
                 await self.devices[said["id"]].more(said["records"])
-            case "set":
-                device = self.devices[said["id"]]
-                device.said |= said["values"]
             case "forget":
                 await self.devices[said["id"]].forget()
             case "remove":

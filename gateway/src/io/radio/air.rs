@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use btleplug::api::{
-    AddressType, Central as _, CentralEvent, Manager as _, Peripheral as _, PeripheralProperties, ScanFilter,
+    AddressType, Central as _, CentralEvent, Manager as _, Peripheral as _, PeripheralProperties,
 };
 use btleplug::platform::{Adapter, Manager, PeripheralId};
 use devices::Uuid16;
@@ -21,7 +21,7 @@ use futures::{Stream, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 use vitals::DeviceId;
 
-use super::conversation::{Airtime, Conversation, Partner};
+use super::conversation::{Airtime, Conversation, Partner, scan};
 use super::{EVENTS, Ear, Pairing, bonds, is_address};
 use crate::io::bluez::{Bluez, News, RETRY_EVERY};
 use crate::vigil::{Part, Trouble};
@@ -205,7 +205,7 @@ impl Air {
             // "hci0 (usb:v1D6Bp0246d0542)"
             if adapter.adapter_info().await?.split(' ').next() == Some(name) {
                 let events = adapter.events().await?;
-                adapter.start_scan(ScanFilter::default()).await?;
+                scan(&adapter).await?;
                 return Ok((adapter, events));
             }
         }

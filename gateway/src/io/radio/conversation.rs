@@ -83,7 +83,7 @@ impl Airtime {
     }
 
     async fn start(&self) {
-        match self.adapter.start_scan(ScanFilter::default()).await {
+        match scan(&self.adapter).await {
             Ok(()) => self.scanning.store(true, Ordering::Relaxed),
             Err(error) => {
                 tracing::warn!(adapter = &*self.name, %error, "scanning did not start; trying again")
@@ -98,6 +98,18 @@ impl Airtime {
         self.start().await;
         done
     }
+}
+
+/// Starts scanning, and takes back what was begun where it does not start: bluetoothd keeps a client that failed as one that
+/// scans, and would refuse it for ever.
+pub(super) async fn scan(adapter: &Adapter) -> Result<(), btleplug::Error> {
+    let started = adapter.start_scan(ScanFilter::default()).await;
+    if started.is_err()
+        && let Err(error) = adapter.stop_scan().await
+    {
+        tracing::debug!(%error, "there was no scan to take back");
+    }
+    started
 }
 
 /// Whom a conversation is with, and by what.
@@ -226,7 +238,13 @@ impl Conversation {
         };
         let adapter = adapter_of(&partner.peripheral.id());
         let shared = Shared(Arc::new(Inner { adapter, state: Mutex::new(state), asks }));
-        let reader = Reader { shared: shared.clone(), ear: ear.clone(), notifications, ends: ended.clone() };
+        let reader = Reader {
+            shared: shared.clone(),
+            ear: ear.clone(),
+            peripheral: partner.peripheral.clone(),
+            notifications,
+            ends: ended.clone(),
+        };
         let speaker =
             Speaker { partner, shared: shared.clone(), ear: ear.clone(), ends: ended, connection: 0 };
         let tasks = [tokio::spawn(reader.work()), tokio::spawn(speaker.work(asked))];
@@ -308,7 +326,7 @@ impl Speaker {
                 Ask::Forget => self.forget().await,
                 Ask::Do(Action::Connect) => self.connect().await,
                 // What was asked of a connection that is over is not asked of the next one.
-                Ask::Do(_) if *self.ends.borrow() != self.connection => {}
+                Ask::Do(_) if self.is_over() => {}
                 Ask::Do(action) => self.carry_out(action).await,
             }
         }
@@ -438,6 +456,10 @@ impl Speaker {
             self.ear.links.send_modify(|links| drop(links.devices.remove(&before)));
             self.shared.state().device = device;
         }
+        if self.is_over() {
+            // It spoke and hung up while it was being asked what it has; the reader has told both.
+            return;
+        }
         let device = self.shared.device();
         self.ear.state(&device, self.shared.adapter(), DeviceState::Connected);
         let bonded = self.shared.state().bonded;
@@ -449,6 +471,11 @@ impl Speaker {
         // A first advertisement may come without the name; the model must be known before the first frame.
         let name = properties.as_ref().and_then(name_in);
         self.ear.hear_from(&device, hides(&device), name, event).await;
+        if self.is_over() {
+            // The reader may have told of the end before this beginning.
+            self.ear.state(&device, self.shared.adapter(), DeviceState::Away);
+            self.ear.hear(&device, Event::Disconnected).await;
+        }
     }
 
     async fn forget(&self) {
@@ -516,6 +543,10 @@ impl Speaker {
             },
             () = self.ended() => Err(Failed::HungUp),
         }
+    }
+
+    fn is_over(&self) -> bool {
+        *self.ends.borrow() != self.connection
     }
 
     /// Ready once the present connection is over.

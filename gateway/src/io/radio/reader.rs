@@ -1,11 +1,12 @@
 //! One device's ear: what it notifies, and that it is gone, in the order in which it happened.
 //!
-//! **Invariant:** a disconnection is told after every notification that came before it, and once.
+//! **Invariant:** a disconnection is told after every notification that came before it.
 
 use std::pin::Pin;
 use std::time::Instant;
 
-use btleplug::api::ValueNotification;
+use btleplug::api::{CharPropFlags, Peripheral as _, ValueNotification};
+use btleplug::platform::Peripheral;
 use devices::session::Event;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use tokio::sync::watch;
@@ -15,10 +16,14 @@ use super::conversation::{Shared, short};
 use super::patience::Ending;
 use crate::links::DeviceState;
 
+/// What makes a characteristic speak by itself.
+const TOLD: CharPropFlags = CharPropFlags::NOTIFY.union(CharPropFlags::INDICATE);
+
 /// Hears one device, for as long as there is a conversation with it.
 pub(super) struct Reader {
     pub(super) shared: Shared,
     pub(super) ear: Ear,
+    pub(super) peripheral: Peripheral,
     pub(super) notifications: Pin<Box<dyn Stream<Item = ValueNotification> + Send>>,
     /// Counts the device's disconnections.
     pub(super) ends: watch::Receiver<u64>,
@@ -44,6 +49,11 @@ impl Reader {
     }
 
     async fn heard(&mut self, value: ValueNotification) {
+        // bluetoothd announces a value that was read like one that was notified.
+        let mut known = self.peripheral.characteristics().into_iter();
+        if known.any(|it| it.uuid == value.uuid && !it.properties.intersects(TOLD)) {
+            return;
+        }
         self.shared.spoke();
         let device = self.shared.device();
         match short(&value.uuid) {
