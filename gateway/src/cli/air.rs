@@ -162,7 +162,8 @@ mod tests {
     /// 181D weight scale, 110B audio sink; 181B data by Xiaomi's scales.
     #[test]
     fn support_is_told_by_name_service_or_data() {
-        let rows: [(Option<&str>, &[u16], &[u16], &str); 6] = [
+        type Row = (Option<&'static str>, &'static [u16], &'static [u16], &'static str);
+        let rows: [Row; 6] = [
             (Some("A&D_UA-651BLE_000002"), &[], &[], "A&D UA-651BLE"),
             (Some("Nobody"), &[0x1810], &[], "yes, by the standard"),
             (None, &[0x181D], &[], "yes, by the standard"),

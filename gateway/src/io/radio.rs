@@ -16,10 +16,13 @@
 //! **Invariant:** a box without Bluetooth keeps running and says so once; every request ends in an event.
 
 mod air;
+mod airtime;
 mod bonds;
 mod conversation;
+mod identity;
 mod patience;
 mod reader;
+mod speaker;
 
 use std::sync::Arc;
 
@@ -31,7 +34,8 @@ use super::clock::Clock;
 use crate::links::{DeviceLink, DeviceState, Links};
 use crate::source::{BleSource, RadioEvent};
 use crate::vigil::Vigil;
-use air::{Air, Signals};
+use air::Air;
+use identity::Signals;
 
 /// Events heard and not yet taken. A device is held up, not cut off, when the disk is slow.
 const EVENTS: usize = 1_024;
