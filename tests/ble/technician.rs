@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cases::Case;
 use crate::house::Daemon;
-use crate::support::{stderr, stdout};
+use crate::support::{stderr, stdout, wait_for};
 use crate::{Counts, World, identity, pressures, weights};
 
 /// In the order in which they run.
@@ -149,11 +149,13 @@ fn guided(world: &mut World) -> Counts {
     // What the guide kept is delivered by the daemon.
     world.gateway = Some(world.house.gateway("gw-0001"));
     let counts = world.assert_delivered(device, &stored);
-    let done = output(&mut world.house.command(&["status", "--json", "--config", &configuration]));
-    let status: Value = serde_json::from_str(&stdout(&done)).expect("JSON");
+    let status = wait_for("status to tell of both links", || {
+        let done = output(&mut world.house.command(&["status", "--json", "--config", &configuration]));
+        let status: Value = serde_json::from_str(&stdout(&done)).expect("JSON");
+        let listens = status["links"]["adapters"].as_array().is_some_and(|all| !all.is_empty());
+        (listens && status["links"]["broker"]["connected"] == true).then_some(status)
+    });
     assert_eq!(status["running"], true, "{status}");
-    assert_eq!(status["links"]["broker"]["connected"], true, "{status}");
-    assert!(status["links"]["adapters"].as_array().is_some_and(|all| !all.is_empty()), "{status}");
     assert_eq!(status["unreceipted"], 0, "{status}");
     world.lab.remove(device);
     Counts { received: said["readings"].as_array().map_or(0, Vec::len), ..counts }

@@ -93,8 +93,8 @@ def pressure(record):
 
 
 KINDS = {
-    "scale": (0x181D, 0x2A9D, 0x0C80, weight),
-    "cuff": (0x1810, 0x2A35, 0x0381, pressure),
+    "scale": (0x181D, 0x2A9D, weight),
+    "cuff": (0x1810, 0x2A35, pressure),
 }
 
 
@@ -103,7 +103,7 @@ class Health:
 
     def __init__(self, room, said):
         self.id, self.kind = said["id"], said["kind"]
-        self.service, self.measured, self.appearance, self.frame = KINDS[self.kind]
+        self.service, self.measured, self.frame = KINDS[self.kind]
         self.name, self.said, self.room = said["name"], said, room
         self.records, self.sent, self.tried = list(said.get("records", [])), 0, 0
         self.confirmed, self.sessions, self.pairings, self.clock_writes = [], 0, 0, []
@@ -118,9 +118,9 @@ class Health:
         complete = [
             (AdvertisingData.FLAGS, bytes([0x06])),
             (AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS, struct.pack("<H", self.service)),
-            (AdvertisingData.APPEARANCE, struct.pack("<H", self.appearance)),
+            # A real device answers a scan with its name; the library answers with the advertisement once more.
+            (AdvertisingData.COMPLETE_LOCAL_NAME, self.name.encode()),
         ]
-        name = [(AdvertisingData.COMPLETE_LOCAL_NAME, self.name.encode())]
         self.device = Device(
             config=DeviceConfiguration(
                 name=self.name,
@@ -128,7 +128,6 @@ class Health:
                 irk=os.urandom(16),
                 le_privacy_enabled=self.private,
                 advertising_data=bytes(AdvertisingData(complete)),
-                scan_response_data=bytes(AdvertisingData(name)),
                 advertising_interval_min=100,
                 advertising_interval_max=100,
             ),

@@ -151,7 +151,7 @@ fn line(device: &DeviceId, heard: &Heard, signal_dbm: Option<i16>, json: bool) -
     }
     let signal = signal_dbm.map_or_else(|| "-".to_owned(), |dbm| format!("{dbm} dBm"));
     let name = heard.name.as_deref().unwrap_or("-");
-    format!("{device:<14}{:<24}{signal:>8}  {name}\n", support.text())
+    format!("{:<14}{:<24}{signal:>8}  {name}\n", device.as_str(), support.text())
 }
 
 #[cfg(test)]
