@@ -170,11 +170,13 @@ fn not_started(error: StartError) -> Failure {
     match &error {
         StartError::Open(error) if error.may_pass() => failed(error),
         StartError::Open(_) => wrong(error),
-        StartError::Store(_) | StartError::Signal(_) => failed(error),
+        StartError::Store(_) => failed(error),
     }
 }
 
-async fn play(config: Config, player: CapturePlayer, timeout: Duration) -> Result<(), Failure> {
+async fn play(mut config: Config, player: CapturePlayer, timeout: Duration) -> Result<(), Failure> {
+    // A recording keeps nothing back, room or not.
+    config.limits.reserve_bytes = 0;
     let timeout = timeout.saturating_add(player.lasts());
     let (clock, level) = (player.clock(), config.log_level);
     let gateway = Gateway::open(config, player, clock).map_err(not_started)?;

@@ -14,7 +14,7 @@ use vitals::{DeviceId, GatewayId};
 
 use crate::home::Rules;
 use crate::io::signal::Setup;
-use crate::outbox::{Limits, MIB};
+use crate::outbox::{Limits, MIB, RESERVE_BYTES};
 
 mod broker;
 mod signal;
@@ -294,6 +294,7 @@ fn parse(text: &str, name: &Path, overrides: Overrides) -> Result<Config, Config
     let limits = Limits {
         rows_max: file.outbox_rows_max.unwrap_or(defaults.rows_max),
         bytes_max: file.outbox_mib_max.map_or(defaults.bytes_max, |mib| u64::from(mib) * MIB),
+        reserve_bytes: RESERVE_BYTES,
         history_days: file.history_days.unwrap_or(defaults.history_days),
     };
     if limits.bytes_max == 0 {

@@ -31,9 +31,6 @@ pub enum StartError {
     /// Its outbox cannot be read.
     #[error("the outbox cannot be read: {0}")]
     Store(#[from] StoreError),
-    /// The signal at home is configured and cannot be had.
-    #[error("the signal: {0}")]
-    Signal(std::io::Error),
 }
 
 /// How often the outbox proves that it can be written.
@@ -106,7 +103,10 @@ impl<S: BleSource> Gateway<S> {
     /// [`StartError::Store`] when the outbox cannot be read at the start.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(Ended, Tally), StartError> {
         let Self { config, source, clock, outbox, vigil, broker } = self;
-        let board = Board::open(&config.signal).map_err(StartError::Signal)?;
+        let (board, missing) = Board::open(&config.signal);
+        for error in missing {
+            tracing::error!(%error, "the signal at home goes without this line");
+        }
         let (health, devices) = watch::channel(Vec::new());
         let id = outbox.id().await;
         // Two processes may speak for one gateway (a technician at a desk, the box at home): each by its own name.
@@ -148,24 +148,23 @@ impl<S: BleSource> Gateway<S> {
     }
 }
 
-/// Has the outbox prove again and again that it can be written. A full disk is an answer; a disk that fails is none, and
-/// starting again checks the file.
+/// Has the outbox prove again and again that it can be written, and ask for room. A full disk is an answer; a disk that
+/// fails is none, and starting again checks the file.
 async fn touched(outbox: &SharedOutbox, vigil: &Vigil) {
     loop {
-        match outbox.with(|outbox| outbox.touch()).await {
-            Ok(()) => {
+        let lacking = match outbox.with(|outbox| outbox.touch().and_then(|()| outbox.lacks())).await {
+            Ok(lacking) => Ok(lacking.is_some()),
+            Err(StoreError::DiskFull) => Ok(true),
+            Err(StoreError::Failed(error)) => Err(error),
+        };
+        match lacking {
+            Ok(lacking) => {
                 vigil.moved(Part::Outbox, Instant::now());
-                vigil.trouble(Trouble::OutboxFails, false);
+                vigil.trouble(Trouble::NoRoom, lacking);
             }
-            Err(StoreError::DiskFull) => {
-                vigil.moved(Part::Outbox, Instant::now());
-                vigil.trouble(Trouble::NoRoom, true);
-            }
-            Err(error) => {
-                tracing::error!(%error, "the outbox cannot be written");
-                vigil.trouble(Trouble::OutboxFails, true);
-            }
+            Err(ref error) => tracing::error!(%error, "the outbox cannot be written"),
         }
+        vigil.trouble(Trouble::OutboxFails, lacking.is_err());
         tokio::time::sleep(TOUCH_EVERY).await;
     }
 }

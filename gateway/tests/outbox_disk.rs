@@ -27,7 +27,8 @@ fn frame(nth: u32) -> Sealing {
 
 fn open(disk: &Path) -> Outbox {
     let gateway = "gw-0001".parse().expect("a token");
-    let opened = Outbox::open(&disk.join("o.db"), &gateway, Limits::default(), now()).expect("opens");
+    let limits = Limits { reserve_bytes: RESERVE_BYTES, ..Limits::default() };
+    let opened = Outbox::open(&disk.join("o.db"), &gateway, limits, now()).expect("opens");
     assert_eq!(opened.set_aside, None, "a full disk breaks no file");
     opened.outbox
 }

@@ -125,8 +125,12 @@ fn the_log_goes_to_the_journal_where_systemd_connected_it() {
         std::iter::from_fn(|| hear(&socket)).find(|said| said.contains("no connection")).expect("a line");
     terminate(&mut child);
     // The native protocol: a name, a length of eight bytes, the value. A warning is 4 (systemd.journal-fields(7)).
-    for field in ["PRIORITY\n\u{1}\0\0\0\0\0\0\04\n", "SYSLOG_IDENTIFIER\n", "vagen-gateway\n", "F_REASON\n"]
-    {
+    for field in [
+        "PRIORITY\n\u{1}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}4\n",
+        "SYSLOG_IDENTIFIER\n",
+        "vagen-gateway\n",
+        "F_REASON\n",
+    ] {
         assert!(said.contains(field), "{field:?} in {said:?}");
     }
     assert_eq!(std::fs::read_to_string(folder.path().join("stderr")).expect("reads"), "");

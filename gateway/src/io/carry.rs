@@ -12,7 +12,7 @@ use super::clock::Clock;
 use crate::links::BrokerLink;
 use crate::outbox::{Depth, Receipted, SharedOutbox, StoreError};
 use crate::uplink::courier::Order;
-use crate::uplink::message::{Said, batch, down_topic, heartbeat, heartbeat_topic, said, up_topic};
+use crate::uplink::message::{Said, batch, down_topic, gone, heartbeat, heartbeat_topic, said, up_topic};
 use crate::uplink::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, Courier, Delivery, Link, LinkEvent};
 use crate::vigil::{Part, TURN_EVERY, Vigil};
 
@@ -166,8 +166,13 @@ impl<L: Link> Carrier<L> {
                     self.resend(wanted).await;
                 }
             }
-            // Of an outbox that was before this one, or of a colleague's replay: nothing to do with us.
-            Said::Foreign(outbox) => tracing::debug!(%outbox, "a message for another outbox"),
+            // Of an outbox that was before this one, or of a colleague's replay, which is nothing to do with us.
+            Said::Foreign(outbox, wanted) => {
+                tracing::debug!(%outbox, "a message for another outbox");
+                if let Some(wanted) = wanted {
+                    self.asked_for_what_is_gone(wanted).await;
+                }
+            }
             Said::Malformed(why) => {
                 if !self.complained {
                     tracing::warn!(
@@ -207,6 +212,26 @@ impl<L: Link> Carrier<L> {
                 self.courier.rewind(from);
             }
             Err(error) => self.store_failed(&error),
+        }
+    }
+
+    /// Numbers of a file that broke or that counted anew: what could be read of it has other numbers now, so these will
+    /// never come. The server asks again for what one message does not hold, or where it is lost.
+    async fn asked_for_what_is_gone(&mut self, wanted: Resend) {
+        let outbox = wanted.outbox.clone();
+        match self.outbox.with(move |it| it.was(&outbox)).await {
+            Ok(true) if self.courier.may_send_aside() => {}
+            Ok(_) => return,
+            Err(error) => return self.store_failed(&error),
+        }
+        tracing::warn!(outbox = %wanted.outbox, from = %wanted.from, to = %wanted.to, "the server asks for what is gone");
+        let gateway = self.outbox.gateway().clone();
+        match gone(&gateway, &wanted) {
+            Ok(payload) => match self.link.publish(&up_topic(&gateway), payload, Delivery::Acknowledged) {
+                Ok(()) => self.courier.sent_aside(),
+                Err(full) => self.lost(&full.to_string()),
+            },
+            Err(error) => tracing::error!(%error, "the voids could not be written"),
         }
     }
 

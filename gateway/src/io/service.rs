@@ -31,10 +31,7 @@ pub async fn report(vigil: Vigil, depth: watch::Receiver<Depth>) {
             still = now;
         }
         let status = status(*depth.borrow(), vigil.watch().borrow().troubles.iter(), &still);
-        match still.is_empty() {
-            true => tell(&[NotifyState::Watchdog, NotifyState::Status(&status)]),
-            false => tell(&[NotifyState::Status(&status)]),
-        }
+        tell(&signs(&status, &still));
         tokio::time::sleep(period.max(Duration::from_millis(100))).await;
     }
 }
@@ -42,6 +39,12 @@ pub async fn report(vigil: Vigil, depth: watch::Receiver<Depth>) {
 /// Tells the service manager that we are about to end.
 pub fn stopping() {
     tell(&[NotifyState::Stopping]);
+}
+
+/// What is said each time: a sign of life only while nothing stands still.
+fn signs<'a>(status: &'a str, still: &[Part]) -> Vec<NotifyState<'a>> {
+    let alive = still.is_empty().then_some(NotifyState::Watchdog);
+    alive.into_iter().chain([NotifyState::Status(status)]).collect()
 }
 
 fn tell(state: &[NotifyState<'_>]) {
@@ -98,6 +101,24 @@ fn stderr_is_the_journal() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// One part that hangs is enough, whatever the others do: each of them alone ends the signs of life.
+    #[test]
+    fn a_part_that_stands_still_ends_the_signs_of_life() {
+        let says = |still: &[Part]| -> Vec<String> {
+            signs("as it is", still).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(says(&[]), ["WATCHDOG=1", "STATUS=as it is"]);
+        for part in [Part::Radio, Part::Listener, Part::Outbox, Part::Uplink] {
+            let (vigil, start) = (Vigil::default(), Instant::now());
+            let late = start + part.stands_still_after() + Duration::from_secs(1);
+            for all in [Part::Radio, Part::Listener, Part::Outbox, Part::Uplink] {
+                vigil.moved(all, late);
+            }
+            vigil.moved(part, start);
+            assert_eq!(says(&vigil.still(late)), ["STATUS=as it is"], "{part:?}");
+        }
+    }
 
     /// What a technician reads in `systemctl status`.
     #[test]

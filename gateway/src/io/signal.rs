@@ -114,18 +114,20 @@ pub struct Board {
 }
 
 impl Board {
-    /// Takes hold of the lines in `setup`, all off.
-    ///
-    /// # Errors
-    /// The line that cannot be had, in words.
-    pub fn open(setup: &Setup) -> io::Result<Self> {
-        let line = |line: &Option<Line>| line.as_ref().map(hold).transpose();
-        Ok(Self {
-            lamp: line(&setup.lamp)?,
-            buzzer: line(&setup.buzzer)?,
-            player: setup.player.clone(),
-            playing: None,
-        })
+    /// Takes hold of the lines in `setup`, all off, and says which cannot be had: a home without its lamp still has its
+    /// scale.
+    #[must_use]
+    pub fn open(setup: &Setup) -> (Self, Vec<io::Error>) {
+        let mut missing = Vec::new();
+        let mut line = |line: &Option<Line>| match line.as_ref().map(hold).transpose() {
+            Ok(line) => line,
+            Err(error) => {
+                missing.push(error);
+                None
+            }
+        };
+        let (lamp, buzzer) = (line(&setup.lamp), line(&setup.buzzer));
+        (Self { lamp, buzzer, player: setup.player.clone(), playing: None }, missing)
     }
 }
 

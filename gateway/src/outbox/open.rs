@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use vitals::envelope::Envelope;
 use vitals::{GatewayId, OutboxId, Timestamp};
@@ -138,7 +139,7 @@ impl Outbox {
         now: Timestamp,
     ) -> Result<Opened, OpenError> {
         let lock = lock(path)?;
-        let mut reserve = Reserve::beside(path);
+        let mut reserve = Reserve::beside(path, limits.reserve_bytes);
         let (db, broken) = match sound(path, gateway, now) {
             // A full disk may lack the few pages that reading a write-ahead log takes.
             Err(OpenError::Store { .. }) if reserve.give_up() => sound(path, gateway, now)?,
@@ -164,6 +165,12 @@ impl Outbox {
         Ok(Opened { outbox, set_aside })
     }
 
+    fn remember_former(&mut self, id: &str) {
+        if let Err(error) = self.db.execute("INSERT OR IGNORE INTO former (id) VALUES (?1)", [id]) {
+            tracing::error!(%error, id, "the name of the broken outbox was not kept");
+        }
+    }
+
     /// Tells the server, under a number of its own, that there was a file that broke: somebody should know.
     fn report(&mut self, salvaged: u64, now: Timestamp) {
         let words = format!("the outbox file was broken and set aside, {salvaged} readings were sealed anew");
@@ -175,8 +182,16 @@ impl Outbox {
     /// Seals anew what can still be read of a broken file's unreceipted envelopes. Those the server already has it
     /// recognises by the device's time and bytes.
     fn salvage(&mut self, aside: &Path, now: Timestamp) -> u64 {
-        let read = || -> rusqlite::Result<Vec<String>> {
+        let opened = || {
             let db = Connection::open_with_flags(aside, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(|_| db)
+        };
+        match opened().and_then(|db| one_text(&db, "SELECT id FROM outbox")) {
+            Ok(Some(id)) => self.remember_former(&id),
+            Ok(None) | Err(_) => tracing::warn!("the broken outbox does not even say its name"),
+        }
+        let read = || -> rusqlite::Result<Vec<String>> {
+            let db = opened()?;
             let mut query =
                 db.prepare("SELECT body FROM envelope WHERE receipted_at IS NULL AND void = 0 ORDER BY seq")?;
             let rows = query.query_map([], |row| row.get(0))?;
@@ -261,6 +276,8 @@ fn connect(path: &Path) -> Result<(Connection, Inspection), OpenError> {
 }
 
 fn check(db: &Connection) -> rusqlite::Result<Option<String>> {
+    // Closing a file that turns out to be broken must not write what is in its log into it: it is evidence.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     db.busy_timeout(std::time::Duration::from_secs(5))?;
     let first = one_text(db, "PRAGMA quick_check(1)")?;
     if first.as_deref() != Some("ok") {
@@ -271,9 +288,12 @@ fn check(db: &Connection) -> rusqlite::Result<Option<String>> {
 
 /// A write-ahead log, and every commit on disk before it counts.
 fn settle_in(db: &Connection) -> rusqlite::Result<()> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
-    db.pragma_update(None, "journal_size_limit", JOURNAL_BYTES_KEPT)
+    db.pragma_update(None, "journal_size_limit", JOURNAL_BYTES_KEPT)?;
+    // Not a new schema: an older program passes over a table it does not know.
+    db.execute_batch("CREATE TABLE IF NOT EXISTS former (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID")
 }
 
 fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf, OpenError> {

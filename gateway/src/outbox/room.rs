@@ -21,22 +21,25 @@ pub struct Limits {
     /// The most envelopes on disk, receipted or not. With that many unreceipted, sealing is refused.
     pub rows_max: u64,
     /// The most bytes the database may use. With that many in use by what is unreceipted, sealing is refused. The
-    /// write-ahead log (4 MiB) and the held place ([`RESERVE_BYTES`]) come on top.
+    /// write-ahead log (4 MiB) and the held place come on top.
     pub bytes_max: u64,
+    /// The place held on the disk for what a device is just sending, bytes; 0 where nothing is heard that could be
+    /// left in its device.
+    pub reserve_bytes: u64,
     /// How long a receipted envelope is kept to answer a request to resend, days.
     pub history_days: u32,
 }
 
 impl Default for Limits {
-    /// 100 000 envelopes (about 70 MB; fifty years of a couple's mornings), 256 MiB and 90 days.
+    /// 100 000 envelopes (about 70 MB; fifty years of a couple's mornings), 256 MiB, no held place, and 90 days.
     fn default() -> Self {
-        Self { rows_max: 100_000, bytes_max: 256 * MIB, history_days: 90 }
+        Self { rows_max: 100_000, bytes_max: 256 * MIB, reserve_bytes: 0, history_days: 90 }
     }
 }
 
 /// One mebibyte.
 pub const MIB: u64 = 1024 * 1024;
-/// The place held on the disk for what a device is just sending, bytes.
+/// The place a home box holds: a reading takes some twenty kilobytes of write-ahead log, and a session brings 100.
 pub const RESERVE_BYTES: u64 = 4 * MIB;
 /// The most readings one session with a device brings: the largest memory among known cuffs holds 100.
 pub const SESSION_ROWS: u64 = 100;
@@ -148,28 +151,32 @@ fn used_bytes(db: &rusqlite::Connection) -> rusqlite::Result<u64> {
 #[derive(Debug)]
 pub(super) struct Reserve {
     path: PathBuf,
+    bytes: u64,
     held: bool,
 }
 
 impl Reserve {
     /// The place beside the database at `path`; held when an earlier run left it so.
-    pub(super) fn beside(path: &Path) -> Self {
+    pub(super) fn beside(path: &Path, bytes: u64) -> Self {
         let mut name = path.as_os_str().to_owned();
         name.push(".reserve");
         let path = PathBuf::from(name);
-        let held = fs::metadata(&path).is_ok_and(|it| it.len() == RESERVE_BYTES);
-        Self { path, held }
+        let held = fs::metadata(&path).is_ok_and(|it| it.len() == bytes);
+        Self { path, bytes, held }
     }
 
     /// Holds the place, for real: written and synchronised.
     pub(super) fn take(&mut self) -> std::io::Result<()> {
-        if self.held {
+        if self.held || self.bytes == 0 {
             return Ok(());
         }
         let written = File::create(&self.path).and_then(|mut file| {
             let block = [0_u8; 16 * 1024];
-            for _ in 0..RESERVE_BYTES / block.len() as u64 {
-                file.write_all(&block)?;
+            let mut left = self.bytes;
+            while left > 0 {
+                let step = usize::try_from(left).map_or(block.len(), |left| left.min(block.len()));
+                file.write_all(&block[..step])?;
+                left -= step as u64;
             }
             file.sync_all()
         });

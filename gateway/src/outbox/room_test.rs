@@ -88,7 +88,7 @@ fn no_is_said_before_a_device_is_asked() {
 #[test]
 fn the_held_place_is_given_up_for_a_reading() {
     let (folder, path) = folder();
-    let mut outbox = open(&path, Limits::default());
+    let mut outbox = open(&path, Limits { reserve_bytes: RESERVE_BYTES, ..Limits::default() });
     assert_eq!(outbox.lacks().expect("reads"), None);
     let place = folder.path().join("o.db.reserve");
     let bytes = std::fs::metadata(&place).expect("held").len();

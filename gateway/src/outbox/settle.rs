@@ -120,6 +120,16 @@ impl Outbox {
         Ok(moved > 0)
     }
 
+    /// Whether this gateway's database once bore that name: the file broke, or counted anew. What it held has other
+    /// numbers now.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn was(&self, id: &OutboxId) -> Result<bool, StoreError> {
+        let mut query = self.db.prepare("SELECT 1 FROM former WHERE id = ?1")?;
+        Ok(query.exists([id.as_str()])?)
+    }
+
     /// Takes a number for nothing but a word to the server: a void under which there never was an envelope. The server
     /// opens a task for it, so that what happened in a home is seen by somebody.
     ///
@@ -153,7 +163,9 @@ impl Outbox {
             .prepare("SELECT body FROM envelope WHERE receipted_at IS NULL AND void = 0 ORDER BY seq")?
             .query_map([], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
-        transaction.execute_batch("DELETE FROM envelope; DELETE FROM heard;")?;
+        transaction.execute_batch(
+            "INSERT OR IGNORE INTO former (id) SELECT id FROM outbox; DELETE FROM envelope; DELETE FROM heard;",
+        )?;
         let mut last = 0_u64;
         for body in bodies {
             let mut envelope: Envelope = serde_json::from_str(&body)

@@ -167,6 +167,7 @@ fn a_file_that_forgot_numbers_starts_anew_and_resends() {
     let old = outbox.id().clone();
     assert_eq!(outbox.receipt(7, at(2)).expect("starts anew"), Receipted::Forgotten { resealed: 2 });
     assert_ne!(*outbox.id(), old);
+    assert_eq!((outbox.was(&old).ok(), outbox.was(outbox.id()).ok()), (Some(true), Some(false)));
     assert_eq!(outbox.depth(), Depth { last_seq: 3, unreceipted: 3, head: Some(seq(1)) });
     assert!(void_of(&outbox, 3).is_some_and(|words| words.contains("counts anew, 2 readings")));
     let envelope: vitals::Envelope =
@@ -200,6 +201,7 @@ fn a_broken_file_is_set_aside_and_what_can_be_read_is_sealed_anew() {
     let opened = Outbox::open(&path, &gateway(), Limits::default(), at(0)).expect("opens");
     assert_eq!(opened.set_aside.map(|(_, salvaged)| salvaged), Some(50));
     assert_ne!(*opened.outbox.id(), old);
+    assert_eq!(opened.outbox.was(&old).ok(), Some(true));
     assert_eq!(opened.outbox.depth().unreceipted, 51, "with the word to the server");
     assert!(void_of(&opened.outbox, 51).is_some_and(|words| words.contains("50 readings")));
 }

@@ -189,6 +189,19 @@ impl Courier {
         }
     }
 
+    /// One more message went out that is none of this outbox's numbers.
+    pub fn sent_aside(&mut self) {
+        if let State::Up(connection) = &mut self.state {
+            connection.in_flight += 1;
+        }
+    }
+
+    /// Whether there is a place in the window for such a message.
+    #[must_use]
+    pub fn may_send_aside(&self) -> bool {
+        matches!(&self.state, State::Up(connection) if connection.in_flight < WINDOW)
+    }
+
     /// There was nothing left to send up to `through`.
     pub fn nothing_to_send(&mut self, through: u64) {
         if let State::Up(connection) = &mut self.state {

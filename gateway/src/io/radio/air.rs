@@ -71,6 +71,7 @@ pub(super) struct Air {
     /// Adapters that are there and did not open.
     unopened: BTreeSet<String>,
     said_none: bool,
+    asking_since: Option<Instant>,
     events: SelectAll<Pin<Box<dyn Stream<Item = Happening> + Send>>>,
     sightings: BTreeMap<PeripheralId, Sighting>,
     conversations: BTreeMap<PeripheralId, Conversation>,
@@ -87,6 +88,7 @@ impl Air {
             adapters: BTreeMap::new(),
             unopened: BTreeSet::new(),
             said_none: false,
+            asking_since: Some(Instant::now()),
             events: SelectAll::new(),
             sightings: BTreeMap::new(),
             conversations: BTreeMap::new(),
@@ -154,13 +156,16 @@ impl Air {
         if self.adapters.contains_key(&name) {
             return;
         }
+        // From the first question to the bus, so that it tells what bluetoothd and its adapter took of a start.
+        let asked_at = self.asking_since.take().unwrap_or_else(Instant::now);
         match self.opened(&name).await {
             Ok((adapter, events)) => {
                 let (open, closed) = oneshot::channel();
                 let from = name.clone();
                 let events = events.map(move |event| (from.clone(), event)).take_until(closed);
                 self.events.push(Box::pin(events));
-                tracing::info!(adapter = name, "listening for devices");
+                let adapter_ms = u64::try_from(asked_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+                tracing::info!(adapter = name, adapter_ms, "listening for devices");
                 let airtime = Airtime::new(name.clone(), adapter);
                 self.adapters
                     .insert(name.clone(), OpenAdapter { airtime, heard_at: Instant::now(), _open: open });
