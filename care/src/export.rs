@@ -2,6 +2,8 @@
 //!
 //! The keys are promised to others and only grow. Each export leaves an entry in the audit log before its first line.
 
+mod history;
+
 use std::io::{self, Write};
 
 use alerts::Reason;
@@ -10,10 +12,12 @@ use serde_json::{Value, json};
 use sqlx::Row;
 use vitals::{Content, PatientId, ReadingId, Timestamp};
 
+pub(crate) use history::lines as history_lines;
+
 use crate::audit::{self, Entry};
 use crate::conversations::{self, AuthorKind, Message};
 use crate::people;
-use crate::readings::{self, Recorded};
+use crate::readings::Recorded;
 use crate::store::{Reader, Store, StoreError};
 use crate::tasks::{self, Joined, Task};
 
@@ -97,7 +101,7 @@ pub async fn export(
     tx.commit().await?;
     let mut reader = store.read().await?;
     match what {
-        What::Readings => export_readings(&mut reader, filter, out).await,
+        What::Readings => history::export(&mut reader, filter, out).await,
         What::Tasks => export_tasks(&mut reader, filter, out).await,
         What::Quarantine => export_quarantine(&mut reader, filter, out).await,
         What::Audit => export_audit(&mut reader, filter, out).await,
@@ -126,22 +130,6 @@ struct ReadingLine<'a> {
     outbox: Option<&'a str>,
     seq: Option<u64>,
     raw: Option<Value>,
-}
-
-async fn export_readings(
-    reader: &mut Reader,
-    filter: &Filter,
-    out: &mut dyn Write,
-) -> Result<(), ExportError> {
-    let mut after = 0;
-    loop {
-        let page = readings::journal(reader, after, PAGE, filter.patient.as_ref(), filter.since).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = last.arrival;
-        for row in &page {
-            line(out, &reading_line(row))?;
-        }
-    }
 }
 
 fn reading_line(row: &Recorded) -> ReadingLine<'_> {

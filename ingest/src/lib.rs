@@ -29,10 +29,12 @@ mod commit;
 mod gateways;
 mod intake;
 mod queue;
+mod readmit;
 mod resend;
 mod sequences;
 mod sitting;
 mod tally;
+mod unattributed;
 mod watch;
 
 pub use broker::{BrokerError, EmbeddedBroker};

@@ -6,21 +6,22 @@
 //!
 //! **Invariant:** no chart in memory holds a reading that is not committed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use alerts::{
-    Chart, ChartEvent, ClosedCase, Finding, Input, OpenCase, Overrides, Policy, Problem, Situation,
+    Chart, ChartEvent, ClosedCase, Finding, Input, OpenCase, Policy, Priority, Problem, Reason, Situation,
     TaskChange, Trigger, assess, triage,
 };
 use care::clock::Clock;
 use care::health::Health;
 use care::live::{Change, Feed};
 use care::people::{self, PatientFacts};
+use care::policies::{Book, Standing};
 use care::store::{Store, StoreError, Tx};
-use care::{conversations, readings, tasks};
+use care::{conversations, plans, readings, tasks};
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard};
 use vitals::{PatientId, Reading, Timestamp};
@@ -58,14 +59,15 @@ pub(crate) struct Desk {
     pub(crate) feed: Feed,
     pub(crate) health: Health,
     charts: Mutex<HashMap<PatientId, Known>>,
+    changed: std::sync::Mutex<HashSet<PatientId>>,
 }
 
-/// A patient's chart in memory, and what of the register it was built from.
+/// A patient's chart in memory, and what it was built from and judged by.
 #[derive(Clone, Debug)]
 struct Known {
     chart: Chart,
-    policy: String,
-    overrides: Option<String>,
+    policy: (String, String),
+    plan: i64,
     enrolled_at: Timestamp,
 }
 
@@ -84,6 +86,7 @@ pub(crate) struct Sitting<'a> {
     present: HashMap<PatientId, Present>,
     changes: Vec<Change>,
     began: Instant,
+    book: Arc<Book>,
     pub(crate) tx: Tx,
     pub(crate) sequences: Sequences,
     pub(crate) tally: Tally,
@@ -92,7 +95,18 @@ pub(crate) struct Sitting<'a> {
 impl Desk {
     pub(crate) fn new(store: Store, policies: Policies, clock: Clock, feed: Feed, health: Health) -> Self {
         let charts = Mutex::new(HashMap::new());
-        Self { store, policies, zone: care::clock::zone(), clock, feed, health, charts }
+        let changed = std::sync::Mutex::default();
+        Self { store, policies, zone: care::clock::zone(), clock, feed, health, charts, changed }
+    }
+
+    /// Notes that something was said about `patient` that may move their next moment.
+    pub(crate) fn plan_changed(&self, patient: PatientId) {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(patient);
+    }
+
+    /// Those noted since it was last asked.
+    pub(crate) fn take_changed(&self) -> HashSet<PatientId> {
+        std::mem::take(&mut self.changed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Begins a transaction; waits for the one before it.
@@ -101,9 +115,11 @@ impl Desk {
         if kept.len() > CHARTS_MAX {
             kept.clear();
         }
-        let tx = self.store.write().await?;
+        let mut tx = self.store.write().await?;
+        let book = self.policies.book(&mut tx).await?;
         Ok(Sitting {
             desk: self,
+            book,
             kept,
             taken: HashMap::new(),
             present: HashMap::new(),
@@ -143,29 +159,46 @@ impl Sitting<'_> {
         if self.taken.contains_key(patient) {
             return Ok(());
         }
-        let kept = self.kept.remove(patient).filter(|known| known.enrolled_at == facts.enrolled_at);
-        let mut known = match kept {
-            Some(known) => known,
-            None => self.build(facts, now).await?,
+        let (plan, standing) = (plans::latest(&mut self.tx, patient).await?, self.standing(facts, now));
+        let policy = (standing.policy.name().to_owned(), standing.policy.version().to_owned());
+        let kept = self.kept.remove(patient);
+        let limits_changed = match &kept {
+            Some(known) => known.plan != plan || known.policy != policy,
+            None => facts.overrides.is_some() || standing.unreadable.is_some(),
         };
-        let limits_changed = known.overrides != facts.overrides || known.policy != facts.policy;
-        if limits_changed {
-            known.chart.fold(&own_limits(facts));
-            known.overrides.clone_from(&facts.overrides);
-            known.policy.clone_from(&facts.policy);
-        }
+        let known = match kept.filter(|known| known.enrolled_at == facts.enrolled_at && known.plan == plan) {
+            Some(known) => Known { policy, ..known },
+            None => {
+                Known { chart: self.build(facts, now).await?, policy, plan, enrolled_at: facts.enrolled_at }
+            }
+        };
         self.taken.insert(patient.clone(), known);
         if limits_changed { self.judge_limits(facts, now).await } else { Ok(()) }
     }
 
-    async fn build(&mut self, facts: &PatientFacts, now: Timestamp) -> Result<Known, SittingError> {
+    async fn build(&mut self, facts: &PatientFacts, now: Timestamp) -> Result<Chart, SittingError> {
         let (patient, enrolled_at) = (&facts.id, facts.enrolled_at);
         let readings = readings::chart_events(&mut self.tx, patient, now.plus_days(-CHART_DAYS)).await?;
+        let plan = plans::chart_events(&mut self.tx, patient).await?;
         // Silence counts from enrolment, as from the end of a pause, for somebody who never sends anything.
         let enrolment = ChartEvent::Pause { at: enrolled_at, until: enrolled_at };
-        let events = std::iter::once(&enrolment).chain(&readings);
-        let chart = guarded(|| Chart::rebuild(patient.clone(), events))?;
-        Ok(Known { chart, policy: facts.policy.clone(), overrides: None, enrolled_at })
+        let events = std::iter::once(&enrolment).chain(&plan).chain(&readings);
+        guarded(|| Chart::rebuild(patient.clone(), events))
+    }
+
+    /// Takes the chart of the patient in `facts` at hand anew, with everything that was said about their monitoring.
+    pub(crate) async fn reopen_chart(
+        &mut self,
+        facts: &PatientFacts,
+        now: Timestamp,
+    ) -> Result<(), SittingError> {
+        self.taken.remove(&facts.id);
+        self.open_chart(facts, now).await
+    }
+
+    /// The policy that stands for the patient in `facts` at `now`, and what switched it on.
+    pub(crate) fn standing(&self, facts: &PatientFacts, now: Timestamp) -> Standing {
+        self.book.standing(facts, now)
     }
 
     /// Folds `reading`, which is written already, into its patient's chart, and carries out what follows.
@@ -208,25 +241,20 @@ impl Sitting<'_> {
         trigger: Trigger<'_>,
         now: Timestamp,
     ) -> Result<(), SittingError> {
-        let (desk, policy) = (self.desk, self.desk.policies.get(&facts.policy));
+        let standing = self.standing(facts, now);
+        let (desk, policy) = (self.desk, &*standing.policy);
         let (Some(known), Some(present)) = (self.taken.get(&facts.id), self.present.get(&facts.id)) else {
             return Err(SittingError::Fault { what: "judged without an open chart".to_owned() });
         };
         let (changes, silent_since) = guarded(|| {
             let input = Input { policy, chart: &known.chart, trigger, now, zone: &desk.zone };
-            let situation = Situation {
-                policy,
-                open: &present.open,
-                closed: &present.closed,
-                trigger,
-                now,
-                zone: &desk.zone,
-                quiet_closes: false,
-            };
             let mut findings = assess(&input);
+            if let (Trigger::Clock, Some(named)) = (trigger, &standing.unreadable) {
+                findings.push(unreadable_policy(policy, named, now));
+            }
             findings.retain(counts);
             let reminds = findings.iter().any(Finding::asks_for_reminder);
-            let changes = triage(&situation, findings);
+            let changes = triage(&present.situation(policy, trigger, now, &desk.zone), findings);
             // The conversation of a task begins with the same.
             let reminds = reminds && !has_silence_task(&present.open, &changes);
             (changes, known.chart.silent_since(policy, now).filter(|_| reminds))
@@ -234,10 +262,36 @@ impl Sitting<'_> {
         if let Some(since) = silent_since {
             self.changes.extend(conversations::remind(&mut self.tx, facts, since, now).await?);
         }
+        self.carry_out(facts, &standing, changes, now).await
+    }
+
+    /// Carries out what follows from `findings` that no rule of a policy made, about the patient in `facts`.
+    pub(crate) async fn found(
+        &mut self,
+        facts: &PatientFacts,
+        findings: Vec<Finding>,
+        now: Timestamp,
+    ) -> Result<(), SittingError> {
+        let standing = self.standing(facts, now);
+        let Some(present) = self.present.get(&facts.id) else {
+            return Err(SittingError::Fault { what: "found without the patient's facts".to_owned() });
+        };
+        let situation = present.situation(&standing.policy, Trigger::Clock, now, &self.desk.zone);
+        let changes = guarded(|| triage(&situation, findings))?;
+        self.carry_out(facts, &standing, changes, now).await
+    }
+
+    async fn carry_out(
+        &mut self,
+        facts: &PatientFacts,
+        standing: &Standing,
+        changes: Vec<TaskChange>,
+        now: Timestamp,
+    ) -> Result<(), SittingError> {
         if changes.is_empty() {
             return Ok(());
         }
-        self.changes.extend(tasks::apply(&mut self.tx, facts, policy, changes).await?);
+        self.changes.extend(tasks::apply(&mut self.tx, facts, standing, changes).await?);
         let (open, closed) = tasks::open_cases(&mut self.tx, &facts.id, now).await?;
         if let Some(present) = self.present.get_mut(&facts.id) {
             (present.open, present.closed) = (open, closed);
@@ -247,16 +301,8 @@ impl Sitting<'_> {
 
     /// When the passing of time alone would next concern the patient in `facts`, whose chart is open, after `after`.
     pub(crate) fn next_check(&self, facts: &PatientFacts, after: Timestamp) -> Option<Timestamp> {
-        let policy = self.desk.policies.get(&facts.policy);
-        self.taken.get(&facts.id)?.chart.next_check(policy, &self.desk.zone, after)
-    }
-
-    /// The policy of the patient in `facts`; the recommended one where no patient is known.
-    pub(crate) fn policy(&self, facts: Option<&PatientFacts>) -> &Policy {
-        match facts {
-            Some(facts) => self.desk.policies.get(&facts.policy),
-            None => Policy::recommended(),
-        }
+        let standing = self.standing(facts, after);
+        self.taken.get(&facts.id)?.chart.next_check(&standing.policy, &self.desk.zone, after)
     }
 
     /// The zone of office hours.
@@ -286,7 +332,8 @@ impl Sitting<'_> {
 
     /// Makes everything durable, then tells whoever listens.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        let Self { desk, mut kept, taken, changes, began, tx, tally, present: _, sequences: _ } = self;
+        let Self { desk, mut kept, taken, changes, began, tx, tally, present: _, sequences: _, book: _ } =
+            self;
         tx.commit().await?;
         kept.extend(taken);
         drop(kept);
@@ -307,16 +354,36 @@ fn has_silence_task(open: &[OpenCase], changes: &[TaskChange]) -> bool {
         })
 }
 
-/// The patient's own limits, in force for all of the chart. They were written by the register, which checks them; ones that
-/// cannot be read are none, and the log says so.
-fn own_limits(facts: &PatientFacts) -> ChartEvent {
-    let overrides = facts.overrides.as_deref().map_or_else(Overrides::default, |text| {
-        serde_json::from_str(text).unwrap_or_else(|error| {
-            tracing::error!(%error, "a patient's own limits cannot be read; those of the policy hold");
-            Overrides::default()
-        })
-    });
-    ChartEvent::Override { at: Timestamp::from_jiff(jiff::Timestamp::UNIX_EPOCH), overrides }
+impl Present {
+    fn situation<'a>(
+        &'a self,
+        policy: &'a Policy,
+        trigger: Trigger<'a>,
+        now: Timestamp,
+        zone: &'a TimeZone,
+    ) -> Situation<'a> {
+        Situation { policy, open: &self.open, closed: &self.closed, trigger, now, zone, quiet_closes: false }
+    }
+}
+
+/// The policy that should stand cannot be read by this version of the product. Closes: by staff, who switch another on.
+fn unreadable_policy(policy: &Policy, named: &str, now: Timestamp) -> Finding {
+    Finding {
+        problem: Problem::Technical,
+        priority: Priority::Soon,
+        at: now,
+        late: false,
+        reason: Reason {
+            rule: "unusable_policy".to_owned(),
+            policy_version: policy.version().to_owned(),
+            observed: None,
+            limit: None,
+            unit: String::new(),
+            text_sv: format!("Reglerna {named} kan inte användas; de rekommenderade bedömer i stället"),
+            text_en: format!("Policy {named} cannot be used; the recommended one judges in its place"),
+        },
+        readings: Vec::new(),
+    }
 }
 
 /// Runs a rule. One that panics is an error here, so that a single reading cannot stop the rest.

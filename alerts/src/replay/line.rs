@@ -40,8 +40,15 @@ struct Line<'a> {
     clock: Option<ClockClass>,
 }
 
-/// The event that a line tells of, and whose it is. A reading without an `id` is called `line:N`.
-pub(super) fn parse(text: &str, number: u64) -> Result<(PatientId, ChartEvent), String> {
+/// What a line tells: whose it is, the event, and when that became known.
+pub(super) struct Told {
+    pub(super) patient: PatientId,
+    pub(super) event: ChartEvent,
+    pub(super) known_at: Timestamp,
+}
+
+/// What a line tells. A reading without an `id` is called `line:N`; what does not say when it arrived was known when it happened.
+pub(super) fn parse(text: &str, number: u64) -> Result<Told, String> {
     let line: Line<'_> = serde_json::from_str(text).map_err(without_line)?;
     let at = line.at;
     let event = match line.kind.as_ref() {
@@ -52,7 +59,7 @@ pub(super) fn parse(text: &str, number: u64) -> Result<(PatientId, ChartEvent), 
         "override" => ChartEvent::Override { at, overrides: values::<Overrides>(&line)? },
         _ => ChartEvent::Reading(reading(&line, number)?),
     };
-    Ok((line.patient, event))
+    Ok(Told { known_at: line.received_at.unwrap_or(at), patient: line.patient, event })
 }
 
 fn pause(line: &Line<'_>) -> Result<ChartEvent, String> {

@@ -109,18 +109,18 @@ impl Replay {
         if text.trim().is_empty() {
             return Ok(());
         }
-        let (patient, event) =
+        let line::Told { patient, event, known_at } =
             line::parse(text, self.lines).map_err(|message| ReplayError { line: self.lines, message })?;
         let place = match self.places.get(&patient) {
             Some(place) => *place,
             None => {
-                self.patients.push(PatientReplay::new(patient.clone(), event.received_at()));
+                self.patients.push(PatientReplay::new(patient.clone(), known_at));
                 self.places.insert(patient, self.patients.len() - 1);
                 self.patients.len() - 1
             }
         };
         if let Some(patient) = self.patients.get_mut(place) {
-            self.readings += u64::from(patient.take(event, &self.policy, &self.zone));
+            self.readings += u64::from(patient.take(event, known_at, &self.policy, &self.zone));
         }
         Ok(())
     }

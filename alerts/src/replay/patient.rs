@@ -36,9 +36,15 @@ impl PatientReplay {
         }
     }
 
-    /// Takes the next event; whether it was a reading.
-    pub(super) fn take(&mut self, event: ChartEvent, policy: &Policy, zone: &TimeZone) -> bool {
-        let arrival = event.received_at().max(self.now);
+    /// Takes the next event, known at `known_at`; whether it was a reading.
+    pub(super) fn take(
+        &mut self,
+        event: ChartEvent,
+        known_at: Timestamp,
+        policy: &Policy,
+        zone: &TimeZone,
+    ) -> bool {
+        let arrival = known_at.max(self.now);
         self.pass_time(arrival, policy, zone);
         self.now = arrival;
         let event = arrived(event, arrival);
