@@ -193,11 +193,14 @@ mod tests {
         }
     }
 
+    /// How many days before, and how much was weighed.
+    type Weighed = &'static [(i64, f64)];
+
     /// Worked by hand: the larger of 4 kg and 5 % of the median of seven days; older ones can only speak for somebody. To
     /// add a case, add a row: the weight, how many days before and how much was weighed, the answer.
     #[test]
     fn a_weight_fits_its_person() {
-        let rows: [(f64, &[(i64, f64)], Fit); 9] = [
+        let rows: [(f64, Weighed, Fit); 9] = [
             (80.0, &[], Fit::Unknown),
             (84.0, &[(1, 80.0)], Fit::Fits),
             (84.1, &[(1, 80.0)], Fit::Contradicts),

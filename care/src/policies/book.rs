@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use alerts::Policy;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use vitals::Timestamp;
 
@@ -196,27 +197,38 @@ async fn read(
     Ok(policy)
 }
 
+const SELECT: &str = "SELECT id, scope, target, policy, version, from_at, at, actor, name, role, reason FROM policy_activation ";
+
 async fn activations(connection: &mut SqliteConnection) -> Result<Vec<Activation>, StoreError> {
-    sqlx::query(
-        "SELECT id, scope, target, policy, version, from_at, at, actor, name, role, reason FROM policy_activation ORDER BY id",
-    )
-    .fetch_all(connection)
-    .await?
-    .iter()
-    .map(|row| {
-        let (scope, target): (String, String) = (row.try_get("scope")?, row.try_get("target")?);
-        let policy: Option<String> = row.try_get("policy")?;
-        Ok(Activation {
-            id: row.try_get("id")?,
-            scope: Scope::of(&scope, &target).ok_or_else(|| StoreError::unreadable("a scope", &scope))?,
-            policy: policy.zip(row.try_get::<Option<String>, _>("version")?),
-            from: people::time(row.try_get("from_at")?)?,
-            at: people::time(row.try_get("at")?)?,
-            by: row.try_get("actor")?,
-            by_name: row.try_get("name")?,
-            role: row.try_get("role")?,
-            reason: row.try_get("reason")?,
-        })
+    let sql = format!("{SELECT} ORDER BY id");
+    sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(connection).await?.iter().map(activation_of).collect()
+}
+
+/// The activation `id`.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn activation(
+    connection: &mut SqliteConnection,
+    id: i64,
+) -> Result<Option<Activation>, StoreError> {
+    let sql = format!("{SELECT} WHERE id = $1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(connection).await?;
+    row.as_ref().map(activation_of).transpose()
+}
+
+fn activation_of(row: &SqliteRow) -> Result<Activation, StoreError> {
+    let (scope, target): (String, String) = (row.try_get("scope")?, row.try_get("target")?);
+    let policy: Option<String> = row.try_get("policy")?;
+    Ok(Activation {
+        id: row.try_get("id")?,
+        scope: Scope::of(&scope, &target).ok_or_else(|| StoreError::unreadable("a scope", &scope))?,
+        policy: policy.zip(row.try_get::<Option<String>, _>("version")?),
+        from: people::time(row.try_get("from_at")?)?,
+        at: people::time(row.try_get("at")?)?,
+        by: row.try_get("actor")?,
+        by_name: row.try_get("name")?,
+        role: row.try_get("role")?,
+        reason: row.try_get("reason")?,
     })
-    .collect()
 }

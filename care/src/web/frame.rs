@@ -6,7 +6,7 @@ use super::AppState;
 use super::asset;
 use super::text::Text;
 use super::visit::Visit;
-use crate::access::{Role, SubjectKind};
+use crate::access::{self, PolicyWish, Role, SubjectKind};
 use crate::health::Chain;
 use crate::language::Language;
 
@@ -32,6 +32,8 @@ pub(crate) struct Frame {
     pub(crate) path: String,
     /// Whether they run the system.
     pub(crate) administrator: bool,
+    /// Whether they may read policies.
+    pub(crate) policies: bool,
     chain: ChainLine,
     place: &'static str,
     text: Text,
@@ -50,6 +52,7 @@ impl Frame {
             unit,
             path: visit.path.clone(),
             administrator: visit.subject.role() == Some(Role::Administrator),
+            policies: access::decide_policies(&visit.subject, &PolicyWish::Read).allowed,
             chain: chain_line(&state.health.chain(visit.now), visit.text, visit.now),
             place,
             text: visit.text,
@@ -65,6 +68,7 @@ impl Frame {
             unit: None,
             path: "/".to_owned(),
             administrator: false,
+            policies: false,
             chain: chain_line(&state.health.chain(now), text, now),
             place: "",
             text,

@@ -19,7 +19,10 @@ mod login;
 mod me;
 mod page;
 pub mod patient;
+mod plan;
+mod policies;
 mod probes;
+mod quarantine;
 mod state;
 mod task;
 pub(crate) mod text;
@@ -60,6 +63,11 @@ pub fn router(state: AppState) -> Router {
         .route("/admin", get(admin::show))
         .route("/admin/register", post(admin::paste))
         .route("/admin/{table}", get(admin::show_table).post(admin::write))
+        .route("/patients/{id}/plan", get(plan::show))
+        .route("/patients/{id}/plan/{what}", post(plan::change))
+        .route("/quarantine", get(quarantine::show))
+        .route("/quarantine/readmit", post(quarantine::readmit))
+        .route("/quarantine/{id}/{act}", post(quarantine::settle))
         .route("/live", get(live::listen))
         .route("/chain", get(chain::show))
         .route("/livez", get(probes::live))
@@ -67,6 +75,7 @@ pub fn router(state: AppState) -> Router {
         .route("/metrics", get(probes::metrics))
         .route("/static/{version}/{name}", get(asset::serve))
         .merge(patient::router())
+        .merge(policies::router())
         .fallback(failure::missing);
     guard::around(pages, &state).with_state(state)
 }

@@ -20,12 +20,16 @@ macro_rules! locale {
             include_str!(concat!("../../locales/", $language, "/me.ftl")),
             include_str!(concat!("../../locales/", $language, "/patient.ftl")),
             include_str!(concat!("../../locales/", $language, "/admin.ftl")),
+            include_str!(concat!("../../locales/", $language, "/plan.ftl")),
+            include_str!(concat!("../../locales/", $language, "/parameters.ftl")),
+            include_str!(concat!("../../locales/", $language, "/policies.ftl")),
+            include_str!(concat!("../../locales/", $language, "/quarantine.ftl")),
         ]
     };
 }
 
-const SWEDISH: [&str; 8] = locale!("sv");
-const ENGLISH: [&str; 8] = locale!("en");
+const SWEDISH: [&str; 12] = locale!("sv");
+const ENGLISH: [&str; 12] = locale!("en");
 
 type Bundle = FluentBundle<FluentResource>;
 

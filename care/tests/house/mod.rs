@@ -7,10 +7,13 @@ use alerts::{Competence, Finding, Policy, Priority, Problem, Reason, TaskChange}
 use care::clock::Clock;
 use care::conversations::{self, Answered};
 use care::health::{Health, Part};
-use care::intake::{IntakeError, Submission, Submitted, SymptomIntake};
+use care::intake::{Changed, IntakeError, RecordDesk, Settlement, Submission, Submitted, SymptomIntake};
 use care::language::Words;
 use care::live::{Change, Feed};
 use care::people;
+use care::plans::{self, PlanChange, PlanError};
+use care::policies::what_if::Jobs;
+use care::quarantine::{SettleError, Settling};
 use care::register::{Register, apply};
 use care::store::{Store, StoreError, Tx, numbers};
 use care::tasks;
@@ -135,6 +138,28 @@ impl SymptomIntake for Desk {
             tx.commit().await?;
             Ok(reading)
         })
+    }
+}
+
+/// Writes what staff decide the way admission does, without rules behind it.
+struct Decisions(Store);
+
+impl RecordDesk for Decisions {
+    fn change_plan(&self, change: PlanChange) -> Changed<'_> {
+        Box::pin(async move {
+            let mut tx = self.0.write().await?;
+            let facts = people::facts(&mut tx, &change.patient).await?.ok_or(PlanError::NotFound)?;
+            let recorded = plans::record(&mut tx, &facts, Policy::recommended(), &change, at(NOW)).await;
+            if matches!(recorded, Ok(_) | Err(PlanError::Denied { .. })) {
+                tx.commit().await?;
+            }
+            recorded.map(|_| ())
+        })
+    }
+
+    fn settle(&self, _settling: Settling) -> Settlement<'_> {
+        // What becomes of an item is tested where readings are admitted.
+        Box::pin(async { Err(SettleError::NotFound) })
     }
 }
 
@@ -303,6 +328,8 @@ impl House {
         health.whole(Part::Store, at("2026-04-22T08:17:50Z"));
         let state = AppState {
             intake: Arc::new(Desk(store.clone())),
+            desk: Arc::new(Decisions(store.clone())),
+            what_ifs: Jobs::default(),
             store,
             feed: Feed::default(),
             health,

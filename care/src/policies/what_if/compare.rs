@@ -163,11 +163,14 @@ mod tests {
         Tried { opened_at, problem, priority }
     }
 
+    /// Tasks of one side, by day and problem.
+    type Side = &'static [(i64, Problem)];
+
     /// To add a case, add a row: days and problems under both, then how many stay, are new and vanish. By hand.
     #[test]
     fn cases_are_paired_by_what_they_are_about_and_when() {
         use Problem::{Decompensation as D, Silence as S};
-        let rows: [(&[(i64, Problem)], &[(i64, Problem)], (usize, usize, usize)); 6] = [
+        let rows: [(Side, Side, (usize, usize, usize)); 6] = [
             (&[], &[], (0, 0, 0)),
             (&[(10, D)], &[(13, D)], (1, 0, 0)),
             (&[(10, D)], &[(14, D)], (0, 1, 1)),
@@ -176,7 +179,7 @@ mod tests {
             (&[(10, D)], &[(8, D), (11, D)], (1, 1, 0)),
         ];
         for (stands, would, expected) in rows {
-            let of = |side: &[(i64, Problem)]| {
+            let of = |side: Side| {
                 side.iter().map(|(day, problem)| tried(*day, *problem, Priority::Soon)).collect::<Vec<_>>()
             };
             let pairs = pairs(of(stands), of(would));
