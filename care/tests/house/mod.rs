@@ -1,6 +1,8 @@
 //! A small house for the tests of the web: a region and a municipality, staff, patients, weeks of readings and open tasks,
 //! all at one fixed morning, Wednesday 22 April 2026, 10:18 in Stockholm.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::sync::Arc;
 
 use alerts::{Competence, Finding, Policy, Priority, Problem, Reason, TaskChange};
