@@ -9,6 +9,7 @@ pub mod access;
 pub mod accounts;
 pub mod actor;
 pub mod admission;
+pub mod alarm;
 pub(crate) mod answers;
 pub mod audit;
 #[cfg(feature = "web")]

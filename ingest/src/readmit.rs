@@ -65,7 +65,7 @@ impl Decisions {
             }
             Err(error) => return Err(error),
         }
-        sitting.reopen_chart(&facts, now).await.map_err(store_error)?;
+        let facts = sitting.reopen_chart(&change.patient, now).await.map_err(store_error)?;
         // New limits are judged as a replay judges them: at once, by what the passing of time says.
         if matches!(change.said, plans::Said::Limits(_)) {
             sitting.judge(&facts, Trigger::Clock, now).await.map_err(store_error)?;

@@ -1,10 +1,14 @@
-//! One transaction of admission and what it needs at hand: the charts of the patients it touches, their facts and open
+//! One transaction of admission and what it needs at hand: the states of the patients it touches, their facts and open
 //! cases, and the sequences it moves.
 //!
-//! Charts are kept in memory between transactions. A sitting takes out those that it changes and puts them back after its
-//! commit; one that fails simply never puts them back, and they are built from the store again when next needed.
+//! States are small and kept in memory between transactions. A sitting takes out those that it changes and puts them back
+//! after its commit; one that fails simply never puts them back, and they are built from the store again when next needed.
+//! A late reading, another policy or other limits rebuild a state from the store; the readings that a finding speaks of are
+//! fetched when there is one.
 //!
-//! **Invariant:** no chart in memory holds a reading that is not committed.
+//! **Invariant:** no state in memory holds a reading that is not committed.
+
+mod judging;
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,8 +16,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use alerts::{
-    Chart, ChartEvent, ClosedCase, Finding, Input, OpenCase, Policy, Priority, Problem, Reason, Situation,
-    TaskChange, Trigger, assess, triage,
+    ChartEvent, ClosedCase, Glance, LocalDays, OpenCase, Overrides, Recent, Sample, State, Trigger, Tuning,
 };
 use care::clock::Clock;
 use care::health::Health;
@@ -21,7 +24,7 @@ use care::live::{Change, Feed};
 use care::people::{self, PatientFacts};
 use care::policies::{Book, Standing};
 use care::store::{Store, StoreError, Tx};
-use care::{conversations, plans, readings, tasks};
+use care::{plans, readings, tasks};
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard};
 use vitals::{PatientId, Reading, Timestamp};
@@ -30,10 +33,11 @@ use crate::policies::Policies;
 use crate::sequences::Sequences;
 use crate::tally::Tally;
 
-/// How far back a chart is built from: beyond the 120 days it holds, for readings that arrive late.
-const CHART_DAYS: i64 = 200;
-/// When there are more charts than this in memory, all are let go; they come back from the store as needed.
-const CHARTS_MAX: usize = 20_000;
+/// How far back the readings are fetched that a finding may speak of.
+const RECENT_DAYS: i64 = 160;
+/// When there are more states than this in memory, all are let go; they come back from the store as needed. Each has some
+/// seven hundred bytes.
+const STATES_MAX: usize = 200_000;
 
 /// Why a sitting did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -58,14 +62,16 @@ pub(crate) struct Desk {
     pub(crate) clock: Clock,
     pub(crate) feed: Feed,
     pub(crate) health: Health,
-    charts: Mutex<HashMap<PatientId, Known>>,
+    days: LocalDays,
     changed: std::sync::Mutex<HashSet<PatientId>>,
+    states: Mutex<HashMap<PatientId, Known>>,
 }
 
-/// A patient's chart in memory, and what it was built from and judged by.
+/// A patient's state in memory, and what it was built from and judged by.
 #[derive(Clone, Debug)]
 struct Known {
-    chart: Chart,
+    state: State,
+    tuning: Arc<Tuning>,
     policy: (String, String),
     plan: i64,
     enrolled_at: Timestamp,
@@ -94,9 +100,9 @@ pub(crate) struct Sitting<'a> {
 
 impl Desk {
     pub(crate) fn new(store: Store, policies: Policies, clock: Clock, feed: Feed, health: Health) -> Self {
-        let charts = Mutex::new(HashMap::new());
-        let changed = std::sync::Mutex::default();
-        Self { store, policies, zone: care::clock::zone(), clock, feed, health, charts, changed }
+        let (states, zone) = (Mutex::new(HashMap::new()), care::clock::zone());
+        let (days, changed) = (LocalDays::new(zone.clone()), std::sync::Mutex::default());
+        Self { store, policies, days, zone, clock, feed, health, changed, states }
     }
 
     /// Notes that something was said about `patient` that may move their next moment.
@@ -111,8 +117,8 @@ impl Desk {
 
     /// Begins a transaction; waits for the one before it.
     pub(crate) async fn sit(&self) -> Result<Sitting<'_>, StoreError> {
-        let mut kept = self.charts.lock().await;
-        if kept.len() > CHARTS_MAX {
+        let mut kept = self.states.lock().await;
+        if kept.len() > STATES_MAX {
             kept.clear();
         }
         let mut tx = self.store.write().await?;
@@ -149,7 +155,7 @@ impl Sitting<'_> {
         Ok(Some(facts))
     }
 
-    /// Takes the chart of the patient in `facts` at hand, as the store has it before anything this call is followed by.
+    /// Takes the state of the patient in `facts` at hand, as the store has it before anything this call is followed by.
     pub(crate) async fn open_chart(
         &mut self,
         facts: &PatientFacts,
@@ -161,39 +167,42 @@ impl Sitting<'_> {
         }
         let (plan, standing) = (plans::latest(&mut self.tx, patient).await?, self.standing(facts, now));
         let policy = (standing.policy.name().to_owned(), standing.policy.version().to_owned());
-        let kept = self.kept.remove(patient);
-        let limits_changed = match &kept {
-            Some(known) => known.plan != plan || known.policy != policy,
-            None => facts.overrides.is_some() || standing.unreadable.is_some(),
-        };
-        let known = match kept.filter(|known| known.enrolled_at == facts.enrolled_at && known.plan == plan) {
-            Some(known) => Known { policy, ..known },
-            None => {
-                Known { chart: self.build(facts, now).await?, policy, plan, enrolled_at: facts.enrolled_at }
-            }
+        let kept = self.kept.remove(patient).filter(|known| known.enrolled_at == facts.enrolled_at);
+        let stands = kept.as_ref().is_some_and(|known| known.plan == plan && known.policy == policy);
+        let limits_changed =
+            !stands && (kept.is_some() || facts.overrides.is_some() || standing.unreadable.is_some());
+        let known = match kept.filter(|_| stands) {
+            Some(known) => known,
+            None => self.build(facts, &standing, (policy, plan)).await?,
         };
         self.taken.insert(patient.clone(), known);
         if limits_changed { self.judge_limits(facts, now).await } else { Ok(()) }
     }
 
-    async fn build(&mut self, facts: &PatientFacts, now: Timestamp) -> Result<Chart, SittingError> {
-        let (patient, enrolled_at) = (&facts.id, facts.enrolled_at);
-        let readings = readings::chart_events(&mut self.tx, patient, now.plus_days(-CHART_DAYS)).await?;
-        let plan = plans::chart_events(&mut self.tx, patient).await?;
-        // Silence counts from enrolment, as from the end of a pause, for somebody who never sends anything.
-        let enrolment = ChartEvent::Pause { at: enrolled_at, until: enrolled_at };
-        let events = std::iter::once(&enrolment).chain(&plan).chain(&readings);
-        guarded(|| Chart::rebuild(patient.clone(), events))
-    }
-
-    /// Takes the chart of the patient in `facts` at hand anew, with everything that was said about their monitoring.
-    pub(crate) async fn reopen_chart(
+    async fn build(
         &mut self,
         facts: &PatientFacts,
+        standing: &Standing,
+        (policy, plan): ((String, String), i64),
+    ) -> Result<Known, SittingError> {
+        let desk = self.desk;
+        let history = self.history(facts, None).await?;
+        let tuning = Arc::new(Tuning::of(&standing.policy, &own_limits(facts)));
+        let state = guarded(|| State::rebuild(&history, &tuning, &desk.days))?;
+        Ok(Known { state, tuning, policy, plan, enrolled_at: facts.enrolled_at })
+    }
+
+    /// Takes the state of the patient in `facts` at hand anew, with everything that was said about their monitoring.
+    pub(crate) async fn reopen_chart(
+        &mut self,
+        patient: &PatientId,
         now: Timestamp,
-    ) -> Result<(), SittingError> {
-        self.taken.remove(&facts.id);
-        self.open_chart(facts, now).await
+    ) -> Result<Arc<PatientFacts>, SittingError> {
+        self.taken.remove(patient);
+        self.present.remove(patient);
+        let facts = self.facts(patient, now).await?.ok_or_else(not_open)?;
+        self.open_chart(&facts, now).await?;
+        Ok(facts)
     }
 
     /// The policy that stands for the patient in `facts` at `now`, and what switched it on.
@@ -201,108 +210,52 @@ impl Sitting<'_> {
         self.book.standing(facts, now)
     }
 
-    /// Folds `reading`, which is written already, into its patient's chart, and carries out what follows.
+    /// The readings of the patient in `facts` that arrived since `since`, or all.
+    async fn history(
+        &mut self,
+        facts: &PatientFacts,
+        since: Option<Timestamp>,
+    ) -> Result<Recent, SittingError> {
+        let since = since.unwrap_or_else(|| Timestamp::from_jiff(jiff::Timestamp::MIN));
+        let readings = readings::chart_events(&mut self.tx, &facts.id, since).await?;
+        // Silence counts from enrolment, as from the end of a pause, for somebody who never sends anything.
+        let enrolment = ChartEvent::Pause { at: facts.enrolled_at, until: facts.enrolled_at };
+        let plan = plans::chart_events(&mut self.tx, &facts.id).await?;
+        Ok(Recent::of(std::iter::once(&enrolment).chain(&plan).chain(&readings)))
+    }
+
+    /// Folds `reading`, which is written already, into its patient's state, and carries out what follows.
     pub(crate) async fn follow(
         &mut self,
         facts: &PatientFacts,
         reading: Reading,
     ) -> Result<(), SittingError> {
-        let event = ChartEvent::Reading(reading);
-        if let Some(known) = self.taken.get_mut(&facts.id) {
-            guarded(|| known.chart.fold(&event))?;
-        }
-        if let ChartEvent::Reading(reading) = &event {
-            self.judge(facts, Trigger::Reading(reading), reading.received_at).await?;
-            self.changes.push(Change::Reading { patient: facts.id.to_string() });
-        }
+        let glance = self.fold(facts, &reading).await?;
+        let trigger = Trigger::Reading(&reading);
+        self.judge_what(|_| true, facts, (trigger, glance), reading.received_at).await?;
+        self.changes.push(Change::Reading { patient: facts.id.to_string() });
         Ok(())
     }
 
-    /// Asks the rules about the patient in `facts`, whose chart is open, and carries out what follows.
-    pub(crate) async fn judge(
-        &mut self,
-        facts: &PatientFacts,
-        trigger: Trigger<'_>,
-        now: Timestamp,
-    ) -> Result<(), SittingError> {
-        self.judge_what(|_| true, facts, trigger, now).await
-    }
-
-    /// Asks the rules whether the limits of the patient in `facts`, just changed, can be used. Silence is not asked about:
-    /// it has its own moments, and what a home has kept may still be on its way.
-    async fn judge_limits(&mut self, facts: &PatientFacts, now: Timestamp) -> Result<(), SittingError> {
-        self.judge_what(|finding| finding.problem == Problem::Technical, facts, Trigger::Clock, now).await
-    }
-
-    async fn judge_what(
-        &mut self,
-        counts: fn(&Finding) -> bool,
-        facts: &PatientFacts,
-        trigger: Trigger<'_>,
-        now: Timestamp,
-    ) -> Result<(), SittingError> {
-        let standing = self.standing(facts, now);
-        let (desk, policy) = (self.desk, &*standing.policy);
-        let (Some(known), Some(present)) = (self.taken.get(&facts.id), self.present.get(&facts.id)) else {
-            return Err(SittingError::Fault { what: "judged without an open chart".to_owned() });
-        };
-        let (changes, silent_since) = guarded(|| {
-            let input = Input { policy, chart: &known.chart, trigger, now, zone: &desk.zone };
-            let mut findings = assess(&input);
-            if let (Trigger::Clock, Some(named)) = (trigger, &standing.unreadable) {
-                findings.push(unreadable_policy(policy, named, now));
-            }
-            findings.retain(counts);
-            let reminds = findings.iter().any(Finding::asks_for_reminder);
-            let changes = triage(&present.situation(policy, trigger, now, &desk.zone), findings);
-            // The conversation of a task begins with the same.
-            let reminds = reminds && !has_silence_task(&present.open, &changes);
-            (changes, known.chart.silent_since(policy, now).filter(|_| reminds))
-        })?;
-        if let Some(since) = silent_since {
-            self.changes.extend(conversations::remind(&mut self.tx, facts, since, now).await?);
+    /// Folds `reading` in; what it sets off.
+    async fn fold(&mut self, facts: &PatientFacts, reading: &Reading) -> Result<Glance, SittingError> {
+        let (desk, sample) = (self.desk, Sample::of(reading));
+        let Some(known) = self.taken.get_mut(&facts.id) else { return Err(not_open()) };
+        if !known.state.is_late(&sample) {
+            return guarded(|| known.state.take(&sample, &known.tuning, &desk.days));
         }
-        self.carry_out(facts, &standing, changes, now).await
-    }
-
-    /// Carries out what follows from `findings` that no rule of a policy made, about the patient in `facts`.
-    pub(crate) async fn found(
-        &mut self,
-        facts: &PatientFacts,
-        findings: Vec<Finding>,
-        now: Timestamp,
-    ) -> Result<(), SittingError> {
-        let standing = self.standing(facts, now);
-        let Some(present) = self.present.get(&facts.id) else {
-            return Err(SittingError::Fault { what: "found without the patient's facts".to_owned() });
-        };
-        let situation = present.situation(&standing.policy, Trigger::Clock, now, &self.desk.zone);
-        let changes = guarded(|| triage(&situation, findings))?;
-        self.carry_out(facts, &standing, changes, now).await
-    }
-
-    async fn carry_out(
-        &mut self,
-        facts: &PatientFacts,
-        standing: &Standing,
-        changes: Vec<TaskChange>,
-        now: Timestamp,
-    ) -> Result<(), SittingError> {
-        if changes.is_empty() {
-            return Ok(());
-        }
-        self.changes.extend(tasks::apply(&mut self.tx, facts, standing, changes).await?);
-        let (open, closed) = tasks::open_cases(&mut self.tx, &facts.id, now).await?;
-        if let Some(present) = self.present.get_mut(&facts.id) {
-            (present.open, present.closed) = (open, closed);
-        }
-        Ok(())
+        let history = self.history(facts, None).await?;
+        let Some(known) = self.taken.get_mut(&facts.id) else { return Err(not_open()) };
+        let (state, glance) =
+            guarded(|| known.state.rebuild_with(reading, &history, &known.tuning, &desk.days))?;
+        known.state = state;
+        Ok(glance)
     }
 
     /// When the passing of time alone would next concern the patient in `facts`, whose chart is open, after `after`.
     pub(crate) fn next_check(&self, facts: &PatientFacts, after: Timestamp) -> Option<Timestamp> {
-        let standing = self.standing(facts, after);
-        self.taken.get(&facts.id)?.chart.next_check(&standing.policy, &self.desk.zone, after)
+        let known = self.taken.get(&facts.id)?;
+        known.state.next_check(&known.tuning, &self.desk.days, after)
     }
 
     /// The zone of office hours.
@@ -345,45 +298,19 @@ impl Sitting<'_> {
     }
 }
 
-/// Whether staff have a task about the patient's silence, or get one by `changes`.
-fn has_silence_task(open: &[OpenCase], changes: &[TaskChange]) -> bool {
-    open.iter().any(|case| case.problem == Problem::Silence)
-        || changes.iter().any(|change| match change {
-            TaskChange::Open { problem, .. } => *problem == Problem::Silence,
-            TaskChange::Join { .. } | TaskChange::Close { .. } => false,
+/// The patient's own limits, in force for all of the chart. They were written by the register, which checks them; ones that
+/// cannot be read are none, and the log says so.
+fn own_limits(facts: &PatientFacts) -> Overrides {
+    facts.overrides.as_deref().map_or_else(Overrides::default, |text| {
+        serde_json::from_str(text).unwrap_or_else(|error| {
+            tracing::error!(%error, "a patient's own limits cannot be read; those of the policy hold");
+            Overrides::default()
         })
+    })
 }
 
-impl Present {
-    fn situation<'a>(
-        &'a self,
-        policy: &'a Policy,
-        trigger: Trigger<'a>,
-        now: Timestamp,
-        zone: &'a TimeZone,
-    ) -> Situation<'a> {
-        Situation { policy, open: &self.open, closed: &self.closed, trigger, now, zone, quiet_closes: false }
-    }
-}
-
-/// The policy that should stand cannot be read by this version of the product. Closes: by staff, who switch another on.
-fn unreadable_policy(policy: &Policy, named: &str, now: Timestamp) -> Finding {
-    Finding {
-        problem: Problem::Technical,
-        priority: Priority::Soon,
-        at: now,
-        late: false,
-        reason: Reason {
-            rule: "unusable_policy".to_owned(),
-            policy_version: policy.version().to_owned(),
-            observed: None,
-            limit: None,
-            unit: String::new(),
-            text_sv: format!("Reglerna {named} kan inte användas; de rekommenderade bedömer i stället"),
-            text_en: format!("Policy {named} cannot be used; the recommended one judges in its place"),
-        },
-        readings: Vec::new(),
-    }
+fn not_open() -> SittingError {
+    SittingError::Fault { what: "judged without an open state".to_owned() }
 }
 
 /// Runs a rule. One that panics is an error here, so that a single reading cannot stop the rest.
