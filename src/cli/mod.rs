@@ -8,6 +8,7 @@ use vitals::{PatientId, Timestamp};
 use crate::failure::Failure;
 
 mod admin;
+mod backup;
 mod decode;
 mod export;
 mod models;
@@ -48,6 +49,10 @@ enum Command {
     Project(ProjectArguments),
     /// Run a policy over history and print the tasks it would have opened
     Replay(ReplayArguments),
+    /// Copy the store and the files beside it to a new directory, also while `serve` runs
+    Backup(BackupArguments),
+    /// Put a backup back where there is no store
+    Restore(RestoreArguments),
     /// Decode one frame of a device, offline
     Decode(DecodeArguments),
     /// List the device models that are known, with their quirks
@@ -183,6 +188,24 @@ pub(crate) struct StatusArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct BackupArguments {
+    /// The directory to make. It will hold health data and keys
+    #[arg(value_name = "TO")]
+    pub(crate) to: PathBuf,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    /// The backup
+    #[arg(value_name = "FROM")]
+    pub(crate) from: PathBuf,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ProjectArguments {
     /// Remove the table and write it again from the store
     #[arg(long)]
@@ -237,6 +260,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Policy(PolicyCommand::List(arguments)) => policy::list(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Backup(arguments) => backup::back_up(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Project(arguments) => project::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),

@@ -17,6 +17,7 @@ use sqlx::sqlite::{
 use sqlx::{SqlSafeStr, Sqlite};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+pub mod backup;
 pub mod numbers;
 
 /// The file inside a data directory.
@@ -180,6 +181,21 @@ impl Store {
         let guard = Arc::clone(&self.writer).lock_owned().await;
         let inner = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         Ok(Tx { inner, _guard: guard })
+    }
+
+    /// Writes the store as it is now to a new file, while it is in use.
+    pub(crate) async fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
+        let place = file.to_str().ok_or_else(|| StoreError::unreadable("a path", file.display()))?;
+        let mut reader = self.read().await?;
+        sqlx::query("VACUUM INTO $1").bind(place).execute(&mut *reader).await?;
+        Ok(())
+    }
+
+    /// Has the database look itself over; gives the first thing that is wrong.
+    pub(crate) async fn look_over(&self) -> Result<Option<String>, StoreError> {
+        let mut reader = self.read().await?;
+        let said: String = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&mut *reader).await?;
+        Ok((said != "ok").then_some(said))
     }
 
     /// Closes every connection, so that the file holds all that was committed.

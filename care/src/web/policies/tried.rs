@@ -9,6 +9,8 @@ use crate::web::text::Text;
 use crate::web::visit::Visit;
 use crate::web::words::{self, Urgency};
 
+/// Fewer years say nothing about a rate.
+const YEARS_MIN: f64 = 0.1;
 /// Rows of patients on one page.
 const ROWS_MAX: usize = 200;
 
@@ -98,7 +100,7 @@ fn counts(outcome: &Outcome, text: Text) -> Vec<CountRow> {
     let (stands, tried) = count_by(outcome, |_| ()).remove(&()).unwrap_or_default();
     rows.push(row(text.t("tried-all"), (stands, tried)));
     let years = outcome.patient_years();
-    if years > 0.0 {
+    if years >= YEARS_MIN {
         let (stands, tried) = (as_number(stands) / years, as_number(tried) / years);
         rows.push(CountRow {
             word: text.t("tried-per-year"),
