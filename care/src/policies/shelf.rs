@@ -253,7 +253,7 @@ mod tests {
         let (_folder, store) = store().await;
         let head = &SHIPPED[..SHIPPED.find("[[example]]").expect("examples")];
         let rows = [
-            ("alarm_points = 9.5".to_owned(), "missing field"),
+            ("alarm_points = 9.5".to_owned(), "unknown field"),
             (ours().replace("alarm_points = 9.5 ", "alarm_points = 950 "), "alarm_points is 950"),
             (ours().replace("alarm_points = 9.5 ", "alarm_points = 90 "), "example"),
             (ours().replacen("\"ours\"", "\"our own\"", 1), "name must be"),
