@@ -256,7 +256,7 @@ mod tests {
             ("alarm_points = 9.5".to_owned(), "unknown field"),
             (ours().replace("alarm_points = 9.5 ", "alarm_points = 950 "), "alarm_points is 950"),
             (ours().replace("alarm_points = 9.5 ", "alarm_points = 90 "), "example"),
-            (ours().replacen("\"ours\"", "\"our own\"", 1), "name must be"),
+            (ours().replacen("name = \"ours\"", "name = \"our own\"", 1), "name must be"),
             (ours().replacen("version = \"1\"", "version = \"..\"", 1), "version must be"),
             (head.replacen("\"recommended\"", "\"ours\"", 1), "no worked example"),
             (SHIPPED.replacen("cooldown_days = 3 ", "cooldown_days = 4 ", 1), "another text already"),
