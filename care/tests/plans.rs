@@ -3,6 +3,7 @@
 
 #![cfg(feature = "web")]
 
+#[allow(dead_code, reason = "each test file uses its own part")]
 mod house;
 mod visitor;
 
@@ -12,6 +13,9 @@ use house::{House, NOW, at, patient};
 use visitor::Visitor;
 
 const OURS: &str = include_str!("../../alerts/policies/recommended.toml");
+
+/// A form, what is written in it, and what a page then says.
+type Row = (&'static str, &'static [(&'static str, &'static str)], &'static str);
 
 fn ours() -> String {
     OURS.replacen("\"recommended\"", "\"ours\"", 1).replacen(
@@ -30,7 +34,7 @@ async fn plan_of(house: &House, id: &str) -> Plan {
 async fn a_nurse_says_what_holds_and_the_page_and_the_patient_show_it() {
     let house = House::build().await;
     let anna = Visitor::signed_in(&house, "anna").await;
-    let rows: [(&str, &[(&str, &str)], &str); 6] = [
+    let rows: [Row; 6] = [
         ("target", &[("target_kg", "77,5"), ("reason", "torr")], "Målvikt 77,5 kg"),
         ("limits", &[("blood_pressure.systolic_high_mmhg", "150"), ("reason", "högt")], "Övertryck över 150"),
         ("schedule", &[("symptoms-1", "1"), ("symptoms-4", "1"), ("reason", "orkar inte")], "mån, tors"),
@@ -69,7 +73,7 @@ async fn a_nurse_says_what_holds_and_the_page_and_the_patient_show_it() {
 async fn what_cannot_hold_is_refused_shown_again_and_changes_nothing() {
     let house = House::build().await;
     let anna = Visitor::signed_in(&house, "anna").await;
-    let rows: [(&str, &[(&str, &str)], &str); 8] = [
+    let rows: [Row; 8] = [
         ("limits", &[("blood_pressure.systolic_high_mmhg", "1500"), ("reason", "x")], "Övertryck över"),
         ("limits", &[("blood_pressure.systolic_high_mmhg", "hög"), ("reason", "x")], "kan inte läsas"),
         ("limits", &[("blood_pressure.systolic_high_mmhg", "150"), ("reason", " ")], "Skriv varför"),

@@ -9,6 +9,7 @@ use crate::failure::Failure;
 
 mod admin;
 mod backup;
+mod broker;
 mod decode;
 mod export;
 mod models;
@@ -41,6 +42,9 @@ enum Command {
     /// Keep policies of this installation's own
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// The MQTT broker that gateways reach from outside
+    #[command(subcommand)]
+    Broker(BrokerCommand),
     /// Print readings, tasks, quarantine or the audit log as JSON lines
     Export(ExportArguments),
     /// Print the store at a glance
@@ -111,6 +115,38 @@ pub(crate) struct ServeArguments {
     /// Print every key of the configuration with its default and what it does, and stop
     #[arg(long)]
     pub(crate) print_config: bool,
+}
+
+impl ServeArguments {
+    /// Nothing but where the store and the configuration are.
+    pub(crate) fn at(store: StoreArguments) -> Self {
+        let listen = ListenArguments { http: None, mqtt: None, ready_file: None };
+        Self { store, listen, broker: None, print_config: false }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum BrokerCommand {
+    /// Write what mosquitto needs so that each certificate has its own topics: configuration, access list, certificates
+    Config(BrokerConfigArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BrokerConfigArguments {
+    /// The directory to write; made if it is missing [default: the config file's gateways.files, else broker in the data directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Where the broker listens for gateways [default: the port of the broker's address, on every interface]
+    #[arg(long, value_name = "[HOST:]PORT")]
+    pub(crate) listen: Option<String>,
+    /// A further name or address of the broker, beside those in the configuration; may be given again
+    #[arg(long = "name", value_name = "HOST")]
+    pub(crate) names: Vec<String>,
+    /// The user that mosquitto becomes when root starts it [default: mosquitto's own]
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -258,6 +294,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Admin(AdminCommand::Apply(arguments)) => admin::apply(&arguments),
         Command::Policy(PolicyCommand::Add(arguments)) => policy::add(&arguments),
         Command::Policy(PolicyCommand::List(arguments)) => policy::list(&arguments),
+        Command::Broker(BrokerCommand::Config(arguments)) => broker::config(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Backup(arguments) => backup::back_up(&arguments),

@@ -9,6 +9,7 @@
 pub mod gateways;
 pub mod quarantine;
 pub mod readings;
+pub mod replaced;
 pub mod settled;
 pub mod streams;
 pub mod wearers;

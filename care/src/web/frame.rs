@@ -34,6 +34,8 @@ pub(crate) struct Frame {
     pub(crate) administrator: bool,
     /// Whether they may read policies.
     pub(crate) policies: bool,
+    /// Whether they look after home boxes.
+    pub(crate) keeps_gateways: bool,
     chain: ChainLine,
     place: &'static str,
     text: Text,
@@ -53,6 +55,7 @@ impl Frame {
             path: visit.path.clone(),
             administrator: visit.subject.role() == Some(Role::Administrator),
             policies: access::decide_policies(&visit.subject, &PolicyWish::Read).allowed,
+            keeps_gateways: visit.subject.role().is_some_and(Role::keeps_gateways),
             chain: chain_line(&state.health.chain(visit.now), visit.text, visit.now),
             place,
             text: visit.text,
@@ -69,6 +72,7 @@ impl Frame {
             path: "/".to_owned(),
             administrator: false,
             policies: false,
+            keeps_gateways: false,
             chain: chain_line(&state.health.chain(now), text, now),
             place: "",
             text,

@@ -24,12 +24,13 @@ macro_rules! locale {
             include_str!(concat!("../../locales/", $language, "/parameters.ftl")),
             include_str!(concat!("../../locales/", $language, "/policies.ftl")),
             include_str!(concat!("../../locales/", $language, "/quarantine.ftl")),
+            include_str!(concat!("../../locales/", $language, "/gateway.ftl")),
         ]
     };
 }
 
-const SWEDISH: [&str; 12] = locale!("sv");
-const ENGLISH: [&str; 12] = locale!("en");
+const SWEDISH: [&str; 13] = locale!("sv");
+const ENGLISH: [&str; 13] = locale!("en");
 
 type Bundle = FluentBundle<FluentResource>;
 
