@@ -7,7 +7,11 @@
 //!
 //! **Invariant:** [`open_patient`] writes the audit entry, allowed or denied, before it gives anything back.
 
+mod policies;
+
 use vitals::{PatientId, Timestamp};
+
+pub use policies::{PolicyWish, decide_policies, is_clinician, open_policies};
 
 use crate::audit::{self, Entry};
 use crate::language::{Language, Words};

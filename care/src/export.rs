@@ -2,6 +2,8 @@
 //!
 //! The keys are promised to others and only grow. Each export leaves an entry in the audit log before its first line.
 
+mod history;
+
 use std::io::{self, Write};
 
 use alerts::Reason;
@@ -10,10 +12,13 @@ use serde_json::{Value, json};
 use sqlx::Row;
 use vitals::{Content, PatientId, ReadingId, Timestamp};
 
+pub(crate) use history::lines as history_lines;
+
 use crate::audit::{self, Entry};
 use crate::conversations::{self, AuthorKind, Message};
 use crate::people;
-use crate::readings::{self, Recorded};
+use crate::policies;
+use crate::readings::Recorded;
 use crate::store::{Reader, Store, StoreError};
 use crate::tasks::{self, Joined, Task};
 
@@ -97,7 +102,7 @@ pub async fn export(
     tx.commit().await?;
     let mut reader = store.read().await?;
     match what {
-        What::Readings => export_readings(&mut reader, filter, out).await,
+        What::Readings => history::export(&mut reader, filter, out).await,
         What::Tasks => export_tasks(&mut reader, filter, out).await,
         What::Quarantine => export_quarantine(&mut reader, filter, out).await,
         What::Audit => export_audit(&mut reader, filter, out).await,
@@ -126,22 +131,6 @@ struct ReadingLine<'a> {
     outbox: Option<&'a str>,
     seq: Option<u64>,
     raw: Option<Value>,
-}
-
-async fn export_readings(
-    reader: &mut Reader,
-    filter: &Filter,
-    out: &mut dyn Write,
-) -> Result<(), ExportError> {
-    let mut after = 0;
-    loop {
-        let page = readings::journal(reader, after, PAGE, filter.patient.as_ref(), filter.since).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = last.arrival;
-        for row in &page {
-            line(out, &reading_line(row))?;
-        }
-    }
 }
 
 fn reading_line(row: &Recorded) -> ReadingLine<'_> {
@@ -188,6 +177,10 @@ pub struct TaskLine {
     due_at: Timestamp,
     outcome: Option<String>,
     conversation: Vec<MessageLine>,
+    policy: String,
+    policy_version: String,
+    policy_switched_on_by: Option<String>,
+    policy_switched_on_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -205,7 +198,15 @@ struct MessageLine {
 pub async fn task_line(connection: &mut sqlx::SqliteConnection, task: Task) -> Result<TaskLine, StoreError> {
     let joined = tasks::joined(connection, &task.id).await?;
     let messages = conversations::of_task(connection, &task.id).await?;
+    let switched_on = match task.activation {
+        Some(id) => policies::activation(connection, id).await?,
+        None => None,
+    };
     Ok(TaskLine {
+        policy: task.policy,
+        policy_version: task.policy_version,
+        policy_switched_on_at: switched_on.as_ref().map(|one| one.at),
+        policy_switched_on_by: switched_on.map(|one| one.by_name),
         reasons: tasks::standing(&joined).into_iter().map(|one| one.reason.clone()).collect(),
         reading_ids: reading_ids(&joined),
         conversation: messages.into_iter().map(message_line).collect(),
@@ -260,8 +261,10 @@ async fn export_quarantine(
     out: &mut dyn Write,
 ) -> Result<(), ExportError> {
     let rows = sqlx::query(
-        "SELECT gateway, outbox, seq, reason, detail, received_at, raw FROM quarantine
-         WHERE ($1 IS NULL OR received_at >= $1) ORDER BY id",
+        "SELECT gateway, outbox, seq, quarantine.reason AS reason, detail, received_at, raw, device, act,
+                quarantine_act.at AS settled_at, name, quarantine_act.reason AS why, reading
+         FROM quarantine LEFT JOIN quarantine_act ON quarantine_act.quarantine = quarantine.id
+         WHERE ($1 IS NULL OR received_at >= $1) ORDER BY quarantine.id",
     )
     .bind(filter.since.map(Timestamp::as_millis))
     .fetch_all(&mut **reader)
@@ -283,6 +286,12 @@ fn quarantine_line(row: &sqlx::sqlite::SqliteRow) -> Result<Value, StoreError> {
         "detail": text("detail")?,
         "received_at": people::time(row.try_get("received_at")?)?,
         "raw": text("raw")?,
+        "device": row.try_get::<Option<String>, _>("device")?,
+        "state": row.try_get::<Option<String>, _>("act")?.unwrap_or_else(|| "waiting".to_owned()),
+        "settled_at": people::optional_time(row.try_get("settled_at")?)?,
+        "settled_by": row.try_get::<Option<String>, _>("name")?,
+        "settled_why": row.try_get::<Option<String>, _>("why")?,
+        "reading": row.try_get::<Option<String>, _>("reading")?,
     }))
 }
 
@@ -315,9 +324,16 @@ pub async fn status(reader: &mut Reader) -> Result<Value, StoreError> {
         .await?;
     let duplicates = crate::store::numbers::get(reader, DUPLICATES).await?;
     let quarantined = sqlx::query_as::<_, (String, i64)>(
-        "SELECT reason, COUNT(*) FROM quarantine GROUP BY reason ORDER BY reason",
+        "SELECT reason, COUNT(*) FROM quarantine WHERE id NOT IN
+            (SELECT quarantine FROM quarantine_act WHERE act <> 'discarded')
+         GROUP BY reason ORDER BY reason",
     )
     .fetch_all(&mut **reader)
+    .await?;
+    let waiting: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM quarantine WHERE id NOT IN (SELECT quarantine FROM quarantine_act)",
+    )
+    .fetch_one(&mut **reader)
     .await?;
     let outboxes = sqlx::query_as::<_, (String, String, i64)>(
         "SELECT gateway, outbox, through FROM stream ORDER BY gateway, outbox",
@@ -338,6 +354,7 @@ pub async fn status(reader: &mut Reader) -> Result<Value, StoreError> {
         "readings": readings,
         "duplicates": duplicates,
         "quarantined": quarantined.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+        "quarantine_waiting": waiting,
         "open_tasks": open,
         "outboxes": outboxes.into_iter().map(|(gateway, outbox, through)| {
             json!({ "gateway": gateway, "outbox": outbox, "through": through })

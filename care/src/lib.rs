@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod actor;
 pub mod admission;
 pub mod alarm;
 pub(crate) mod answers;
@@ -24,6 +25,9 @@ pub mod live;
 #[cfg(feature = "web")]
 pub(crate) mod patient_view;
 pub mod people;
+pub mod plans;
+pub mod policies;
+pub mod quarantine;
 pub mod readings;
 pub mod register;
 pub mod store;

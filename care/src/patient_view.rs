@@ -6,6 +6,7 @@
 //! **Invariant:** a reading is shown with the doubt the rules had about it; nothing admitted is left out of the table.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alerts::chart::Doubt;
 use alerts::{Chart, ChartEvent, Policy, Problem};
@@ -15,6 +16,8 @@ use vitals::{Content, Kind, Outcome, PatientId, Quantity, ReadingId, Timestamp};
 use crate::chart::{Band, Days, Mark, Sample};
 use crate::clock;
 use crate::people::{self, Medication};
+use crate::plans;
+use crate::policies::{Book, Standing};
 use crate::readings::{self, Recorded};
 use crate::store::StoreError;
 
@@ -76,12 +79,13 @@ pub(crate) async fn record(
     count: u16,
     now: Timestamp,
 ) -> Result<Record, StoreError> {
-    let policy = Policy::recommended();
+    let policy = policy_of(connection, patient, now).await?;
+    let plan = plans::chart_events(connection, patient).await?;
     let today = now.to_jiff().to_zoned(clock::zone()).date();
     let days = Days::ending(today, count);
     let from = now.plus_days(-i64::from(days.count()) - BEFORE_DAYS);
     let mut all = readings::between(connection, patient, from, now.plus_days(1)).await?;
-    let judged = judge(patient, &all, policy);
+    let judged = judge(patient, &all, &plan, &policy);
     let last_at = all.last().map(|recorded| recorded.reading.at);
     all.retain(|recorded| recorded.reading.at.to_jiff().to_zoned(clock::zone()).date() >= days.first());
     Ok(Record {
@@ -95,6 +99,28 @@ pub(crate) async fn record(
     })
 }
 
+/// The policy that stands for `patient` at `now`: by what it calls usual, the page's band is drawn.
+async fn policy_of(
+    connection: &mut SqliteConnection,
+    patient: &PatientId,
+    now: Timestamp,
+) -> Result<Arc<Policy>, StoreError> {
+    let facts = people::facts(connection, patient).await?;
+    let book = Book::load(connection).await?;
+    Ok(facts.map_or_else(Standing::recommended, |facts| book.standing(&facts, now)).policy)
+}
+
+const fn is_limits(event: &ChartEvent) -> bool {
+    match event {
+        ChartEvent::Override { .. } => true,
+        ChartEvent::Reading(_)
+        | ChartEvent::Admission { .. }
+        | ChartEvent::Discharge { .. }
+        | ChartEvent::Pause { .. }
+        | ChartEvent::End { .. } => false,
+    }
+}
+
 #[derive(Default)]
 struct Judged {
     trend: BTreeMap<Timestamp, f64>,
@@ -104,8 +130,13 @@ struct Judged {
 
 /// Folds the readings into a chart as the rules do. The chart forgets what is long ago, so what it knows is taken down on
 /// the way; a later word about the same reading replaces the earlier one.
-fn judge(patient: &PatientId, readings: &[Recorded], policy: &Policy) -> Judged {
+fn judge(patient: &PatientId, readings: &[Recorded], plan: &[ChartEvent], policy: &Policy) -> Judged {
     let mut chart = Chart::new(patient.clone());
+    // The limits in force and the last discharge hold for all that is drawn. What lies ahead is not drawn.
+    let last = readings.last().map(|recorded| recorded.reading.at);
+    for event in plan.iter().filter(|event| last.is_some_and(|last| event.at() <= last) || is_limits(event)) {
+        chart.fold(event);
+    }
     let mut judged = Judged::default();
     let mut harvested: Option<Timestamp> = None;
     for recorded in readings {

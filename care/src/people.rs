@@ -113,26 +113,43 @@ pub async fn of_unit(
     connection: &mut sqlx::SqliteConnection,
     unit: &str,
 ) -> Result<Vec<PatientFacts>, StoreError> {
-    let rows = sqlx::query(
+    among(connection, "SELECT patient FROM patient_unit WHERE unit = $1 AND until_at IS NULL", unit).await
+}
+
+/// Everybody whose care a unit of `organisation` takes part in, by name.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn of_organisation(
+    connection: &mut sqlx::SqliteConnection,
+    organisation: &str,
+) -> Result<Vec<PatientFacts>, StoreError> {
+    let sql = "SELECT patient FROM patient_unit WHERE until_at IS NULL
+               AND unit IN (SELECT id FROM unit WHERE organisation = $1)";
+    among(connection, sql, organisation).await
+}
+
+/// The patients whose ids `which`, a literal of this module, selects for `id`.
+async fn among(
+    connection: &mut sqlx::SqliteConnection,
+    which: &'static str,
+    id: &str,
+) -> Result<Vec<PatientFacts>, StoreError> {
+    let patients = format!(
         "SELECT id, name, language, policy, born, consent_from, consent_until, overrides, plan_text, plan_by, plan_changed, enrolled_at
-         FROM patient WHERE id IN (SELECT patient FROM patient_unit WHERE unit = $1 AND until_at IS NULL) ORDER BY name, id",
-    )
-    .bind(unit)
-    .fetch_all(&mut *connection)
-    .await?;
+         FROM patient WHERE id IN ({which}) ORDER BY name, id"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(patients)).bind(id).fetch_all(&mut *connection).await?;
     let mut related: std::collections::BTreeMap<String, Vec<RelatedUnit>> = std::collections::BTreeMap::new();
-    let units = sqlx::query(
+    let units = format!(
         "SELECT patient_unit.patient AS patient, unit.id AS id, unit.name AS name, organisation.id AS organisation,
                 organisation.name AS organisation_name, organisation.kind AS organisation_kind
          FROM patient_unit JOIN unit ON unit.id = patient_unit.unit
               JOIN organisation ON organisation.id = unit.organisation
-         WHERE patient_unit.until_at IS NULL
-         AND patient_unit.patient IN (SELECT patient FROM patient_unit WHERE unit = $1 AND until_at IS NULL)
-         ORDER BY patient_unit.patient, patient_unit.position",
-    )
-    .bind(unit)
-    .fetch_all(connection)
-    .await?;
+         WHERE patient_unit.until_at IS NULL AND patient_unit.patient IN ({which})
+         ORDER BY patient_unit.patient, patient_unit.position"
+    );
+    let units = sqlx::query(sqlx::AssertSqlSafe(units)).bind(id).fetch_all(connection).await?;
     for row in &units {
         related.entry(row.try_get("patient")?).or_default().push(related_unit_of(row)?);
     }

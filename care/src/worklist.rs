@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use alerts::chart::WeightBand;
-use alerts::{Chart, Policy, Priority};
+use alerts::{Chart, Priority};
 use sqlx::Row;
 use vitals::{PatientId, Timestamp};
 
@@ -19,6 +19,8 @@ use crate::clock;
 use crate::conversations::{self, AuthorKind, Message};
 use crate::language::Words;
 use crate::people::{self, PatientFacts};
+use crate::plans;
+use crate::policies::Book;
 use crate::readings;
 use crate::store::{Store, StoreError};
 use crate::tasks::{self, Task};
@@ -318,7 +320,7 @@ async fn item(
     let reasons = standing.iter().map(|one| Words::new(&one.reason.text_sv, &one.reason.text_en)).collect();
     let (weights, usual, contact) = match of {
         Some(one) => {
-            let (weights, usual) = weights(connection, &one.facts.id, now).await?;
+            let (weights, usual) = weights(connection, &one.facts, now).await?;
             let talk = conversations::of_patient(connection, &one.facts.id).await?;
             (weights, usual, last_contact(&talk))
         }
@@ -337,18 +339,21 @@ async fn item(
 
 async fn weights(
     connection: &mut sqlx::SqliteConnection,
-    patient: &PatientId,
+    facts: &PatientFacts,
     now: Timestamp,
 ) -> Result<(Vec<Weighed>, Option<WeightBand>), StoreError> {
+    let patient = &facts.id;
     let events = readings::chart_events(connection, patient, now.plus_days(-USUAL_DAYS)).await?;
-    let chart = Chart::rebuild(patient.clone(), &events);
+    let plan = plans::chart_events(connection, patient).await?;
+    let standing = Book::load(connection).await?.standing(facts, now);
+    let chart = Chart::rebuild(patient.clone(), plan.iter().filter(|event| event.at() <= now).chain(&events));
     let weights = chart
         .weight()
         .iter()
         .filter(|point| point.at > now.plus_days(-SPARK_DAYS) && point.at <= now)
         .map(|point| Weighed { at: point.at, weight_kg: point.value, doubted: point.doubt.is_some() })
         .collect();
-    Ok((weights, chart.usual_weight(Policy::recommended())))
+    Ok((weights, chart.usual_weight(&standing.policy)))
 }
 
 /// The last contact in a conversation, oldest message first. A question that waits is news after what a person wrote.

@@ -18,7 +18,8 @@ use crate::gateways;
 use crate::judge::{Content, Item, Place, Reason, Refusal};
 use crate::sequences;
 use crate::sitting::{Sitting, SittingError};
-use crate::wearer::{self, Choice};
+use crate::unattributed;
+use crate::wearer::{self, Doubt, Fit};
 
 /// The rule in the reason of a task about a number that will never carry an envelope.
 pub(crate) const VOID_RULE: &str = "gateway_void";
@@ -121,9 +122,15 @@ async fn admit_envelope(
     let at = Item::at(envelope, source.received_at);
     let patient = match whose(sitting, envelope, at).await? {
         Ok(patient) => patient,
-        Err(refusal) => {
-            put_aside(sitting, source, item, &refusal).await?;
-            return Ok(Verdict::Quarantined);
+        Err(refused) => {
+            match unattributed::confirmed(sitting, envelope, &refused.people, at, source.received_at).await? {
+                Some(patient) => patient,
+                None => {
+                    put_aside(sitting, source, item, &refused.refusal).await?;
+                    unattributed::ask(sitting, envelope, &refused.people, source.received_at).await?;
+                    return Ok(Verdict::Quarantined);
+                }
+            }
         }
     };
     let Some(facts) = sitting.facts(&patient, source.received_at).await? else {
@@ -141,7 +148,11 @@ async fn admit_envelope(
     Ok(Verdict::Stored)
 }
 
-fn reading_of(
+/// The reading that `envelope` is, taken at `at` and received at `received_at`.
+///
+/// # Errors
+/// [`SittingError::Fault`] when it cannot be named.
+pub(crate) fn reading_of(
     envelope: &Envelope,
     patient: &PatientId,
     at: Timestamp,
@@ -169,53 +180,50 @@ fn reading_of(
     })
 }
 
+/// Why nobody can say whose a measurement is, and who may be asked.
+pub(crate) struct Unattributed {
+    /// The refusal.
+    pub(crate) refusal: Refusal,
+    /// Those who may have measured.
+    pub(crate) people: Vec<PatientId>,
+}
+
 /// The person whose measurement this is, or why nobody can say.
-async fn whose(
+///
+/// # Errors
+/// [`StoreError`]; the sitting must then be dropped.
+pub(crate) async fn whose(
     sitting: &mut Sitting<'_>,
     envelope: &Envelope,
     at: Timestamp,
-) -> Result<Result<PatientId, Refusal>, StoreError> {
+) -> Result<Result<PatientId, Unattributed>, StoreError> {
     let device = &envelope.device.id;
     let had_it = wearers::at(&mut sitting.tx, device, at).await?;
     let weight = envelope.measurement.values.get(Quantity::WeightKg);
-    match wearer::choose(&had_it, envelope.measurement.user_slot) {
-        Choice::Nobody => Ok(Err(not_worn(device, envelope.measurement.user_slot))),
-        Choice::One(patient) => Ok(Ok(patient)),
-        Choice::OneUnlessContradicted(patient) => match fits(sitting, &patient, weight, at).await? {
-            Some(false) => {
-                Ok(Err(doubtful("no user slot, and the weight does not fit the one person who had it")))
-            }
-            Some(true) | None => Ok(Ok(patient)),
-        },
-        Choice::OneOf(people) => {
-            let mut fitting = Vec::new();
-            for patient in people {
-                if fits(sitting, &patient, weight, at).await? == Some(true) {
-                    fitting.push(patient);
-                }
-            }
-            match (fitting.pop(), fitting.is_empty()) {
-                (Some(patient), true) => Ok(Ok(patient)),
-                (Some(_), false) => {
-                    Ok(Err(doubtful("several people had the device, and the weight fits more than one")))
-                }
-                (None, _) => {
-                    Ok(Err(doubtful("several people had the device, and nothing tells whose it is")))
-                }
-            }
-        }
+    let choice = wearer::choose(&had_it, envelope.measurement.user_slot);
+    let mut fits = Vec::new();
+    for patient in choice.people() {
+        fits.push(fit(sitting, patient, weight, at).await?);
     }
+    Ok(match wearer::settle(choice, &fits) {
+        Ok(patient) => Ok(patient),
+        Err(Doubt::Nobody) => Err(Unattributed {
+            refusal: not_worn(device, envelope.measurement.user_slot),
+            people: Vec::new(),
+        }),
+        Err(Doubt::Several { why, people }) => Err(Unattributed { refusal: doubtful(why), people }),
+    })
 }
 
-async fn fits(
+async fn fit(
     sitting: &mut Sitting<'_>,
     patient: &PatientId,
     weight_kg: Option<f64>,
     at: Timestamp,
-) -> Result<Option<bool>, StoreError> {
-    let Some(weight_kg) = weight_kg else { return Ok(None) };
-    let recent = wearers::weights_kg(&mut sitting.tx, patient, at, wearer::RECENT_WEIGHTS).await?;
-    Ok(wearer::fits(weight_kg, &recent))
+) -> Result<Fit, StoreError> {
+    let Some(weight_kg) = weight_kg else { return Ok(Fit::Unknown) };
+    let recent = wearers::weights(&mut sitting.tx, patient, at, wearer::RECENT_WEIGHTS).await?;
+    Ok(wearer::fit(weight_kg, at, &recent))
 }
 
 fn not_worn(device: &DeviceId, slot: Option<u8>) -> Refusal {
@@ -278,6 +286,12 @@ async fn put_aside(
         received_at: source.received_at,
         raw: &item.raw,
         fingerprint: fingerprint.as_str(),
+        measured: match &item.content {
+            Content::Candidate(envelope) => {
+                Some((envelope.device.id.as_str(), Item::at(envelope, source.received_at)))
+            }
+            Content::Void(_) | Content::Refused(_) => None,
+        },
     };
     if quarantine::put(&mut sitting.tx, &row).await? {
         sitting.tally.quarantine(refusal.reason);

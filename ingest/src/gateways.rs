@@ -5,6 +5,7 @@
 
 use alerts::{Finding, Situation, TaskChange, Trigger, triage};
 use care::admission::gateways;
+use care::policies::Standing;
 use care::tasks::{self, GatewayCase};
 use vitals::{GatewayId, Timestamp};
 
@@ -26,10 +27,14 @@ pub(crate) async fn open_task(
         Some(patient) => sitting.facts(patient, now).await?,
         None => None,
     };
-    let policy = sitting.policy(facts.as_deref()).clone();
+    let standing = match &facts {
+        Some(facts) => sitting.standing(facts, now),
+        None => Standing::recommended(),
+    };
+    let policy = &*standing.policy;
     policy.version().clone_into(&mut finding.reason.policy_version);
     let situation = Situation {
-        policy: &policy,
+        policy,
         open: &[],
         closed: &[],
         trigger: Trigger::Clock,
@@ -42,7 +47,7 @@ pub(crate) async fn open_task(
             TaskChange::Open { priority, due_at, competence, .. } => {
                 let finding = Finding { priority, ..finding.clone() };
                 let case = GatewayCase { gateway: gateway.clone(), finding, due_at, competence };
-                let change = tasks::open_gateway(&mut sitting.tx, facts.as_deref(), &policy, &case).await?;
+                let change = tasks::open_gateway(&mut sitting.tx, facts.as_deref(), &standing, &case).await?;
                 sitting.announce([change]);
             }
             // Without open cases there is nothing to join or to close.

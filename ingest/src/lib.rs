@@ -31,11 +31,13 @@ mod commit;
 mod gateways;
 mod intake;
 mod queue;
+mod readmit;
 mod replaced;
 mod resend;
 mod sequences;
 mod sitting;
 mod tally;
+mod unattributed;
 mod watch;
 
 pub use broker::{BrokerError, EmbeddedBroker};

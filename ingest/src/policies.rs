@@ -1,44 +1,57 @@
-//! The policies that readings are judged by, each under its name.
+//! The policies that readings are judged by: those the program brings, and those of the store, with what is switched on there.
 //!
-//! **Invariant:** the recommended policy is always among them, so that no reading goes unjudged.
+//! **Invariant:** what stands for a patient is asked of the transaction that judges, so nothing switched on before it is missed.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use alerts::Policy;
+use care::policies::{Book, marks};
+use care::store::{StoreError, Tx};
 
 /// The policies of this installation.
 #[derive(Clone, Debug)]
 pub struct Policies {
-    by_name: Arc<BTreeMap<String, Policy>>,
-    recommended: Arc<Policy>,
+    brought: Arc<Book>,
+    names: Arc<Vec<String>>,
+    loaded: Arc<Mutex<Option<Loaded>>>,
+}
+
+/// The book as it was loaded, and how far the store's tables reached then.
+#[derive(Clone, Debug)]
+struct Loaded {
+    marks: (i64, i64),
+    book: Arc<Book>,
 }
 
 impl Policies {
-    /// The product's recommended policy, and `others`. One of the same name takes the place of the recommended one.
+    /// The product's recommended policy, and `others`.
     #[must_use]
     pub fn new(others: impl IntoIterator<Item = Policy>) -> Self {
-        let recommended = Policy::recommended().clone();
-        let all = std::iter::once(recommended.clone()).chain(others);
-        Self {
-            by_name: Arc::new(all.map(|policy| (policy.name().to_owned(), policy)).collect()),
-            recommended: Arc::new(recommended),
-        }
+        let brought = Book::of(others);
+        let mut names: Vec<String> = brought.policies().map(|policy| policy.name().to_owned()).collect();
+        names.dedup();
+        Self { brought: Arc::new(brought), names: Arc::new(names), loaded: Arc::default() }
     }
 
-    /// The policy called `name`. The register refuses names that are not here; should a store hold one nevertheless, such
-    /// as after a policy file was taken away, the recommended policy judges and the log says so.
-    #[must_use]
-    pub fn get(&self, name: &str) -> &Policy {
-        self.by_name.get(name).unwrap_or_else(|| {
-            tracing::error!(policy = name, "no such policy; the recommended one judges in its place");
-            &self.recommended
-        })
-    }
-
-    /// Every name, sorted.
+    /// Every name that the program brings, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.by_name.keys().map(String::as_str)
+        self.names.iter().map(String::as_str)
+    }
+
+    /// Everything that `tx` sees.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database, or a row that cannot be read.
+    pub(crate) async fn book(&self, tx: &mut Tx) -> Result<Arc<Book>, StoreError> {
+        let marks = marks(tx).await?;
+        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(loaded) = loaded.filter(|loaded| loaded.marks == marks) {
+            return Ok(loaded.book);
+        }
+        let book = Arc::new(Book::clone(&self.brought).with_store(tx).await?);
+        let loaded = Loaded { marks, book: Arc::clone(&book) };
+        *self.loaded.lock().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
+        Ok(book)
     }
 }
 
@@ -53,10 +66,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_name_is_judged_by_the_recommended_policy() {
-        let policies = Policies::default();
-        assert_eq!(policies.get("recommended").name(), "recommended");
-        assert_eq!(policies.get("taken-away").name(), "recommended");
-        assert_eq!(policies.names().collect::<Vec<_>>(), ["recommended"]);
+    fn the_recommended_policy_is_always_there() {
+        assert_eq!(Policies::default().names().collect::<Vec<_>>(), ["recommended"]);
+        let all = Policies::new(Policy::shipped().iter().cloned());
+        assert_eq!(all.names().count(), Policy::shipped().len());
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use care::clock::Clock;
 use care::health::Health;
-use care::intake::SymptomIntake;
+use care::intake::{RecordDesk, SymptomIntake};
 use care::live::Feed;
 use care::store::{Store, StoreError};
 use tokio::task::JoinHandle;
@@ -22,6 +22,7 @@ use crate::judge::judge;
 use crate::link::{Address, Gate, Link, Mqtt, Outlet, Pump, Session};
 use crate::policies::Policies;
 use crate::queue::queue;
+use crate::readmit::Decisions;
 use crate::resend::Asked;
 use crate::sequences;
 use crate::sitting::{Desk, SittingError};
@@ -226,6 +227,12 @@ impl Ingest {
     #[must_use]
     pub fn intake(&self) -> Arc<dyn SymptomIntake> {
         Arc::new(Intake(Arc::clone(&self.desk)))
+    }
+
+    /// Where what staff decide about a record is handed in.
+    #[must_use]
+    pub fn desk(&self) -> Arc<dyn RecordDesk> {
+        Arc::new(Decisions(Arc::clone(&self.desk)))
     }
 
     /// Whether messages are being heard.

@@ -8,21 +8,23 @@
 //!
 //! **Invariant:** no state in memory holds a reading that is not committed.
 
-use std::collections::HashMap;
+mod judging;
+
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use alerts::{
-    ChartEvent, ClosedCase, Finding, Glance, Input, LocalDays, OpenCase, Overrides, Policy, Problem, Recent,
-    Sample, Situation, State, TaskChange, Trigger, Tuning, assess, triage,
+    ChartEvent, ClosedCase, Glance, LocalDays, OpenCase, Overrides, Recent, Sample, State, Trigger, Tuning,
 };
 use care::clock::Clock;
 use care::health::Health;
 use care::live::{Change, Feed};
 use care::people::{self, PatientFacts};
+use care::policies::{Book, Standing};
 use care::store::{Store, StoreError, Tx};
-use care::{conversations, readings, tasks};
+use care::{plans, readings, tasks};
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard};
 use vitals::{PatientId, Reading, Timestamp};
@@ -61,16 +63,17 @@ pub(crate) struct Desk {
     pub(crate) feed: Feed,
     pub(crate) health: Health,
     days: LocalDays,
+    changed: std::sync::Mutex<HashSet<PatientId>>,
     states: Mutex<HashMap<PatientId, Known>>,
 }
 
-/// A patient's state in memory, and what of the register it was built from.
+/// A patient's state in memory, and what it was built from and judged by.
 #[derive(Clone, Debug)]
 struct Known {
     state: State,
     tuning: Arc<Tuning>,
-    policy: String,
-    overrides: Option<String>,
+    policy: (String, String),
+    plan: i64,
     enrolled_at: Timestamp,
 }
 
@@ -89,6 +92,7 @@ pub(crate) struct Sitting<'a> {
     present: HashMap<PatientId, Present>,
     changes: Vec<Change>,
     began: Instant,
+    book: Arc<Book>,
     pub(crate) tx: Tx,
     pub(crate) sequences: Sequences,
     pub(crate) tally: Tally,
@@ -97,7 +101,18 @@ pub(crate) struct Sitting<'a> {
 impl Desk {
     pub(crate) fn new(store: Store, policies: Policies, clock: Clock, feed: Feed, health: Health) -> Self {
         let (states, zone) = (Mutex::new(HashMap::new()), care::clock::zone());
-        Self { store, policies, days: LocalDays::new(zone.clone()), zone, clock, feed, health, states }
+        let (days, changed) = (LocalDays::new(zone.clone()), std::sync::Mutex::default());
+        Self { store, policies, days, zone, clock, feed, health, changed, states }
+    }
+
+    /// Notes that something was said about `patient` that may move their next moment.
+    pub(crate) fn plan_changed(&self, patient: PatientId) {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(patient);
+    }
+
+    /// Those noted since it was last asked.
+    pub(crate) fn take_changed(&self) -> HashSet<PatientId> {
+        std::mem::take(&mut self.changed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Begins a transaction; waits for the one before it.
@@ -106,9 +121,11 @@ impl Desk {
         if kept.len() > STATES_MAX {
             kept.clear();
         }
-        let tx = self.store.write().await?;
+        let mut tx = self.store.write().await?;
+        let book = self.policies.book(&mut tx).await?;
         Ok(Sitting {
             desk: self,
+            book,
             kept,
             taken: HashMap::new(),
             present: HashMap::new(),
@@ -148,31 +165,49 @@ impl Sitting<'_> {
         if self.taken.contains_key(patient) {
             return Ok(());
         }
+        let (plan, standing) = (plans::latest(&mut self.tx, patient).await?, self.standing(facts, now));
+        let policy = (standing.policy.name().to_owned(), standing.policy.version().to_owned());
         let kept = self.kept.remove(patient).filter(|known| known.enrolled_at == facts.enrolled_at);
-        let stands = kept
-            .as_ref()
-            .is_some_and(|known| known.overrides == facts.overrides && known.policy == facts.policy);
-        let limits_changed = !stands && (kept.is_some() || facts.overrides.is_some());
+        let stands = kept.as_ref().is_some_and(|known| known.plan == plan && known.policy == policy);
+        let limits_changed =
+            !stands && (kept.is_some() || facts.overrides.is_some() || standing.unreadable.is_some());
         let known = match kept.filter(|_| stands) {
             Some(known) => known,
-            None => self.build(facts).await?,
+            None => self.build(facts, &standing, (policy, plan)).await?,
         };
         self.taken.insert(patient.clone(), known);
         if limits_changed { self.judge_limits(facts, now).await } else { Ok(()) }
     }
 
-    async fn build(&mut self, facts: &PatientFacts) -> Result<Known, SittingError> {
+    async fn build(
+        &mut self,
+        facts: &PatientFacts,
+        standing: &Standing,
+        (policy, plan): ((String, String), i64),
+    ) -> Result<Known, SittingError> {
         let desk = self.desk;
         let history = self.history(facts, None).await?;
-        let tuning = Arc::new(Tuning::of(desk.policies.get(&facts.policy), &own_limits(facts)));
+        let tuning = Arc::new(Tuning::of(&standing.policy, &own_limits(facts)));
         let state = guarded(|| State::rebuild(&history, &tuning, &desk.days))?;
-        Ok(Known {
-            state,
-            tuning,
-            policy: facts.policy.clone(),
-            overrides: facts.overrides.clone(),
-            enrolled_at: facts.enrolled_at,
-        })
+        Ok(Known { state, tuning, policy, plan, enrolled_at: facts.enrolled_at })
+    }
+
+    /// Takes the state of the patient in `facts` at hand anew, with everything that was said about their monitoring.
+    pub(crate) async fn reopen_chart(
+        &mut self,
+        patient: &PatientId,
+        now: Timestamp,
+    ) -> Result<Arc<PatientFacts>, SittingError> {
+        self.taken.remove(patient);
+        self.present.remove(patient);
+        let facts = self.facts(patient, now).await?.ok_or_else(not_open)?;
+        self.open_chart(&facts, now).await?;
+        Ok(facts)
+    }
+
+    /// The policy that stands for the patient in `facts` at `now`, and what switched it on.
+    pub(crate) fn standing(&self, facts: &PatientFacts, now: Timestamp) -> Standing {
+        self.book.standing(facts, now)
     }
 
     /// The readings of the patient in `facts` that arrived since `since`, or all.
@@ -185,7 +220,8 @@ impl Sitting<'_> {
         let readings = readings::chart_events(&mut self.tx, &facts.id, since).await?;
         // Silence counts from enrolment, as from the end of a pause, for somebody who never sends anything.
         let enrolment = ChartEvent::Pause { at: facts.enrolled_at, until: facts.enrolled_at };
-        Ok(Recent::of(std::iter::once(&enrolment).chain(&readings)))
+        let plan = plans::chart_events(&mut self.tx, &facts.id).await?;
+        Ok(Recent::of(std::iter::once(&enrolment).chain(&plan).chain(&readings)))
     }
 
     /// Folds `reading`, which is written already, into its patient's state, and carries out what follows.
@@ -216,84 +252,10 @@ impl Sitting<'_> {
         Ok(glance)
     }
 
-    /// Asks the rules about the patient in `facts`, whose chart is open, and carries out what follows.
-    pub(crate) async fn judge(
-        &mut self,
-        facts: &PatientFacts,
-        trigger: Trigger<'_>,
-        now: Timestamp,
-    ) -> Result<(), SittingError> {
-        self.judge_what(|_| true, facts, (trigger, Glance::QUIET), now).await
-    }
-
-    /// Asks the rules whether the limits of the patient in `facts`, just changed, can be used. Silence is not asked about:
-    /// it has its own moments, and what a home has kept may still be on its way.
-    async fn judge_limits(&mut self, facts: &PatientFacts, now: Timestamp) -> Result<(), SittingError> {
-        let clock = (Trigger::Clock, Glance::QUIET);
-        self.judge_what(|finding| finding.problem == Problem::Technical, facts, clock, now).await
-    }
-
-    async fn judge_what(
-        &mut self,
-        counts: fn(&Finding) -> bool,
-        facts: &PatientFacts,
-        (trigger, glance): (Trigger<'_>, Glance),
-        now: Timestamp,
-    ) -> Result<(), SittingError> {
-        let (desk, policy) = (self.desk, self.desk.policies.get(&facts.policy));
-        let recent = match glance.is_quiet() {
-            true => Recent::default(),
-            false => self.history(facts, Some(now.plus_days(-RECENT_DAYS))).await?,
-        };
-        let (Some(known), Some(present)) = (self.taken.get(&facts.id), self.present.get(&facts.id)) else {
-            return Err(not_open());
-        };
-        let (changes, silent_since) = guarded(|| {
-            let (tuning, state, recent, days) = (&*known.tuning, &known.state, &recent, &desk.days);
-            let input = Input { policy, tuning, state, recent, glance, trigger, now, days };
-            let situation = Situation {
-                policy,
-                open: &present.open,
-                closed: &present.closed,
-                trigger,
-                now,
-                zone: &desk.zone,
-                quiet_closes: false,
-            };
-            let mut findings = assess(&input);
-            findings.retain(counts);
-            let reminds = findings.iter().any(Finding::asks_for_reminder);
-            let changes = triage(&situation, findings);
-            // The conversation of a task begins with the same.
-            let reminds = reminds && !has_silence_task(&present.open, &changes);
-            (changes, known.state.silent_since(&known.tuning, now).filter(|_| reminds))
-        })?;
-        if let Some(since) = silent_since {
-            self.changes.extend(conversations::remind(&mut self.tx, facts, since, now).await?);
-        }
-        if changes.is_empty() {
-            return Ok(());
-        }
-        self.changes.extend(tasks::apply(&mut self.tx, facts, policy, changes).await?);
-        let (open, closed) = tasks::open_cases(&mut self.tx, &facts.id, now).await?;
-        if let Some(present) = self.present.get_mut(&facts.id) {
-            (present.open, present.closed) = (open, closed);
-        }
-        Ok(())
-    }
-
     /// When the passing of time alone would next concern the patient in `facts`, whose chart is open, after `after`.
     pub(crate) fn next_check(&self, facts: &PatientFacts, after: Timestamp) -> Option<Timestamp> {
         let known = self.taken.get(&facts.id)?;
         known.state.next_check(&known.tuning, &self.desk.days, after)
-    }
-
-    /// The policy of the patient in `facts`; the recommended one where no patient is known.
-    pub(crate) fn policy(&self, facts: Option<&PatientFacts>) -> &Policy {
-        match facts {
-            Some(facts) => self.desk.policies.get(&facts.policy),
-            None => Policy::recommended(),
-        }
     }
 
     /// The zone of office hours.
@@ -323,7 +285,8 @@ impl Sitting<'_> {
 
     /// Makes everything durable, then tells whoever listens.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        let Self { desk, mut kept, taken, changes, began, tx, tally, present: _, sequences: _ } = self;
+        let Self { desk, mut kept, taken, changes, began, tx, tally, present: _, sequences: _, book: _ } =
+            self;
         tx.commit().await?;
         kept.extend(taken);
         drop(kept);
@@ -333,15 +296,6 @@ impl Sitting<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether staff have a task about the patient's silence, or get one by `changes`.
-fn has_silence_task(open: &[OpenCase], changes: &[TaskChange]) -> bool {
-    open.iter().any(|case| case.problem == Problem::Silence)
-        || changes.iter().any(|change| match change {
-            TaskChange::Open { problem, .. } => *problem == Problem::Silence,
-            TaskChange::Join { .. } | TaskChange::Close { .. } => false,
-        })
 }
 
 /// The patient's own limits, in force for all of the chart. They were written by the register, which checks them; ones that

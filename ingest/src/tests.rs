@@ -6,5 +6,6 @@ mod guards;
 mod house;
 mod outages;
 mod people;
+mod plans;
 mod projections;
 mod time;

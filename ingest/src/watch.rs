@@ -215,9 +215,10 @@ impl Watch {
         let (patients, judged_at) = self.begin(moments.judged_at, now).await?;
         moments.judged_at = Some(judged_at);
         let mut failed = None;
+        let changed = self.desk.take_changed();
         for patient in patients {
             let before = moments.by_patient.get(&patient).copied();
-            if before.is_some_and(|moment| now < moment.look_again_at) {
+            if before.is_some_and(|moment| now < moment.look_again_at) && !changed.contains(&patient) {
                 continue;
             }
             let after = before.map_or(judged_at, |moment| moment.judged_at);

@@ -13,6 +13,7 @@ mod broker;
 mod decode;
 mod export;
 mod models;
+mod policy;
 mod project;
 mod replay;
 mod status;
@@ -38,6 +39,9 @@ enum Command {
     /// Say who is who: organisations, staff, patients, gateways, devices
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// Keep policies of this installation's own
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// The MQTT broker that gateways reach from outside
     #[command(subcommand)]
     Broker(BrokerCommand),
@@ -160,6 +164,29 @@ pub(crate) struct ApplyArguments {
     pub(crate) store: StoreArguments,
 }
 
+#[derive(Debug, Subcommand)]
+enum PolicyCommand {
+    /// Read a policy, run its examples and keep it; it judges nobody until it is switched on in the dashboard
+    Add(PolicyAddArguments),
+    /// Print every policy that is kept or comes with the product, one JSON object a line
+    List(PolicyListArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyAddArguments {
+    /// The policy, in TOML
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyListArguments {
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
 /// What to export.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum ExportWhat {
@@ -265,6 +292,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Demo(arguments) => crate::demo::run(&arguments),
         Command::Serve(arguments) => crate::serve::serve(&arguments),
         Command::Admin(AdminCommand::Apply(arguments)) => admin::apply(&arguments),
+        Command::Policy(PolicyCommand::Add(arguments)) => policy::add(&arguments),
+        Command::Policy(PolicyCommand::List(arguments)) => policy::list(&arguments),
         Command::Broker(BrokerCommand::Config(arguments)) => broker::config(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),

@@ -104,6 +104,8 @@ impl Running {
             health: health.clone(),
             clock: clock.clone(),
             intake: ingest.intake(),
+            desk: ingest.desk(),
+            what_ifs: care::policies::what_if::Jobs::default(),
             metrics: Some(metrics),
             policies: policies().names().map(str::to_owned).collect(),
             https: config.https,

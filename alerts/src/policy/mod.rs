@@ -7,6 +7,7 @@
 //! upper ones, and every problem has a competence.
 
 mod example;
+mod listing;
 mod overrides;
 mod parameters;
 
@@ -18,6 +19,7 @@ use jiff::civil;
 use serde::Deserialize;
 
 pub use example::{Example, ExampleError, Expected};
+pub use listing::Listed;
 pub use overrides::Overrides;
 pub use parameters::{
     BloodPressure, Decompensation, Device, Oxygen, Pulse, Rules, Silence, SymptomFlags, WeightCusum,
@@ -119,9 +121,12 @@ pub enum PolicyError {
     },
 }
 
+/// The files that come with the product, the recommended one first.
+const SHIPPED_TEXTS: [&str; 2] =
+    [include_str!("../../policies/recommended.toml"), include_str!("../../policies/esc-2kg-3d.toml")];
+
 static RECOMMENDED: LazyLock<Policy> = LazyLock::new(|| {
-    Policy::parse(include_str!("../../policies/recommended.toml"))
-        .expect("the shipped policy is part of the program, and a test reads it")
+    Policy::parse(SHIPPED_TEXTS[0]).expect("the shipped policy is part of the program, and a test reads it")
 });
 
 impl Policy {
@@ -146,10 +151,16 @@ impl Policy {
     #[must_use]
     pub fn shipped() -> &'static [Self] {
         static SHIPPED: LazyLock<[Policy; 2]> = LazyLock::new(|| {
-            let jump = Policy::parse(include_str!("../../policies/esc-2kg-3d.toml"));
+            let jump = Policy::parse(SHIPPED_TEXTS[1]);
             [Policy::recommended().clone(), jump.expect("a test reads every file of policies/")]
         });
         &*SHIPPED
+    }
+
+    /// The files behind [`Policy::shipped`], whole and in the same order.
+    #[must_use]
+    pub const fn shipped_texts() -> &'static [&'static str] {
+        &SHIPPED_TEXTS
     }
 
     /// Its name.

@@ -62,22 +62,20 @@ struct Keys<'a> {
     clock: Option<ClockClass>,
 }
 
-/// What a line tells of, and whose it is. A reading without an `id` is called `line:N`.
+/// What a line tells of, and whose it is. A reading without an `id` is called `line:N`; what does not say when it became known
+/// was known when it happened.
 pub(super) fn parse(text: &str, number: u64) -> Result<Line<'static>, String> {
     let keys: Keys<'_> = serde_json::from_str(text).map_err(without_line)?;
     let at = keys.at;
     let staff = |event: ChartEvent| Entry::of(&event).map(What::Entry).ok_or_else(String::new);
-    let mut received_at = at;
+    let received_at = keys.received_at.unwrap_or(at);
     let what = match keys.kind.as_ref() {
         "admission" => staff(ChartEvent::Admission { at })?,
         "discharge" => staff(ChartEvent::Discharge { at })?,
         "end" => staff(ChartEvent::End { at })?,
         "pause" => staff(pause(&keys)?)?,
         "override" => What::Limits(at, values::<Overrides>(&keys)?),
-        _ => {
-            received_at = keys.received_at.unwrap_or(at);
-            What::Entry(Entry { sample: sample(&keys)?, name: name(keys.id.as_ref(), number) })
-        }
+        _ => What::Entry(Entry { sample: sample(&keys)?, name: name(keys.id.as_ref(), number) }),
     };
     Ok(Line { patient: Cow::Owned(keys.patient.as_str().to_owned()), received_at, what })
 }

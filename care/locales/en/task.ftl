@@ -69,3 +69,4 @@ message-long = The message is longer than { $count } characters. Shorten it and 
 medicines-title = Medicines
 medicine-since = since { $day }, { $by }
 medicine-ended = ended { $day }, { $by }
+card-rules-by = Switched on by { $name } { $when }: { $why }.

@@ -69,3 +69,4 @@ message-long = Meddelandet är längre än { $count } tecken. Korta det och skic
 medicines-title = Läkemedel
 medicine-since = sedan { $day }, { $by }
 medicine-ended = avslutat { $day }, { $by }
+card-rules-by = Påslagen av { $name } { $when }: { $why }.

@@ -10,5 +10,6 @@ pub mod gateways;
 pub mod quarantine;
 pub mod readings;
 pub mod replaced;
+pub mod settled;
 pub mod streams;
 pub mod wearers;

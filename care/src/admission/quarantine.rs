@@ -22,6 +22,8 @@ pub struct Row<'a> {
     pub raw: &'a str,
     /// The same for the same bytes refused for the same reason.
     pub fingerprint: &'a str,
+    /// The device it came from and when that measured, where it is an envelope.
+    pub measured: Option<(&'a str, Timestamp)>,
 }
 
 /// Puts `row` in quarantine. Says whether it is new: the same bytes refused again are not counted twice.
@@ -34,8 +36,8 @@ pub async fn put(tx: &mut Tx, row: &Row<'_>) -> Result<bool, StoreError> {
     }
     let id = numbers::next(tx, "quarantine").await?;
     sqlx::query(
-        "INSERT INTO quarantine (id, gateway, outbox, seq, reason, detail, received_at, raw, fingerprint)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO quarantine (id, gateway, outbox, seq, reason, detail, received_at, raw, fingerprint, device, measured_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(id)
     .bind(row.gateway.map_or("?", GatewayId::as_str))
@@ -46,6 +48,8 @@ pub async fn put(tx: &mut Tx, row: &Row<'_>) -> Result<bool, StoreError> {
     .bind(row.received_at.as_millis())
     .bind(row.raw)
     .bind(row.fingerprint)
+    .bind(row.measured.map(|(device, _)| device))
+    .bind(row.measured.map(|(_, at)| at.as_millis()))
     .execute(&mut **tx)
     .await?;
     Ok(true)

@@ -3,7 +3,7 @@
 use sqlx::Row;
 use vitals::{DeviceId, GatewayId, PatientId, Quantity, Timestamp, Values};
 
-use crate::people::patient_id;
+use crate::people::{patient_id, time};
 use crate::store::{StoreError, Tx};
 
 /// One person who wore a device at the time asked for.
@@ -48,30 +48,32 @@ pub async fn at(tx: &mut Tx, device: &DeviceId, at: Timestamp) -> Result<Vec<Wea
     .collect()
 }
 
-/// The last `limit` weights of `patient` before `before`, newest first, kg.
+/// The last `limit` weights of `patient` up to `before`, newest first: when, and kg.
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn weights_kg(
-    tx: &mut Tx,
+pub async fn weights(
+    connection: &mut sqlx::SqliteConnection,
     patient: &PatientId,
     before: Timestamp,
     limit: u32,
-) -> Result<Vec<f64>, StoreError> {
-    let rows: Vec<String> = sqlx::query_scalar(
-        "SELECT vals FROM reading WHERE patient = $1 AND at <= $2 AND kind = 'weight' AND outcome = 'measured'
+) -> Result<Vec<(Timestamp, f64)>, StoreError> {
+    let rows: Vec<(i64, String)> = sqlx::query_as(
+        "SELECT at, vals FROM reading WHERE patient = $1 AND at <= $2 AND kind = 'weight' AND outcome = 'measured'
          ORDER BY at DESC LIMIT $3",
     )
     .bind(patient.as_str())
     .bind(before.as_millis())
     .bind(i64::from(limit))
-    .fetch_all(&mut **tx)
+    .fetch_all(connection)
     .await?;
     let mut weights = Vec::with_capacity(rows.len());
-    for row in rows {
+    for (at, row) in rows {
         let values: Values = serde_json::from_str(&row)
             .map_err(|error| StoreError::unreadable("the values of a reading", error))?;
-        weights.extend(values.get(Quantity::WeightKg));
+        if let Some(kg) = values.get(Quantity::WeightKg) {
+            weights.push((time(at)?, kg));
+        }
     }
     Ok(weights)
 }

@@ -20,6 +20,7 @@ mod spark;
 mod summary;
 mod svg;
 mod symptoms;
+mod timeline;
 mod weight;
 
 pub(crate) use columns::{Days, axis};
@@ -30,6 +31,7 @@ pub(crate) use series::{Band, Marker, Point, Sample};
 pub(crate) use spark::spark;
 pub(crate) use svg::Svg;
 pub(crate) use symptoms::{Answer, SymptomChart, in_words};
+pub(crate) use timeline::{Tick, timeline};
 pub(crate) use weight::WeightChart;
 
 /// The sheet a chart is drawn on. Its units are CSS pixels at full size, so its text keeps its size there.

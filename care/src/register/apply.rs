@@ -6,10 +6,13 @@ use serde_json::json;
 use vitals::Timestamp;
 
 use crate::access::{Decision, Subject};
+use crate::actor::Actor;
 use crate::audit::{self, Entry};
 use crate::language::Words;
+use crate::policies::Book;
 use crate::register::entries::{Patient, WornBy};
 use crate::register::file::{Register, RegisterError};
+use crate::register::plan::Given;
 use crate::register::rows::{Cell, Columns, Row, upsert};
 use crate::store::{Store, StoreError, Tx};
 
@@ -63,7 +66,8 @@ pub async fn apply(
     now: Timestamp,
 ) -> Result<Vec<Changed>, ApplyError> {
     let entry = |_: &[Changed]| Entry::at_the_command_line(user, "admin apply", None);
-    apply_logged(store, register, directory, policies, entry, now).await
+    let by = By { actor: Actor::CommandLine(user), directory, policies };
+    apply_logged(store, register, by, entry, now).await
 }
 
 /// Entries named in the log of one change; the rest are counted.
@@ -94,18 +98,29 @@ pub async fn apply_as(
         let why = Words::new(said.clone(), said);
         Entry::by(administrator, "admin apply", None, &Decision { allowed: true, why })
     };
-    apply_logged(store, register, Path::new("."), policies, entry, now).await
+    let by = By { actor: Actor::Person(administrator), directory: Path::new("."), policies };
+    apply_logged(store, register, by, entry, now).await
+}
+
+/// Who applies a register, and what it may refer to.
+struct By<'a> {
+    actor: Actor<'a>,
+    directory: &'a Path,
+    policies: &'a [&'a str],
 }
 
 async fn apply_logged(
     store: &Store,
     register: &Register,
-    directory: &Path,
-    policies: &[&str],
+    by: By<'_>,
     entry: impl FnOnce(&[Changed]) -> Entry,
     now: Timestamp,
 ) -> Result<Vec<Changed>, ApplyError> {
-    let mut applying = Applying { tx: store.write().await?, now, directory, policies, changed: Vec::new() };
+    let mut tx = store.write().await?;
+    let mut policies: Vec<String> = by.policies.iter().map(|name| (*name).to_owned()).collect();
+    policies.extend(Book::default().with_store(&mut tx).await?.names());
+    let (actor, directory) = (by.actor, by.directory);
+    let mut applying = Applying { tx, now, actor, directory, policies, changed: Vec::new() };
     applying.organisations(register).await?;
     applying.units(register).await?;
     applying.staff(register).await?;
@@ -127,8 +142,9 @@ async fn apply_logged(
 pub(super) struct Applying<'a> {
     pub(super) tx: Tx,
     now: Timestamp,
+    actor: Actor<'a>,
     pub(super) directory: &'a Path,
-    policies: &'a [&'a str],
+    policies: Vec<String>,
     pub(super) changed: Vec<Changed>,
 }
 
@@ -211,7 +227,7 @@ impl Applying<'_> {
 
     async fn patient(&mut self, one: &Patient) -> Result<(), ApplyError> {
         let id = one.id.as_str();
-        if !self.policies.contains(&one.policy.as_str()) {
+        if !self.policies.contains(&one.policy) {
             let what = format!("policy {:?} is none of {}", one.policy, self.policies.join(", "));
             return Err(RegisterError::value("patient", id, what).into());
         }
@@ -229,14 +245,18 @@ impl Applying<'_> {
             rest.push(("consent_from", Cell::Number(consent.from.as_millis())));
             rest.push(("consent_until", Cell::OptionalNumber(consent.until.map(Timestamp::as_millis))));
         }
-        if let Some(plan) = plan {
-            rest.push(("plan_text", Cell::Text(&plan.text)));
-            rest.push(("plan_by", Cell::OptionalText(plan.by.clone())));
-            rest.push(("plan_changed", Cell::OptionalNumber(plan.changed.map(Timestamp::as_millis))));
-            rest.push(("overrides", Cell::OptionalText(overrides(id, plan.limits.as_ref())?)));
+        let given = match plan {
+            Some(plan) => Given::of(id, plan)?.unless_given_before(&mut self.tx, &one.id).await?,
+            None => None,
+        };
+        if let Some(given) = &given {
+            rest.extend(given.columns());
         }
         let once = vec![("enrolled_at", Cell::Number(self.now.as_millis()))];
         self.upsert_with("patient", id.to_owned(), vec![("id", Cell::Text(id))], rest, once).await?;
+        if let Some(given) = given {
+            given.say(&mut self.tx, &one.id, self.actor, self.now).await?;
+        }
         self.care_relations(one).await?;
         for proxy in &one.proxy {
             let rest = vec![
@@ -302,17 +322,6 @@ impl Applying<'_> {
         self.upsert("worn_by", id, key, rest).await?;
         Ok(())
     }
-}
-
-/// The patient's own limits as JSON, checked against what a policy knows.
-fn overrides(patient: &str, limits: Option<&toml::Table>) -> Result<Option<String>, RegisterError> {
-    let Some(limits) = limits else { return Ok(None) };
-    let wrong = |error: &dyn std::fmt::Display| {
-        RegisterError::value("patient", patient, format_args!("plan.limits: {error}"))
-    };
-    let value = serde_json::to_value(limits).map_err(|error| wrong(&error))?;
-    let checked: alerts::Overrides = serde_json::from_value(value).map_err(|error| wrong(&error))?;
-    serde_json::to_string(&checked).map(Some).map_err(|error| wrong(&error))
 }
 
 #[cfg(test)]

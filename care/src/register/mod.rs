@@ -11,6 +11,7 @@ pub mod entries;
 pub mod file;
 pub mod listing;
 mod logins;
+mod plan;
 mod rows;
 
 pub use apply::{ApplyError, Changed, apply, apply_as};

@@ -1,12 +1,13 @@
 //! What rules do to tasks, inside the transaction that admits a reading.
 
-use alerts::{AutoClose, ClosedCase, Competence, Finding, OpenCase, Policy, Priority, Problem, TaskChange};
+use alerts::{AutoClose, ClosedCase, Competence, Finding, OpenCase, Priority, Problem, TaskChange};
 use sqlx::Row;
 use vitals::{GatewayId, PatientId, Timestamp};
 
 use crate::conversations;
 use crate::live::Change;
 use crate::people::{PatientFacts, RelatedUnit};
+use crate::policies::Signed;
 use crate::store::{StoreError, Tx, numbers};
 use crate::tasks::{self, Status};
 
@@ -58,9 +59,10 @@ async fn rules_of(tx: &mut Tx, task: &str) -> Result<Vec<String>, StoreError> {
 pub async fn apply(
     tx: &mut Tx,
     facts: &PatientFacts,
-    policy: &Policy,
+    signed: impl Into<Signed<'_>>,
     changes: Vec<TaskChange>,
 ) -> Result<Vec<Change>, StoreError> {
+    let signed = signed.into();
     let mut announced = Vec::new();
     for change in changes {
         let task = match change {
@@ -76,13 +78,13 @@ pub async fn apply(
                     unit: unit.as_deref(),
                     competence,
                 };
-                let task = insert(tx, policy, &new, &findings).await?;
+                let task = insert(tx, signed, &new, &findings).await?;
                 conversations::open(tx, facts, &task, problem, &findings, at).await?;
                 announced.push(Change::Message { task: Some(task.clone()), patient: facts.id.to_string() });
                 task
             }
             TaskChange::Join { case, priority, due_at, findings } => {
-                join(tx, &case, priority, due_at, &findings).await?;
+                join(tx, signed, &case, priority, due_at, &findings).await?;
                 case
             }
             TaskChange::Close { case, why, at } => {
@@ -119,15 +121,15 @@ struct NewTask<'a> {
 
 async fn insert(
     tx: &mut Tx,
-    policy: &Policy,
+    signed: Signed<'_>,
     new: &NewTask<'_>,
     findings: &[Finding],
 ) -> Result<String, StoreError> {
     let id = uuid::Uuid::new_v4().to_string();
     sqlx::query(
         "INSERT INTO task (id, patient, gateway, problem, priority, status, opened_at, due_at, last_finding_at, unit,
-                           competence, policy, policy_version)
-         VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $6, $8, $9, $10, $11)",
+                           competence, policy, policy_version, activation)
+         VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $6, $8, $9, $10, $11, $12)",
     )
     .bind(&id)
     .bind(new.patient.map(PatientId::as_str))
@@ -138,17 +140,19 @@ async fn insert(
     .bind(new.due_at.as_millis())
     .bind(new.unit)
     .bind(new.competence.key())
-    .bind(policy.name())
-    .bind(policy.version())
+    .bind(signed.policy.name())
+    .bind(signed.policy.version())
+    .bind(signed.activation)
     .execute(&mut **tx)
     .await?;
-    add_findings(tx, &id, findings).await?;
+    add_findings(tx, signed, &id, findings).await?;
     event(tx, &id, new.at, SYSTEM, "opened", "").await?;
     Ok(id)
 }
 
 async fn join(
     tx: &mut Tx,
+    signed: Signed<'_>,
     task: &str,
     priority: Priority,
     due_at: Option<Timestamp>,
@@ -168,7 +172,7 @@ async fn join(
     .bind(due_at.map(Timestamp::as_millis))
     .execute(&mut **tx)
     .await?;
-    add_findings(tx, task, findings).await?;
+    add_findings(tx, signed, task, findings).await?;
     let raised = Priority::from_key(&before).is_some_and(|before| before < priority);
     event(tx, task, at, SYSTEM, if raised { "raised" } else { "joined" }, "").await
 }
@@ -185,13 +189,18 @@ async fn close_by_itself(tx: &mut Tx, task: &str, why: AutoClose, at: Timestamp)
     event(tx, task, at, SYSTEM, "closed", why.key()).await
 }
 
-async fn add_findings(tx: &mut Tx, task: &str, findings: &[Finding]) -> Result<(), StoreError> {
+async fn add_findings(
+    tx: &mut Tx,
+    signed: Signed<'_>,
+    task: &str,
+    findings: &[Finding],
+) -> Result<(), StoreError> {
     for finding in findings {
         let id = numbers::next(tx, "finding").await?;
         sqlx::query(
             "INSERT INTO finding (id, task, problem, priority, at, late, rule, policy_version, observed, limit_value, unit,
-                                  text_sv, text_en)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                                  text_sv, text_en, policy, activation)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         )
         .bind(id)
         .bind(task)
@@ -206,6 +215,8 @@ async fn add_findings(tx: &mut Tx, task: &str, findings: &[Finding]) -> Result<(
         .bind(&finding.reason.unit)
         .bind(&finding.reason.text_sv)
         .bind(&finding.reason.text_en)
+        .bind(signed.policy.name())
+        .bind(signed.activation)
         .execute(&mut **tx)
         .await?;
         for (position, reading) in (0_i64..).zip(&finding.readings) {
@@ -283,14 +294,15 @@ async fn open_gateway_task(
 pub async fn open_gateway(
     tx: &mut Tx,
     patient: Option<&PatientFacts>,
-    policy: &Policy,
+    signed: impl Into<Signed<'_>>,
     case: &GatewayCase,
 ) -> Result<Change, StoreError> {
+    let signed = signed.into();
     let id = patient.map(|facts| &facts.id);
     let findings = std::slice::from_ref(&case.finding);
     let task = match open_gateway_task(tx, &case.gateway, id).await? {
         Some((task, priority)) => {
-            join(tx, &task, priority.max(case.finding.priority), Some(case.due_at), findings).await?;
+            join(tx, signed, &task, priority.max(case.finding.priority), Some(case.due_at), findings).await?;
             task
         }
         None => {
@@ -304,7 +316,7 @@ pub async fn open_gateway(
                 unit: patient.and_then(|facts| unit_for(facts, case.competence)).map(|unit| unit.id.as_str()),
                 competence: case.competence,
             };
-            insert(tx, policy, &new, findings).await?
+            insert(tx, signed, &new, findings).await?
         }
     };
     Ok(Change::Task { task, patient: id.map(ToString::to_string) })

@@ -54,6 +54,10 @@ pub struct Joined {
     pub late: bool,
     /// The readings it rests on.
     pub readings: Vec<ReadingId>,
+    /// The policy that made it and what had switched that on, where that was kept.
+    pub policy: Option<String>,
+    /// See [`Task::activation`].
+    pub activation: Option<i64>,
 }
 
 /// One event of a task's history.
@@ -112,11 +116,13 @@ pub struct Task {
     pub policy: String,
     /// That policy's version.
     pub policy_version: String,
+    /// What had switched it on; `None` where the register or the product said so.
+    pub activation: Option<i64>,
 }
 
 const SELECT: &str = "SELECT task.id AS id, patient, gateway, problem, priority, status, opened_at, due_at, last_finding_at,
  closed_at, outcome, outcome_note, follow_up, task.unit AS unit, unit.name AS unit_name, owner, staff.name AS owner_name,
- competence, policy, policy_version
+ competence, policy, policy_version, activation
  FROM task LEFT JOIN unit ON unit.id = task.unit LEFT JOIN staff ON staff.id = task.owner ";
 
 fn sql(rest: &str) -> sqlx::AssertSqlSafe<String> {
@@ -194,6 +200,7 @@ fn task_of(row: &SqliteRow) -> Result<Task, StoreError> {
         competence: word("a competence", &text("competence")?, Competence::from_key)?,
         policy: text("policy")?,
         policy_version: text("policy_version")?,
+        activation: row.try_get("activation")?,
     })
 }
 
@@ -208,7 +215,7 @@ fn word<T>(what: &'static str, key: &str, from_key: impl Fn(&str) -> Option<T>) 
 pub async fn joined(connection: &mut sqlx::SqliteConnection, task: &str) -> Result<Vec<Joined>, StoreError> {
     let rows = sqlx::query(
         "SELECT finding.id AS id, problem, priority, at, late, rule, policy_version, observed, limit_value, unit,
-                text_sv, text_en, reading
+                text_sv, text_en, policy, activation, reading
          FROM finding LEFT JOIN finding_reading ON finding_reading.finding = finding.id
          WHERE task = $1 ORDER BY finding.id, position",
     )
@@ -249,6 +256,8 @@ fn joined_of(row: &SqliteRow) -> Result<Joined, StoreError> {
         at: people::time(row.try_get("at")?)?,
         late: late != 0,
         readings: Vec::new(),
+        policy: row.try_get("policy")?,
+        activation: row.try_get("activation")?,
     })
 }
 

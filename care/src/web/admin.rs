@@ -19,6 +19,7 @@ use super::failure::Failure;
 use super::frame::Frame;
 use super::page::{draw, draw_as};
 use super::visit::{AdministratorVisit, Visit};
+use crate::policies::Book;
 use crate::register::listing::{self, Fields, Holds, Table};
 use crate::register::{self, ApplyError, Register, RegisterError};
 use crate::store::StoreError;
@@ -163,7 +164,13 @@ async fn table_page(
     let text = visit.text;
     let units = listing::list(reader, Table::Unit).await?;
     let organisations = listing::list(reader, Table::Organisation).await?;
-    let known = entries::Known { units: &units, organisations: &organisations, policies: &state.policies };
+    let mut policies = state.policies.clone();
+    for name in Book::load(reader).await?.names().into_iter().filter(|name| !name.contains('@')) {
+        if !policies.contains(&name) {
+            policies.push(name);
+        }
+    }
+    let known = entries::Known { units: &units, organisations: &organisations, policies: &policies };
     let title = entries::table_word(table, text);
     Ok(TablePage {
         frame: Frame::of(state, visit, "admin", title),

@@ -26,6 +26,7 @@ static ASSETS: &[Asset] = &[
     Asset { name: "chart.css", content_type: CSS, bytes: include_bytes!("../../static/chart.css") },
     Asset { name: "me.css", content_type: CSS, bytes: include_bytes!("../../static/me.css") },
     Asset { name: "patient.css", content_type: CSS, bytes: include_bytes!("../../static/patient.css") },
+    Asset { name: "plan.css", content_type: CSS, bytes: include_bytes!("../../static/plan.css") },
     Asset { name: "live.js", content_type: SCRIPT, bytes: include_bytes!("../../static/live.js") },
     Asset { name: "worklist.js", content_type: SCRIPT, bytes: include_bytes!("../../static/worklist.js") },
     Asset { name: "steps.js", content_type: SCRIPT, bytes: include_bytes!("../../static/steps.js") },

@@ -50,6 +50,19 @@ pub(crate) fn decimal(value: f64, decimals: usize, language: Language) -> String
     }
 }
 
+/// `value` with as many decimals as it has, two at most.
+pub(crate) fn number(value: f64, language: Language) -> String {
+    let text = decimal(value, 2, language);
+    let comma = language.pick(",", ".");
+    match text.split_once(comma) {
+        Some((whole, rest)) => match rest.trim_end_matches('0') {
+            "" => whole.to_owned(),
+            rest => format!("{whole}{comma}{rest}"),
+        },
+        None => text,
+    }
+}
+
 /// The calendar day of `at`.
 pub(crate) fn day_of(at: Timestamp) -> Date {
     at.to_jiff().to_zoned(zone()).date()
@@ -130,6 +143,8 @@ mod tests {
         assert_eq!(weekday_day(day, Language::Sv), "torsdag 23 april");
         assert_eq!(weekday_day(day_of(at("2026-04-22T05:04:00Z")), Language::En), "Wednesday 22 April");
         assert_eq!(clock_time(at("2026-04-22T05:04:00Z")), "07:04");
+        assert_eq!((number(150.0, Language::Sv), number(9.5, Language::Sv)), ("150".into(), "9,5".into()));
+        assert_eq!((number(0.65, Language::En), number(100.0, Language::En)), ("0.65".into(), "100".into()));
         assert_eq!(capital("onsdag"), "Onsdag");
         assert_eq!(capital(""), "");
     }

@@ -6,7 +6,7 @@ use super::AppState;
 use super::asset;
 use super::text::Text;
 use super::visit::Visit;
-use crate::access::{Role, SubjectKind};
+use crate::access::{self, PolicyWish, Role, SubjectKind};
 use crate::health::Chain;
 use crate::language::Language;
 
@@ -32,6 +32,8 @@ pub(crate) struct Frame {
     pub(crate) path: String,
     /// Whether they run the system.
     pub(crate) administrator: bool,
+    /// Whether they may read policies.
+    pub(crate) policies: bool,
     /// Whether they look after home boxes.
     pub(crate) keeps_gateways: bool,
     chain: ChainLine,
@@ -52,6 +54,7 @@ impl Frame {
             unit,
             path: visit.path.clone(),
             administrator: visit.subject.role() == Some(Role::Administrator),
+            policies: access::decide_policies(&visit.subject, &PolicyWish::Read).allowed,
             keeps_gateways: visit.subject.role().is_some_and(Role::keeps_gateways),
             chain: chain_line(&state.health.chain(visit.now), visit.text, visit.now),
             place,
@@ -68,6 +71,7 @@ impl Frame {
             unit: None,
             path: "/".to_owned(),
             administrator: false,
+            policies: false,
             keeps_gateways: false,
             chain: chain_line(&state.health.chain(now), text, now),
             place: "",

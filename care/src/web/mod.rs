@@ -21,7 +21,10 @@ mod login;
 mod me;
 mod page;
 pub mod patient;
+mod plan;
+mod policies;
 mod probes;
+mod quarantine;
 mod state;
 mod task;
 pub(crate) mod text;
@@ -63,6 +66,11 @@ pub fn router(state: AppState) -> Router {
         .route("/admin", get(admin::show))
         .route("/admin/register", post(admin::paste))
         .route("/admin/{table}", get(admin::show_table).post(admin::write))
+        .route("/patients/{id}/plan", get(plan::show))
+        .route("/patients/{id}/plan/{what}", post(plan::change))
+        .route("/quarantine", get(quarantine::show))
+        .route("/quarantine/readmit", post(quarantine::readmit))
+        .route("/quarantine/{id}/{act}", post(quarantine::settle))
         .route("/gateways", get(gateways::list))
         .route("/gateways/{id}", get(gateways::show))
         .route("/gateways/{id}/code", post(gateways::issue))
@@ -78,6 +86,7 @@ pub fn router(state: AppState) -> Router {
         .route("/metrics", get(probes::metrics))
         .route("/static/{version}/{name}", get(asset::serve))
         .merge(patient::router())
+        .merge(policies::router())
         .fallback(failure::missing);
     guard::around(pages, &state).with_state(state)
 }

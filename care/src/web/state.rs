@@ -7,8 +7,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use crate::clock::Clock;
 use crate::enrolment::Enrolment;
 use crate::health::Health;
-use crate::intake::SymptomIntake;
+use crate::intake::{RecordDesk, SymptomIntake};
 use crate::live::Feed;
+use crate::policies::what_if::Jobs;
 use crate::store::Store;
 
 /// The parts behind the pages. Clones share them.
@@ -24,6 +25,10 @@ pub struct AppState {
     pub clock: Clock,
     /// Where answers go.
     pub intake: Arc<dyn SymptomIntake>,
+    /// Where what staff decide about a record goes.
+    pub desk: Arc<dyn RecordDesk>,
+    /// Policies being tried.
+    pub what_ifs: Jobs,
     /// What `/metrics` prints; `None` where nobody counts.
     pub metrics: Option<PrometheusHandle>,
     /// The names of the policies a patient may have.

@@ -20,13 +20,17 @@ macro_rules! locale {
             include_str!(concat!("../../locales/", $language, "/me.ftl")),
             include_str!(concat!("../../locales/", $language, "/patient.ftl")),
             include_str!(concat!("../../locales/", $language, "/admin.ftl")),
+            include_str!(concat!("../../locales/", $language, "/plan.ftl")),
+            include_str!(concat!("../../locales/", $language, "/parameters.ftl")),
+            include_str!(concat!("../../locales/", $language, "/policies.ftl")),
+            include_str!(concat!("../../locales/", $language, "/quarantine.ftl")),
             include_str!(concat!("../../locales/", $language, "/gateway.ftl")),
         ]
     };
 }
 
-const SWEDISH: [&str; 9] = locale!("sv");
-const ENGLISH: [&str; 9] = locale!("en");
+const SWEDISH: [&str; 13] = locale!("sv");
+const ENGLISH: [&str; 13] = locale!("en");
 
 type Bundle = FluentBundle<FluentResource>;
 

@@ -8,10 +8,13 @@ use care::clock::Clock;
 use care::conversations::{self, Answered};
 use care::enrolment::{Authority, Enrolment};
 use care::health::{Health, Part};
-use care::intake::{IntakeError, Submission, Submitted, SymptomIntake};
+use care::intake::{Changed, IntakeError, RecordDesk, Settlement, Submission, Submitted, SymptomIntake};
 use care::language::Words;
 use care::live::{Change, Feed};
 use care::people;
+use care::plans::{self, PlanChange, PlanError};
+use care::policies::what_if::Jobs;
+use care::quarantine::{SettleError, Settling};
 use care::register::{Register, apply};
 use care::store::{Store, StoreError, Tx, numbers};
 use care::tasks;
@@ -137,6 +140,28 @@ impl SymptomIntake for Desk {
             tx.commit().await?;
             Ok(reading)
         })
+    }
+}
+
+/// Writes what staff decide the way admission does, without rules behind it.
+struct Decisions(Store);
+
+impl RecordDesk for Decisions {
+    fn change_plan(&self, change: PlanChange) -> Changed<'_> {
+        Box::pin(async move {
+            let mut tx = self.0.write().await?;
+            let facts = people::facts(&mut tx, &change.patient).await?.ok_or(PlanError::NotFound)?;
+            let recorded = plans::record(&mut tx, &facts, Policy::recommended(), &change, at(NOW)).await;
+            if matches!(recorded, Ok(_) | Err(PlanError::Denied { .. })) {
+                tx.commit().await?;
+            }
+            recorded.map(|_| ())
+        })
+    }
+
+    fn settle(&self, _settling: Settling) -> Settlement<'_> {
+        // What becomes of an item is tested where readings are admitted.
+        Box::pin(async { Err(SettleError::NotFound) })
     }
 }
 
@@ -307,6 +332,8 @@ impl House {
         let state = AppState {
             enrolment: Enrolment::new(authority, "mqtts://broker.example:8883"),
             intake: Arc::new(Desk(store.clone())),
+            desk: Arc::new(Decisions(store.clone())),
+            what_ifs: Jobs::default(),
             store,
             feed: Feed::default(),
             health,

@@ -11,11 +11,13 @@ use super::{open, whose};
 use crate::access::{Action, Role};
 use crate::audit::{self, Logged};
 use crate::people::{self, Medication, PatientFacts};
+use crate::plans;
 use crate::web::AppState;
 use crate::web::failure::Failure;
 use crate::web::format;
 use crate::web::frame::Frame;
 use crate::web::page::draw;
+use crate::web::plan::schedule_lines;
 use crate::web::text::Text;
 use crate::web::visit::{OwnVisit, Visit};
 
@@ -41,6 +43,10 @@ struct Page {
     whose: Option<String>,
     plan: Vec<String>,
     plan_by: Option<String>,
+    target: Option<String>,
+    diuretic: Vec<String>,
+    schedule: Vec<String>,
+    paused: Vec<String>,
     medicines: Vec<MedicineRow>,
     units: Vec<String>,
     readers: Vec<ReaderRow>,
@@ -52,6 +58,7 @@ pub(crate) async fn show(State(state): State<AppState>, own: OwnVisit) -> Result
     let visit = &own.visit;
     let mut reader = state.store.read().await?;
     let medications = people::medications(&mut reader, &own.patient).await?;
+    let said = plans::Plan::of(&plans::history(&mut reader, &own.patient).await?, visit.now);
     let logged = audit::rows(&mut reader, Some(&own.patient), None).await?;
     drop(reader);
     draw(&Page {
@@ -59,10 +66,21 @@ pub(crate) async fn show(State(state): State<AppState>, own: OwnVisit) -> Result
         whose: whose(visit, &facts),
         plan: facts.plan_text.iter().flat_map(|text| text.lines()).map(str::to_owned).collect(),
         plan_by: plan_by(&facts, visit),
+        target: said.target_kg.map(|kg| format!("{}{}kg", format::number(kg, visit.text.0), format::THIN)),
+        diuretic: said.diuretic.iter().flat_map(|text| text.lines()).map(str::to_owned).collect(),
+        schedule: schedule_lines(&said.schedule, visit.text),
+        paused: said.pauses.iter().filter_map(|pause| paused(pause, visit)).collect(),
         medicines: medications.iter().filter_map(|one| medicine_row(one, visit)).collect(),
         units: facts.units.iter().map(|unit| format!("{}, {}", unit.name, unit.organisation_name)).collect(),
         readers: readers(&logged, &facts, visit),
     })
+}
+
+/// `från 3 maj 08:00 till 10 maj 20:00`.
+fn paused(pause: &plans::Absence, visit: &Visit) -> Option<String> {
+    let word = |at| format::moment(at, visit.now, visit.text);
+    let values = [("from", word(pause.from).into()), ("until", word(pause.until?).into())];
+    Some(visit.text.with("monitoring-from-until", &values))
 }
 
 fn day_word(day: Date, visit: &Visit) -> String {

@@ -10,6 +10,8 @@ use super::{open, whose};
 use crate::access::Action;
 use crate::clock;
 use crate::conversations::{self, AuthorKind, Message};
+use crate::plans::{self, Measured, Schedule};
+use crate::policies::Book;
 use crate::readings::{self, Recorded};
 use crate::web::AppState;
 use crate::web::failure::Failure;
@@ -21,8 +23,6 @@ use crate::web::visit::{OwnVisit, Visit};
 
 /// How far back a kind of measurement counts as one this person makes, days.
 const HABIT_DAYS: i64 = 14;
-/// How often the short form comes, days.
-const FORM_DAYS: i64 = 2;
 
 struct Done {
     title: String,
@@ -79,13 +79,19 @@ pub(crate) async fn show(
     let recorded = readings::between(&mut reader, &own.patient, from, now.plus_millis(1)).await?;
     let pending = conversations::pending(&mut reader, &own.patient).await?;
     let talk = conversations::of_patient(&mut reader, &own.patient).await?;
+    let said = plans::Plan::of(&plans::history(&mut reader, &own.patient).await?, now);
+    let policy = Book::load(&mut reader).await?.standing(&facts, now).policy;
     drop(reader);
+    let form_days = i64::from(policy.symptom_form_days());
+    let schedule = &said.schedule;
     let today: Vec<&Recorded> =
         recorded.iter().filter(|one| format::day_of(one.reading.at) == format::day_of(now)).collect();
     let frame = Frame::of(&state, visit, "today", text.t("nav-today"));
     let done = done(&today, visit);
-    let ask = pending.map(|pending| asked(&pending, text)).or_else(|| form_due(&recorded, now, text));
-    let waiting = waiting(&recorded, &today, text);
+    let ask = pending
+        .map(|pending| asked(&pending, text))
+        .or_else(|| form_due(&recorded, schedule, form_days, now, text));
+    let waiting = waiting(&recorded, &today, schedule, now, text);
     let letter = letter(&talk, visit);
     if wants_fragment(&headers) {
         return draw(&Parts { frame, done, ask, waiting, letter });
@@ -195,9 +201,20 @@ fn first_sentence(body: &str) -> (String, String) {
 }
 
 /// The short form, when its time has come.
-fn form_due(recorded: &[Recorded], now: Timestamp, text: Text) -> Option<Ask> {
-    let last = recorded.iter().rev().find(|one| one.reading.symptoms().is_some());
-    if last.is_some_and(|one| one.reading.at > now.plus_days(-FORM_DAYS)) {
+fn form_due(
+    recorded: &[Recorded],
+    schedule: &Schedule,
+    form_days: i64,
+    now: Timestamp,
+    text: Text,
+) -> Option<Ask> {
+    let last = recorded.iter().rev().find(|one| one.reading.symptoms().is_some()).map(|one| one.reading.at);
+    let today = format::day_of(now);
+    let is_due = match schedule.expects(Measured::Symptoms, today) {
+        Some(expected) => expected && last.is_none_or(|at| format::day_of(at) != today),
+        None => last.is_none_or(|at| at <= now.plus_days(-form_days)),
+    };
+    if !is_due {
         return None;
     }
     Some(Ask {
@@ -208,15 +225,22 @@ fn form_due(recorded: &[Recorded], now: Timestamp, text: Text) -> Option<Ask> {
     })
 }
 
-/// What this person usually measures and has not today. Weighing is everybody's.
-fn waiting(recorded: &[Recorded], today: &[&Recorded], text: Text) -> Vec<Waiting> {
+/// What this person usually measures and has not today. Weighing is everybody's. Days of their own come before habit.
+fn waiting(
+    recorded: &[Recorded],
+    today: &[&Recorded],
+    schedule: &Schedule,
+    now: Timestamp,
+    text: Text,
+) -> Vec<Waiting> {
+    let expects = |measured, usual| schedule.expects(measured, format::day_of(now)).unwrap_or(usual);
     let has = |quantity| today.iter().any(|one| one.reading.measured(quantity).is_some());
     let mut waiting = Vec::new();
-    if !has(Quantity::WeightKg) {
+    if expects(Measured::Weight, true) && !has(Quantity::WeightKg) {
         waiting.push(Waiting { title: text.t("me-wait-weight"), detail: text.t("me-wait-weight-how") });
     }
     let measures_pressure = recorded.iter().any(|one| one.reading.measured(Quantity::SystolicMmhg).is_some());
-    if measures_pressure && !has(Quantity::SystolicMmhg) {
+    if expects(Measured::BloodPressure, measures_pressure) && !has(Quantity::SystolicMmhg) {
         waiting.push(Waiting { title: text.t("me-wait-pressure"), detail: text.t("me-wait-pressure-how") });
     }
     waiting

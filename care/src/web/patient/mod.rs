@@ -12,6 +12,9 @@ mod rows;
 use axum::Router;
 use axum::routing::get;
 
+pub(super) use page::in_path;
+pub(super) use rows::values as values_in_words;
+
 use super::AppState;
 
 /// The pages under `/patients/{id}` and `/readings/{id}`.

@@ -13,11 +13,12 @@ use crate::access::{self, Action};
 use crate::conversations::{self, MESSAGE_CHARS_MAX};
 use crate::patient_view::{self, Record};
 use crate::people::{self, Medication, PatientFacts};
+use crate::plans;
 use crate::store::StoreError;
 use crate::tasks::{self, Outcome, Status, Task};
 use crate::web::AppState;
 use crate::web::failure::Failure;
-use crate::web::format::{day_of, day_word, moment};
+use crate::web::format::{THIN, day_of, day_word, moment, number};
 use crate::web::frame::Frame;
 use crate::web::page::draw;
 use crate::web::task::Kept;
@@ -87,6 +88,7 @@ struct Page {
     rows: Vec<ReadingRow>,
     rows_left: usize,
     plan: Option<Plan>,
+    target: Option<String>,
     medicines: Vec<MedicineRow>,
     ended_medicines: Vec<MedicineRow>,
     cards: Vec<TaskCard>,
@@ -142,6 +144,7 @@ pub(crate) async fn show(
     let (rows, rows_left) = table(&record, asked.all.is_some(), now, text);
     let Right { cards, talk, earlier } = right(&mut reader, facts, &visit, asked.talk.is_some()).await?;
     let (medicines, ended_medicines) = medicine_rows(&medicines, now, text);
+    let said = plans::Plan::of(&plans::history(&mut reader, &patient).await?, now);
     draw(&Page {
         frame,
         name: facts.name.clone(),
@@ -155,6 +158,7 @@ pub(crate) async fn show(
         rows,
         rows_left,
         plan: plan(facts, now, text),
+        target: said.target_kg.map(|kg| format!("{}{THIN}kg", number(kg, text.0))),
         medicines,
         ended_medicines,
         cards,
@@ -340,7 +344,7 @@ fn earlier_task(task: &Task, visit: &Visit) -> EarlierTask {
 }
 
 /// Percent-encodes what may not stand in one step of a path.
-pub(super) fn in_path(text: &str) -> String {
+pub(in crate::web) fn in_path(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {

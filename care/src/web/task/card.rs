@@ -6,6 +6,7 @@ use vitals::ReadingId;
 
 use super::Kept;
 use crate::people::PatientFacts;
+use crate::policies;
 use crate::store::StoreError;
 use crate::tasks::{self, Joined, Outcome, Status, Task, TaskEvent};
 use crate::web::format;
@@ -126,7 +127,7 @@ pub(crate) async fn of(
         title: words::problem(task.problem, text),
         open: task.status == Status::Open,
         reasons: standing.iter().map(|one| reason_row(one, visit)).collect(),
-        rules: rules(task, &standing, text),
+        rules: rules(connection, task, &standing, visit).await?,
         owner: owner(task, visit),
         free: task.owner.is_none(),
         mine: task.owner.as_deref() == Some(&visit.subject.id),
@@ -185,14 +186,32 @@ fn measure(value: f64, unit: &str, text: Text) -> String {
     if word.is_empty() { number } else { format!("{number}{}{word}", format::THIN) }
 }
 
-fn rules(task: &Task, standing: &[&Joined], text: Text) -> String {
+async fn rules(
+    connection: &mut SqliteConnection,
+    task: &Task,
+    standing: &[&Joined],
+    visit: &Visit,
+) -> Result<String, StoreError> {
+    let text = visit.text;
+    let switched_on = match task.activation {
+        Some(id) => policies::activation(connection, id).await?,
+        None => None,
+    };
     let names: Vec<&str> = standing.iter().map(|one| one.reason.rule.as_str()).collect();
     let values = [
         ("rules", names.join(", ").into()),
         ("policy", task.policy.clone().into()),
         ("version", task.policy_version.clone().into()),
     ];
-    text.with("card-rules", &values)
+    let rules = text.with("card-rules", &values);
+    Ok(match switched_on {
+        Some(one) => {
+            let when = format::moment(one.at, visit.now, text);
+            let by = [("name", one.by_name.into()), ("when", when.into()), ("why", one.reason.into())];
+            format!("{rules} {}", text.with("card-rules-by", &by))
+        }
+        None => rules,
+    })
 }
 
 fn owner(task: &Task, visit: &Visit) -> String {
