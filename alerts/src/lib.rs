@@ -11,6 +11,7 @@ pub mod calendar;
 pub mod chart;
 pub mod dialogue;
 pub mod finding;
+pub mod follow_through;
 pub mod policy;
 pub mod replay;
 pub mod rules;
@@ -20,7 +21,7 @@ mod words;
 
 pub use chart::{Chart, ChartEvent, Folded};
 pub use finding::{Competence, Finding, Priority, Problem, Reason};
-pub use policy::{Overrides, Policy, PolicyError};
+pub use policy::{FollowThrough, Overrides, Policy, PolicyError};
 pub use rules::{Input, Trigger, assess};
 pub use task::{AutoClose, ClosedCase, OpenCase, TaskChange};
 pub use triage::{Situation, triage};

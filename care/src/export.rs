@@ -186,6 +186,9 @@ pub struct TaskLine {
     owner: Option<String>,
     unit: Option<String>,
     due_at: Timestamp,
+    former: Option<String>,
+    snoozed_until: Option<Timestamp>,
+    escalated: usize,
     outcome: Option<String>,
     conversation: Vec<MessageLine>,
 }
@@ -219,6 +222,9 @@ pub async fn task_line(connection: &mut sqlx::SqliteConnection, task: Task) -> R
         owner: task.owner,
         unit: task.unit,
         due_at: task.due_at,
+        former: task.former,
+        snoozed_until: task.snoozed_until,
+        escalated: task.escalated,
         outcome: task.outcome,
     })
 }
@@ -235,7 +241,7 @@ fn reading_ids(joined: &[Joined]) -> Vec<ReadingId> {
 
 /// A message in one text: what it says, then each question it puts.
 fn message_line(message: Message) -> MessageLine {
-    let questions = message.questions.iter().map(|asked| format!("\n{}", asked.text)).collect::<String>();
+    let questions = message.questions.iter().map(|asked| format!("\n{asked}")).collect::<String>();
     MessageLine {
         author: match message.author_kind {
             AuthorKind::System => "system".to_owned(),

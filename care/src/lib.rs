@@ -14,6 +14,7 @@ pub mod audit;
 pub(crate) mod chart;
 pub mod clock;
 pub mod conversations;
+pub mod dialogues;
 pub mod export;
 pub mod health;
 pub mod intake;

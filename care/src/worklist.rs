@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use alerts::chart::WeightBand;
+use alerts::follow_through::{Sign, severity_now};
 use alerts::{Chart, Policy, Priority};
 use sqlx::Row;
 use vitals::{PatientId, Timestamp};
@@ -40,11 +41,13 @@ pub enum Filter {
     Unit,
     /// Those that lie with a municipality's units, of patients one shares.
     Municipal,
+    /// Those of the unit that rest.
+    Resting,
 }
 
 impl Filter {
     /// Every filter, in the order they are offered.
-    pub const ALL: [Self; 3] = [Self::MineAndFree, Self::Unit, Self::Municipal];
+    pub const ALL: [Self; 4] = [Self::MineAndFree, Self::Unit, Self::Municipal, Self::Resting];
 
     /// The key in addresses.
     #[must_use]
@@ -53,6 +56,7 @@ impl Filter {
             Self::MineAndFree => "mine",
             Self::Unit => "unit",
             Self::Municipal => "municipal",
+            Self::Resting => "resting",
         }
     }
 
@@ -62,12 +66,15 @@ impl Filter {
         Self::ALL.into_iter().find(|filter| filter.key() == key)
     }
 
-    fn takes(self, task: &Task, facts: Option<&PatientFacts>, subject: &Subject) -> bool {
+    fn takes(self, task: &Task, facts: Option<&PatientFacts>, subject: &Subject, now: Timestamp) -> bool {
+        if task.rests_at(now) != (self == Self::Resting) {
+            return false;
+        }
         let ours = task.unit.is_none() || task.unit.as_deref() == subject.unit();
         let mine = task.owner.as_deref() == Some(&subject.id);
         match self {
             Self::MineAndFree => mine || (ours && task.owner.is_none()),
-            Self::Unit => ours || mine,
+            Self::Unit | Self::Resting => ours || mine,
             Self::Municipal => facts.is_some_and(|facts| {
                 facts.units.iter().any(|unit| {
                     Some(&unit.id) == task.unit.as_ref() && unit.organisation_kind == "municipality"
@@ -108,6 +115,8 @@ pub struct Weighed {
 pub struct Item {
     /// The task.
     pub task: Task,
+    /// How urgent it is: its highest priority until somebody takes it, then as things stand now.
+    pub level: Priority,
     /// The patient, where the task has one.
     pub facts: Option<PatientFacts>,
     /// Why, the latest word of each rule, the most urgent first.
@@ -259,12 +268,14 @@ pub async fn of(
     for task in tasks::open(connection).await? {
         let of = task.patient.as_ref().and_then(|patient| known.get(patient));
         let visible = of.is_some() || task.patient.is_none();
-        if !visible || !filter.takes(&task, of.map(|one| &one.facts), subject) {
+        if !visible || !filter.takes(&task, of.map(|one| &one.facts), subject, now) {
             continue;
         }
-        counts.count(task.priority);
-        items.push(item(connection, task, of, now).await?);
+        let item = item(connection, task, of, now).await?;
+        counts.count(item.level);
+        items.push(item);
     }
+    items.sort_by(|a, b| (b.level, a.task.due_at, &a.task.id).cmp(&(a.level, b.task.due_at, &b.task.id)));
     Ok(Worklist { items, counts, letters: letters(connection, subject, &known).await? })
 }
 
@@ -315,6 +326,7 @@ async fn item(
     let joined = tasks::joined(connection, &task.id).await?;
     let mut standing = tasks::standing(&joined);
     standing.sort_by_key(|one| std::cmp::Reverse(one.priority));
+    let level = level_of(&task, &tasks::signs(&joined), now);
     let reasons = standing.iter().map(|one| Words::new(&one.reason.text_sv, &one.reason.text_en)).collect();
     let (weights, usual, contact) = match of {
         Some(one) => {
@@ -326,6 +338,7 @@ async fn item(
     };
     Ok(Item {
         task,
+        level,
         facts: of.map(|one| one.facts.clone()),
         reasons,
         weights,
@@ -333,6 +346,14 @@ async fn item(
         contact,
         silent_days: of.and_then(|one| one.silent_days(now)),
     })
+}
+
+fn level_of(task: &Task, signs: &[Sign<'_>], now: Timestamp) -> Priority {
+    let policy = Policy::shipped().iter().find(|policy| policy.name() == task.policy);
+    match policy.and_then(Policy::follow_through) {
+        Some(follow) if task.owner.is_some() => severity_now(signs, follow, now).min(task.priority),
+        Some(_) | None => task.priority,
+    }
 }
 
 async fn weights(
@@ -355,7 +376,7 @@ async fn weights(
 fn last_contact(talk: &[Message]) -> Option<Contact> {
     let newest = |wanted: &dyn Fn(&Message) -> bool| talk.iter().rev().find(|message| wanted(message));
     let person = newest(&|message| message.author_kind != AuthorKind::System);
-    let asked = newest(&|message| !message.questions.is_empty() && message.answered_at.is_none());
+    let asked = newest(&|message| message.waits);
     match (person, asked) {
         (Some(person), Some(asked)) if asked.id > person.id => Some(Contact::Asked(asked.at)),
         (Some(person), _) => Some(match (person.author_kind, &person.reading) {
@@ -400,11 +421,6 @@ mod tests {
     }
 
     fn said(id: i64, kind: AuthorKind, reading: bool, waits: bool) -> Message {
-        let asked = conversations::Asked {
-            symptom: vitals::Symptom::Cough,
-            text: "?".to_owned(),
-            options: Vec::new(),
-        };
         Message {
             id,
             task: None,
@@ -412,8 +428,8 @@ mod tests {
             author_kind: kind,
             author_name: String::new(),
             body: String::new(),
-            questions: if waits { vec![asked] } else { Vec::new() },
-            answered_at: None,
+            questions: Vec::new(),
+            waits,
             reading: reading.then(|| "r".to_owned()),
         }
     }

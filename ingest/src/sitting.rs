@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use alerts::{
-    Chart, ChartEvent, ClosedCase, Finding, Input, OpenCase, Overrides, Policy, Problem, Situation,
+    Chart, ChartEvent, ClosedCase, Competence, Finding, Input, OpenCase, Overrides, Policy, Problem, Situation,
     TaskChange, Trigger, assess, triage,
 };
 use care::clock::Clock;
@@ -25,6 +25,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard};
 use vitals::{PatientId, Reading, Timestamp};
 
+use crate::intake::{cases_for, is_answered};
 use crate::policies::Policies;
 use crate::sequences::Sequences;
 use crate::tally::Tally;
@@ -168,6 +169,38 @@ impl Sitting<'_> {
         Ok(Known { chart, policy: facts.policy.clone(), overrides: None, enrolled_at })
     }
 
+    /// Folds the answers of a dialogue, where they are a reading, into the patient's chart, and carries out what follows from
+    /// them and from the dialogue's own end, `found`, which `competence` can help with.
+    pub(crate) async fn follow_answers(
+        &mut self,
+        facts: &PatientFacts,
+        reading: Option<Reading>,
+        found: Option<Finding>,
+        competence: Competence,
+        now: Timestamp,
+    ) -> Result<(), SittingError> {
+        let found = found.map(|finding| (finding, competence));
+        let Some(reading) = reading else {
+            return self.judge_what(|_| false, facts, Trigger::Clock, found, now).await;
+        };
+        let event = ChartEvent::Reading(reading);
+        if let Some(known) = self.taken.get_mut(&facts.id) {
+            guarded(|| known.chart.fold(&event))?;
+        }
+        if let ChartEvent::Reading(reading) = &event {
+            self.judge_what(|_| true, facts, Trigger::Reading(reading), found, now).await?;
+            self.changes.push(Change::Reading { patient: facts.id.to_string() });
+        }
+        Ok(())
+    }
+
+    /// The open case of the patient that holds a finding about `problem`.
+    pub(crate) fn case_of(&self, patient: &PatientId, problem: Problem) -> Option<String> {
+        let open = &self.present.get(patient)?.open;
+        let of = |wanted: Problem| open.iter().find(|case| case.problem == wanted).map(|case| case.id.clone());
+        cases_for(problem).into_iter().find_map(of)
+    }
+
     /// Folds `reading`, which is written already, into its patient's chart, and carries out what follows.
     pub(crate) async fn follow(
         &mut self,
@@ -192,13 +225,14 @@ impl Sitting<'_> {
         trigger: Trigger<'_>,
         now: Timestamp,
     ) -> Result<(), SittingError> {
-        self.judge_what(|_| true, facts, trigger, now).await
+        self.judge_what(|_| true, facts, trigger, None, now).await
     }
 
     /// Asks the rules whether the limits of the patient in `facts`, just changed, can be used. Silence is not asked about:
     /// it has its own moments, and what a home has kept may still be on its way.
     async fn judge_limits(&mut self, facts: &PatientFacts, now: Timestamp) -> Result<(), SittingError> {
-        self.judge_what(|finding| finding.problem == Problem::Technical, facts, Trigger::Clock, now).await
+        let is_technical = |finding: &Finding| finding.problem == Problem::Technical;
+        self.judge_what(is_technical, facts, Trigger::Clock, None, now).await
     }
 
     async fn judge_what(
@@ -206,6 +240,7 @@ impl Sitting<'_> {
         counts: fn(&Finding) -> bool,
         facts: &PatientFacts,
         trigger: Trigger<'_>,
+        answered: Option<(Finding, Competence)>,
         now: Timestamp,
     ) -> Result<(), SittingError> {
         let (desk, policy) = (self.desk, self.desk.policies.get(&facts.policy));
@@ -225,8 +260,9 @@ impl Sitting<'_> {
             };
             let mut findings = assess(&input);
             findings.retain(counts);
+            findings.extend(answered.iter().map(|(finding, _)| finding.clone()));
             let reminds = findings.iter().any(Finding::asks_for_reminder);
-            let changes = triage(&situation, findings);
+            let changes = helped_by(triage(&situation, findings), answered.as_ref().map(|one| one.1));
             // The conversation of a task begins with the same.
             let reminds = reminds && !has_silence_task(&present.open, &changes);
             (changes, known.chart.silent_since(policy, now).filter(|_| reminds))
@@ -296,6 +332,18 @@ impl Sitting<'_> {
         }
         Ok(())
     }
+}
+
+/// `changes` with the competence that a dialogue's end names, on the task that it opens.
+fn helped_by(mut changes: Vec<TaskChange>, named: Option<Competence>) -> Vec<TaskChange> {
+    for change in &mut changes {
+        if let (TaskChange::Open { competence, findings, .. }, Some(named)) = (change, named)
+            && findings.iter().any(is_answered)
+        {
+            *competence = named;
+        }
+    }
+    changes
 }
 
 /// Whether staff have a task about the patient's silence, or get one by `changes`.

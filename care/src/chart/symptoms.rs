@@ -153,7 +153,7 @@ pub(crate) fn in_words(answers: &SymptomAnswers, text: Text) -> String {
 
 /// Whether every question of the standard form was answered.
 fn is_whole_form(answers: &SymptomAnswers) -> bool {
-    dialogue::form().iter().all(|question| answers.get(question.symptom).is_some())
+    dialogue::FORM.iter().all(|symptom| answers.get(*symptom).is_some())
 }
 
 /// The day of a form, in words.
@@ -175,7 +175,7 @@ mod tests {
         let all = |symptoms: &[Symptom]| -> SymptomAnswers {
             symptoms.iter().map(|symptom| (*symptom, Severity::NONE)).collect()
         };
-        let form: Vec<Symptom> = dialogue::form().iter().map(|question| question.symptom).collect();
+        let form = dialogue::FORM;
         let mut felt = all(&[Swelling]);
         felt.set(Breathlessness, Severity::MODERATE);
         let rows = [

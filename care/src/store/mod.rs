@@ -221,8 +221,10 @@ impl std::ops::DerefMut for Tx {
 
 /// Every released schema change, oldest first. One that was released is never edited.
 fn migrations() -> Vec<Migration> {
-    let files: [(i64, &'static str, &'static str); 1] =
-        [(1, "first house", include_str!("../../migrations/sqlite/0001_first_house.sql"))];
+    let files: [(i64, &'static str, &'static str); 2] = [
+        (1, "first house", include_str!("../../migrations/sqlite/0001_first_house.sql")),
+        (3, "dialogue", include_str!("../../migrations/sqlite/0003_dialogue.sql")),
+    ];
     files
         .into_iter()
         .map(|(version, name, sql)| {
@@ -251,7 +253,7 @@ mod tests {
         tx.commit().await.expect("commits");
         store.close().await;
         let error = Store::open(directory.path()).await.expect_err("a newer store");
-        assert!(matches!(error, StoreError::Newer { found: 99, known: 1, .. }), "{error}");
+        assert!(matches!(error, StoreError::Newer { found: 99, known: 3, .. }), "{error}");
     }
 
     #[tokio::test]

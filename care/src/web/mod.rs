@@ -20,6 +20,7 @@ mod me;
 mod page;
 pub mod patient;
 mod probes;
+mod questions;
 mod state;
 mod task;
 pub(crate) mod text;
@@ -51,9 +52,10 @@ pub fn router(state: AppState) -> Router {
         .route("/tasks/{id}/message", post(task::acts::message))
         .route("/tasks/{id}/{act}", post(task::acts::act))
         .route("/me", get(me::today::show))
-        .route("/me/questions", get(me::questions::waiting))
-        .route("/me/form", get(me::questions::form))
-        .route("/me/answers", post(me::questions::answer))
+        .route("/me/questions", get(questions::own))
+        .route("/me/form", get(questions::own))
+        .route("/me/answers", post(questions::own_answer))
+        .route("/patients/{id}/questions", get(questions::beside).post(questions::beside_answer))
         .route("/me/values", get(me::values::show))
         .route("/me/conversation", get(me::talk::show).post(me::talk::write))
         .route("/me/plan", get(me::plan::show))
