@@ -124,3 +124,59 @@ async fn fit(browser: &Browser, width: u32, pages: &[String]) {
         assert_eq!(titled, json!(true), "{page} has one heading and a title");
     }
 }
+
+/// By keyboard alone, on a phone: each row is the answers, screen by screen, and what the end says. By the triage list.
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_are_answered_by_keyboard_to_each_end_and_a_task_rests() {
+    let (_kept, data) = house();
+    apply(&data, REGISTER);
+    let serving = Serving::start(&data);
+    let base = serving.http.clone();
+    let driver = Driver::start();
+    let svea = driver.browser(390).await;
+    svea.sign_in(&base, "svea", "svea-password").await;
+    let rows: [(&[&[&str]], &str); 4] = [
+        (&[&["none"], &["same"], &["none"]], "Fortsätt som vanligt"),
+        (&[&["none"], &["worse"], &["dizzy", "cough"], &["bit"]], "En sjuksköterska läser dem"),
+        (&[&["none"], &["same"], &["night"], &["woke"]], "så snart mottagningen är öppen"),
+        (&[&["chest-stays"]], "Ring 112 nu"),
+    ];
+    for (screens, says) in rows {
+        svea.goto(&format!("{base}/me/form")).await;
+        for codes in screens {
+            svea.fits(&format!("the question before {codes:?}")).await;
+            for code in *codes {
+                svea.press(&format!("input[name=answer][value={code}]"), " ").await;
+            }
+            svea.mark_page().await;
+            svea.press("form.questions button", "\u{e007}").await;
+            svea.until(
+                "the next screen",
+                "return window.markedByTest !== true && document.readyState === 'complete'",
+            )
+            .await;
+        }
+        svea.says(says).await;
+        svea.fits(says).await;
+    }
+    svea.close().await;
+
+    let anna = driver.browser(1280).await;
+    anna.sign_in(&base, "anna", "anna-password").await;
+    anna.says("Svaren leder till 112").await;
+    anna.press("tr[data-task] .cell-why a", "\u{e007}").await;
+    anna.until("the task's page", "return location.pathname.startsWith('/tasks/')").await;
+    anna.press("details[id^=history-] summary", "\u{e007}").await;
+    anna.says("visade uppmaningen att ringa 112").await;
+    anna.press("details[id^=rest-] summary", "\u{e007}").await;
+    let day = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(72)).strftime("%Y-%m-%d");
+    anna.script(&format!("document.querySelector('input[name=until]').value = '{day}'")).await;
+    anna.fill("textarea[name=why]", "Ambulans har hämtat henne").await;
+    anna.press("form[action$='/snooze'] button", "\u{e007}").await;
+    anna.says("Ambulans har hämtat henne").await;
+    anna.goto(&format!("{base}/worklist?filter=unit")).await;
+    anna.says("Inget väntar här").await;
+    anna.goto(&format!("{base}/worklist?filter=resting")).await;
+    anna.says("Svea Test").await;
+    anna.close().await;
+}

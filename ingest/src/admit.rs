@@ -123,6 +123,11 @@ async fn admit_envelope(
         Ok(patient) => patient,
         Err(refusal) => {
             put_aside(sitting, source, item, &refusal).await?;
+            if refusal.reason == Reason::AmbiguousWearer {
+                let had_it = wearers::at(&mut sitting.tx, &envelope.device.id, at).await?;
+                let people: Vec<PatientId> = had_it.into_iter().map(|wearer| wearer.patient).collect();
+                sitting.ask_whose(&people, at, source.received_at).await?;
+            }
             return Ok(Verdict::Quarantined);
         }
     };

@@ -89,7 +89,8 @@ impl Intake {
             }
         }
         sitting.open_chart(&facts, now).await?;
-        let reading = self.record(&mut sitting, &facts, (tree.symptoms(&answers), &author, &task), now).await?;
+        let reading =
+            self.record(&mut sitting, &facts, (tree.symptoms(&answers), &author, &task), now).await?;
         let id = reading.as_ref().map(|reading| reading.id.clone());
         let version = self.0.policies.get(&facts.policy).version().to_owned();
         let found = dialogue::finding(tree, &answers, outcome, (id.as_ref(), &version, now));

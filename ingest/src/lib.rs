@@ -26,6 +26,7 @@ pub mod wearer;
 mod admit;
 mod beat;
 mod commit;
+mod follow_through;
 mod gateways;
 mod intake;
 mod queue;

@@ -12,15 +12,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use alerts::{
-    Chart, ChartEvent, ClosedCase, Competence, Finding, Input, OpenCase, Overrides, Policy, Problem, Situation,
-    TaskChange, Trigger, assess, triage,
+    Chart, ChartEvent, ClosedCase, Competence, Finding, Input, OpenCase, Overrides, Policy, Problem,
+    Situation, TaskChange, Trigger, assess, triage,
 };
 use care::clock::Clock;
 use care::health::Health;
 use care::live::{Change, Feed};
 use care::people::{self, PatientFacts};
 use care::store::{Store, StoreError, Tx};
-use care::{conversations, readings, tasks};
+use care::{readings, tasks};
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard};
 use vitals::{PatientId, Reading, Timestamp};
@@ -197,7 +197,8 @@ impl Sitting<'_> {
     /// The open case of the patient that holds a finding about `problem`.
     pub(crate) fn case_of(&self, patient: &PatientId, problem: Problem) -> Option<String> {
         let open = &self.present.get(patient)?.open;
-        let of = |wanted: Problem| open.iter().find(|case| case.problem == wanted).map(|case| case.id.clone());
+        let of =
+            |wanted: Problem| open.iter().find(|case| case.problem == wanted).map(|case| case.id.clone());
         cases_for(problem).into_iter().find_map(of)
     }
 
@@ -247,7 +248,7 @@ impl Sitting<'_> {
         let (Some(known), Some(present)) = (self.taken.get(&facts.id), self.present.get(&facts.id)) else {
             return Err(SittingError::Fault { what: "judged without an open chart".to_owned() });
         };
-        let (changes, silent_since) = guarded(|| {
+        let changes = guarded(|| {
             let input = Input { policy, chart: &known.chart, trigger, now, zone: &desk.zone };
             let situation = Situation {
                 policy,
@@ -261,15 +262,8 @@ impl Sitting<'_> {
             let mut findings = assess(&input);
             findings.retain(counts);
             findings.extend(answered.iter().map(|(finding, _)| finding.clone()));
-            let reminds = findings.iter().any(Finding::asks_for_reminder);
-            let changes = helped_by(triage(&situation, findings), answered.as_ref().map(|one| one.1));
-            // The conversation of a task begins with the same.
-            let reminds = reminds && !has_silence_task(&present.open, &changes);
-            (changes, known.chart.silent_since(policy, now).filter(|_| reminds))
+            helped_by(triage(&situation, findings), answered.as_ref().map(|one| one.1))
         })?;
-        if let Some(since) = silent_since {
-            self.changes.extend(conversations::remind(&mut self.tx, facts, since, now).await?);
-        }
         if changes.is_empty() {
             return Ok(());
         }
@@ -285,6 +279,13 @@ impl Sitting<'_> {
     pub(crate) fn next_check(&self, facts: &PatientFacts, after: Timestamp) -> Option<Timestamp> {
         let policy = self.desk.policies.get(&facts.policy);
         self.taken.get(&facts.id)?.chart.next_check(policy, &self.desk.zone, after)
+    }
+
+    /// Since when the patient in `facts`, whose chart is open, has been silent; `None` when nothing is expected.
+    pub(crate) fn silent_since(&self, facts: &PatientFacts, now: Timestamp) -> Option<Timestamp> {
+        let chart = &self.taken.get(&facts.id)?.chart;
+        let goes_on = chart.ended().is_none_or(|ended| now <= ended);
+        chart.silent_since(self.desk.policies.get(&facts.policy), now).filter(|_| goes_on)
     }
 
     /// The policy of the patient in `facts`; the recommended one where no patient is known.
@@ -344,15 +345,6 @@ fn helped_by(mut changes: Vec<TaskChange>, named: Option<Competence>) -> Vec<Tas
         }
     }
     changes
-}
-
-/// Whether staff have a task about the patient's silence, or get one by `changes`.
-fn has_silence_task(open: &[OpenCase], changes: &[TaskChange]) -> bool {
-    open.iter().any(|case| case.problem == Problem::Silence)
-        || changes.iter().any(|change| match change {
-            TaskChange::Open { problem, .. } => *problem == Problem::Silence,
-            TaskChange::Join { .. } | TaskChange::Close { .. } => false,
-        })
 }
 
 /// The patient's own limits, in force for all of the chart. They were written by the register, which checks them; ones that

@@ -84,7 +84,8 @@ pub async fn answer(
     let mut tx = store.write().await?;
     let facts = people::facts(&mut tx, given.patient).await?.ok_or(GivenError::NotFound)?;
     let decision = access::decide(subject, &facts, Action::Write, now);
-    audit::append(&mut tx, &Entry::by(subject, "answer question", Some(given.patient), &decision), now).await?;
+    audit::append(&mut tx, &Entry::by(subject, "answer question", Some(given.patient), &decision), now)
+        .await?;
     if !decision.allowed {
         tx.commit().await?;
         return Err(GivenError::Denied { why: decision.why });
@@ -97,10 +98,18 @@ pub async fn answer(
     if dialogue.patient != *given.patient {
         return Err(GivenError::NotFound);
     }
-    let Some(tree) = dialogue.tree.filter(|_| dialogue.ended.is_none()) else { return Err(GivenError::Ended) };
+    let Some(tree) = dialogue.tree.filter(|_| dialogue.ended.is_none()) else {
+        return Err(GivenError::Ended);
+    };
     let mut answers = dialogue.answers;
     tree.answer(&mut answers, given.question, given.codes)?;
-    write_answer(&mut tx, &id, (tree, &answers, given.question), (&Author::from(subject), given.language, now)).await?;
+    write_answer(
+        &mut tx,
+        &id,
+        (tree, &answers, given.question),
+        (&Author::from(subject), given.language, now),
+    )
+    .await?;
     tx.commit().await?;
     let complete = matches!(tree.step(&answers), Step::End(_));
     Ok(Taken { dialogue: id, task: dialogue.task, tree, answers, complete })

@@ -138,7 +138,8 @@ pub async fn author(
     .await?;
     let Some(row) = row else { return Ok(None) };
     let kind: String = row.try_get("author_kind")?;
-    let kind = AuthorKind::from_key(&kind).ok_or_else(|| StoreError::unreadable("an author's kind", &kind))?;
+    let kind =
+        AuthorKind::from_key(&kind).ok_or_else(|| StoreError::unreadable("an author's kind", &kind))?;
     Ok(Some(Author { kind, id: row.try_get("author")?, name: row.try_get("author_name")? }))
 }
 

@@ -133,7 +133,11 @@ impl Begun {
         Ok(Change::Task { task: self.task.id, patient: self.task.patient.map(|patient| patient.to_string()) })
     }
 
-    pub(super) async fn set_owner(&mut self, owner: Option<&str>, unit: Option<&str>) -> Result<(), ActError> {
+    pub(super) async fn set_owner(
+        &mut self,
+        owner: Option<&str>,
+        unit: Option<&str>,
+    ) -> Result<(), ActError> {
         sqlx::query("UPDATE task SET owner = $2, unit = COALESCE($3, unit) WHERE id = $1")
             .bind(&self.task.id)
             .bind(owner)

@@ -106,9 +106,8 @@ pub(crate) fn unit_for<'a>(
     competence: Competence,
 ) -> Option<&'a RelatedUnit> {
     let kinds = policy.follow_through().and_then(|follow| follow.units.get(&competence));
-    let of_kind = |kind: &OrganisationKind| {
-        facts.units.iter().find(|unit| unit.organisation_kind == kind.key())
-    };
+    let of_kind =
+        |kind: &OrganisationKind| facts.units.iter().find(|unit| unit.organisation_kind == kind.key());
     kinds.into_iter().flatten().find_map(of_kind).or_else(|| facts.units.first())
 }
 
@@ -323,7 +322,9 @@ pub async fn open_gateway(
                 priority: case.finding.priority,
                 at: case.finding.at,
                 due_at: case.due_at,
-                unit: patient.and_then(|facts| unit_for(facts, policy, case.competence)).map(|unit| unit.id.as_str()),
+                unit: patient
+                    .and_then(|facts| unit_for(facts, policy, case.competence))
+                    .map(|unit| unit.id.as_str()),
                 competence: case.competence,
             };
             insert(tx, policy, &new, findings).await?

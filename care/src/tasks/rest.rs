@@ -40,13 +40,15 @@ pub async fn snooze(
         return Err(ActError::Taken { by: begun.task.owner_name.unwrap_or_default() });
     }
     begun.set_owner(Some(&subject.id), subject.unit()).await?;
-    sqlx::query("UPDATE task SET snoozed_until = $2, snoozed_why = $3, snoozed_level = priority WHERE id = $1")
-        .bind(task)
-        .bind(until.as_millis())
-        .bind(why)
-        .execute(&mut *begun.tx)
-        .await
-        .map_err(StoreError::from)?;
+    sqlx::query(
+        "UPDATE task SET snoozed_until = $2, snoozed_why = $3, snoozed_level = priority WHERE id = $1",
+    )
+    .bind(task)
+    .bind(until.as_millis())
+    .bind(why)
+    .execute(&mut *begun.tx)
+    .await
+    .map_err(StoreError::from)?;
     let local = until.to_jiff().to_zoned(crate::clock::zone());
     let note = format!("{} {:02}:{:02}: {why}", local.date(), local.hour(), local.minute());
     begun.finish(subject, "snoozed", &note, now).await
@@ -63,10 +65,12 @@ pub async fn wake(store: &Store, subject: &Subject, task: &str, now: Timestamp) 
 }
 
 async fn end_rest(tx: &mut Tx, task: &str) -> Result<(), StoreError> {
-    sqlx::query("UPDATE task SET snoozed_until = NULL, snoozed_why = NULL, snoozed_level = NULL WHERE id = $1")
-        .bind(task)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "UPDATE task SET snoozed_until = NULL, snoozed_why = NULL, snoozed_level = NULL WHERE id = $1",
+    )
+    .bind(task)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

@@ -183,13 +183,15 @@ impl Fields {
 
 impl<'a> At<'a> {
     async fn own(state: &'a AppState, own: &'a OwnVisit) -> Result<Self, Failure> {
-        let facts = access::look_again(&state.store, &own.visit.subject, &own.patient, Action::Write, own.visit.now);
+        let facts =
+            access::look_again(&state.store, &own.visit.subject, &own.patient, Action::Write, own.visit.now);
         Ok(Self { state, visit: &own.visit, facts: facts.await?.facts, base: "/me/questions".to_owned() })
     }
 
     async fn beside(state: &'a AppState, visit: &'a Visit, id: &str) -> Result<Self, Failure> {
         let patient: PatientId = id.parse().map_err(|_| Failure::Missing)?;
-        let opened = access::look_again(&state.store, &visit.subject, &patient, Action::Write, visit.now).await?;
+        let opened =
+            access::look_again(&state.store, &visit.subject, &patient, Action::Write, visit.now).await?;
         let base = format!("/patients/{}/questions", in_path(patient.as_str()));
         Ok(Self { state, visit, facts: opened.facts, base })
     }
@@ -257,7 +259,8 @@ impl<'a> At<'a> {
                 (way.len() - 1, last.0)
             }
         };
-        let before = place.checked_sub(1).and_then(|before| way.get(before)).map(|(asks, _)| asks.id.as_str());
+        let before =
+            place.checked_sub(1).and_then(|before| way.get(before)).map(|(asks, _)| asks.id.as_str());
         let all = (way.len() + tree.rest(answers)).max(place + 1);
         let page = self.ask_page((dialogue, tree, asks), (place, all, before), wrong);
         let title = self.visit.text.0.pick(&tree.title().sv, &tree.title().en).to_owned();
@@ -390,9 +393,15 @@ impl<'a> At<'a> {
         let page = self.end_page(dialogue, pending.is_some());
         let title = page.title.clone();
         if self.is_staff() {
-            draw_as(StatusCode::OK, &EndStaff { frame: Frame::of(self.state, self.visit, "patients", title), page })
+            draw_as(
+                StatusCode::OK,
+                &EndStaff { frame: Frame::of(self.state, self.visit, "patients", title), page },
+            )
         } else {
-            draw_as(StatusCode::OK, &EndPatient { frame: Frame::of(self.state, self.visit, "today", title), page })
+            draw_as(
+                StatusCode::OK,
+                &EndPatient { frame: Frame::of(self.state, self.visit, "today", title), page },
+            )
         }
     }
 
@@ -408,9 +417,11 @@ impl<'a> At<'a> {
             None => "end-replaced",
         };
         let call = kind == Some(OutcomeKind::Emergency);
-        let helps = ended.and_then(|ended| ended.competence).filter(|_| !call && kind != Some(OutcomeKind::SelfCare));
+        let helps =
+            ended.and_then(|ended| ended.competence).filter(|_| !call && kind != Some(OutcomeKind::SelfCare));
         let helps = helps.map(|who| {
-            let unit = dialogues::helping_unit(&self.facts, words::policy_of(&self.facts), who).unwrap_or_default();
+            let unit =
+                dialogues::helping_unit(&self.facts, words::policy_of(&self.facts), who).unwrap_or_default();
             let values = [("who", competence(who, text).into()), ("unit", unit.to_owned().into())];
             text.with("end-helps", &values)
         });

@@ -69,7 +69,10 @@ pub(crate) fn age_and_units(facts: &PatientFacts, own: Option<&str>, now: Timest
 
 /// The policy that judges the patient in `facts`.
 pub(crate) fn policy_of(facts: &PatientFacts) -> &'static Policy {
-    Policy::shipped().iter().find(|policy| policy.name() == facts.policy).unwrap_or_else(|| Policy::recommended())
+    Policy::shipped()
+        .iter()
+        .find(|policy| policy.name() == facts.policy)
+        .unwrap_or_else(|| Policy::recommended())
 }
 
 /// Why the reader sees this, with its day as people write it.

@@ -85,10 +85,7 @@ async fn page(state: &AppState, own: &OwnVisit, asked: &Asked) -> Result<Page, F
     let messages = messages.iter().map(|message| message_row(message, visit)).collect();
     let closed = dialogue::closed_days(visit.now, &clock::zone());
     let closed = visit.text.0.pick(&closed.sv, &closed.en).to_owned();
-    let thanks = match asked.sent.as_deref() {
-        Some(_) => Some(visit.text.t("talk-thanks-message")),
-        None => None,
-    };
+    let thanks = asked.sent.as_deref().map(|_| visit.text.t("talk-thanks-message"));
     Ok(Page {
         frame: Frame::of(state, visit, "conversation", visit.text.t("nav-conversation")),
         whose: whose(visit, &facts),

@@ -95,7 +95,8 @@ pub(crate) async fn show(
     let ask = pending.map(|pending| asked(&pending, text)).or_else(|| form_due(&facts, &recorded, now, text));
     let waiting = waiting(&recorded, &today, text);
     let letter = letter(&talk, visit);
-    let notice = if today.is_empty() { notices.into_iter().next_back().map(|notice| notice.body) } else { None };
+    let notice =
+        if today.is_empty() { notices.into_iter().next_back().map(|notice| notice.body) } else { None };
     let closed = dialogue::closed_days(now, &clock::zone());
     let closed = text.0.pick(&closed.sv, &closed.en).to_owned();
     if wants_fragment(&headers) {
@@ -215,7 +216,9 @@ fn first_sentence(body: &str) -> (String, String) {
 /// The short form, when its time has come.
 fn form_due(facts: &PatientFacts, recorded: &[Recorded], now: Timestamp, text: Text) -> Option<Ask> {
     let last = recorded.iter().rev().find(|one| one.reading.symptoms().is_some());
-    if last.is_some_and(|one| one.reading.at > now.plus_days(-i64::from(words::policy_of(facts).symptom_form_days()))) {
+    if last.is_some_and(|one| {
+        one.reading.at > now.plus_days(-i64::from(words::policy_of(facts).symptom_form_days()))
+    }) {
         return None;
     }
     Some(Ask {

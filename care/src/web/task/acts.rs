@@ -153,7 +153,9 @@ fn notice(error: ActError, form: &ActForm, text: Text, now: Timestamp) -> Result
             let day = format::day_word(format::day_of(latest), format::day_of(now), text);
             text.with("act-rest", &[("day", day.into())])
         }
-        ActError::Note { .. } if !form.until.is_empty() && form.why.trim().is_empty() => text.t("act-rest-why"),
+        ActError::Note { .. } if !form.until.is_empty() && form.why.trim().is_empty() => {
+            text.t("act-rest-why")
+        }
         ActError::Note { .. } if form.note.trim().is_empty() => {
             text.t(if form.outcome.is_empty() { "act-note-empty" } else { "act-note-cause" })
         }

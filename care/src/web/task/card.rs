@@ -134,9 +134,9 @@ pub(crate) async fn of(
     let level = follow.map(|follow| severity_now(&tasks::signs(&joined), follow, now));
     let rest_until = follow.map_or(now, |follow| now.plus_millis(follow.snooze_ms_max()));
     Ok(TaskCard {
-        calmer: level.filter(|level| task.status == Status::Open && *level < task.priority).map(|level| {
-            text.with("card-calmer", &[("level", Urgency::of(level, text).word().into())])
-        }),
+        calmer: level
+            .filter(|level| task.status == Status::Open && *level < task.priority)
+            .map(|level| text.with("card-calmer", &[("level", Urgency::of(level, text).word().into())])),
         rests: task.snoozed_until.filter(|_| task.rests_at(now)).map(|until| {
             let when = format::moment(until, now, text);
             let why = task.snoozed_why.clone().unwrap_or_default();
