@@ -12,6 +12,7 @@ use vitals::{Content, PatientId, ReadingId, Timestamp};
 
 use crate::audit::{self, Entry};
 use crate::conversations::{self, AuthorKind, Message};
+use crate::dialogues;
 use crate::people;
 use crate::readings::{self, Recorded};
 use crate::store::{Reader, Store, StoreError};
@@ -126,6 +127,9 @@ struct ReadingLine<'a> {
     outbox: Option<&'a str>,
     seq: Option<u64>,
     raw: Option<Value>,
+    /// Which question tree was answered, and how; for readings that came of a dialogue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dialogue: Option<Value>,
 }
 
 async fn export_readings(
@@ -139,7 +143,11 @@ async fn export_readings(
         let Some(last) = page.last() else { return Ok(()) };
         after = last.arrival;
         for row in &page {
-            line(out, &reading_line(row))?;
+            let mut printed = reading_line(row);
+            if row.reading.symptoms().is_some() {
+                printed.dialogue = dialogues::behind(reader, &row.reading.id).await?;
+            }
+            line(out, &printed)?;
         }
     }
 }
@@ -168,6 +176,7 @@ fn reading_line(row: &Recorded) -> ReadingLine<'_> {
         outbox: origin.map(|origin| origin.outbox.as_str()),
         seq: origin.map(|origin| origin.seq),
         raw: origin.map(|origin| json!({ "characteristic": origin.raw_format, "hex": origin.raw_hex })),
+        dialogue: None,
     }
 }
 

@@ -55,7 +55,7 @@ pub enum IntakeError {
     Stopped,
 }
 
-/// What [`SymptomIntake::submit`] gives: the reading, where the answers say anything of a symptom.
+/// What [`SymptomIntake::submit`] gives: the reading, where the questions were about symptoms.
 pub type Submitted<'a> = Pin<Box<dyn Future<Output = Result<Option<ReadingId>, IntakeError>> + Send + 'a>>;
 
 /// Takes answers and makes them a reading, with the findings and task changes that follow, in one transaction.

@@ -89,8 +89,11 @@ impl Intake {
             }
         }
         sitting.open_chart(&facts, now).await?;
-        let reading =
-            self.record(&mut sitting, &facts, (tree.symptoms(&answers), &author, &task), now).await?;
+        let reading = if tree.problem() == Problem::Symptoms {
+            Some(record(&mut sitting, &facts, (tree.symptoms(&answers), &author, &task), now).await?)
+        } else {
+            None
+        };
         let id = reading.as_ref().map(|reading| reading.id.clone());
         let version = self.0.policies.get(&facts.policy).version().to_owned();
         let found = dialogue::finding(tree, &answers, outcome, (id.as_ref(), &version, now));
@@ -111,29 +114,6 @@ impl Intake {
         sitting.announce(changes);
         sitting.commit().await?;
         Ok(id)
-    }
-
-    /// Writes the reading that `answers` are; `None` when they say nothing of a symptom.
-    async fn record(
-        &self,
-        sitting: &mut Sitting<'_>,
-        facts: &PatientFacts,
-        (answers, author, task): (SymptomAnswers, &conversations::Author, &Option<String>),
-        now: Timestamp,
-    ) -> Result<Option<Reading>, AdmitError> {
-        if answers.is_empty() {
-            return Ok(None);
-        }
-        let arrival = readings::next_arrival(&mut sitting.tx).await?;
-        let id: ReadingId = Hash::of_answers(&facts.id, now, arrival)
-            .short()
-            .parse()
-            .map_err(|error: vitals::IdError| fault(&error.to_string()))?;
-        let content = Content::Symptoms(answers);
-        let reading = Reading { id, patient: facts.id.clone(), at: now, received_at: now, content };
-        readings::answered(&mut sitting.tx, arrival, &reading, author, task.as_deref()).await?;
-        sitting.tally.readings += 1;
-        Ok(Some(reading))
     }
 
     /// Judges as they stand the dialogues that were begun and then left before `now`, by the policy's time. One in which
@@ -180,6 +160,25 @@ impl Intake {
         }
         Ok(())
     }
+}
+
+/// Writes the reading that `answers` are. Answers that know of no symptom are one as well: the person was heard of.
+async fn record(
+    sitting: &mut Sitting<'_>,
+    facts: &PatientFacts,
+    (answers, author, task): (SymptomAnswers, &conversations::Author, &Option<String>),
+    now: Timestamp,
+) -> Result<Reading, AdmitError> {
+    let arrival = readings::next_arrival(&mut sitting.tx).await?;
+    let id: ReadingId = Hash::of_answers(&facts.id, now, arrival)
+        .short()
+        .parse()
+        .map_err(|error: vitals::IdError| fault(&error.to_string()))?;
+    let content = Content::Symptoms(answers);
+    let reading = Reading { id, patient: facts.id.clone(), at: now, received_at: now, content };
+    readings::answered(&mut sitting.tx, arrival, &reading, author, task.as_deref()).await?;
+    sitting.tally.readings += 1;
+    Ok(reading)
 }
 
 /// The problems whose open case holds a finding about `problem`, the first choice first: as triage joins them.

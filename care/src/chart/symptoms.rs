@@ -142,7 +142,9 @@ pub(crate) fn in_words(answers: &SymptomAnswers, text: Text) -> String {
             format!("{} {}", name.to_lowercase(), severity.grade())
         })
         .collect();
-    if !felt.is_empty() {
+    if answers.is_empty() {
+        text.t("chart-answered-unknown")
+    } else if !felt.is_empty() {
         felt.join(", ")
     } else if is_whole_form(answers) {
         text.t("chart-no-symptoms")

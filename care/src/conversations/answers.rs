@@ -23,7 +23,7 @@ pub struct Answered<'a> {
     pub how: EndedHow,
     /// The dialogue, where it was answered question by question.
     pub dialogue: Option<&'a str>,
-    /// The reading that the answers became; `None` when they say nothing of a symptom.
+    /// The reading that the answers became; `None` where the questions were not about symptoms.
     pub reading: Option<&'a ReadingId>,
     /// Who answered.
     pub author: &'a Author,

@@ -1,9 +1,10 @@
 //! Dialogues, read.
 
 use alerts::dialogue::{self, Answers, OutcomeKind, Questionnaire};
+use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use vitals::{PatientId, Timestamp};
+use vitals::{PatientId, ReadingId, Timestamp};
 
 use super::{Dialogue, Ended};
 use crate::conversations::{Author, AuthorKind};
@@ -120,6 +121,30 @@ async fn whole(connection: &mut sqlx::SqliteConnection, row: &SqliteRow) -> Resu
         changed_at: people::optional_time(row.try_get("changed_at")?)?,
         ended,
     })
+}
+
+/// The dialogue that the reading came of, as an export prints it: the tree, its version, where it ended, and the code of
+/// each answer.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn behind(
+    connection: &mut sqlx::SqliteConnection,
+    reading: &ReadingId,
+) -> Result<Option<Value>, StoreError> {
+    let row = sqlx::query("SELECT id, questionnaire, version, outcome FROM dialogue WHERE reading = $1")
+        .bind(reading.as_str())
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let text = |column: &str| row.try_get::<String, _>(column);
+    let answers = answers(connection, &text("id")?).await?;
+    Ok(Some(json!({
+        "questionnaire": text("questionnaire")?,
+        "version": text("version")?,
+        "outcome": text("outcome")?,
+        "answers": answers,
+    })))
 }
 
 /// Who answered last, as the person to whom the answers are put down when the dialogue is judged as it stands.

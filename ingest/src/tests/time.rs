@@ -106,7 +106,7 @@ fn a_patient_who_never_sends_anything_is_missed_from_enrolment_on() {
         home.ingest.look(time(NOW)).await.expect("looks");
         home.ingest.look(time("2026-01-03T12:59:00Z")).await.expect("looks");
         assert_eq!(reminders(&home, "p2").await.len(), 0);
-        home.ingest.look(time("2026-01-03T13:00:00Z")).await.expect("looks");
+        home.ingest.look(time("2026-01-03T14:00:00Z")).await.expect("looks");
         assert_eq!(reminders(&home, "p2").await.len(), 1);
         home.ingest.look(time("2026-01-04T13:00:00Z")).await.expect("looks");
         let tasks = open(&home, "silence").await;
