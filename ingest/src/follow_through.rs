@@ -64,17 +64,20 @@ impl Sitting<'_> {
         let (Some(follow), Some(silence)) = (policy.follow_through().cloned(), policy.rules().silence) else {
             return Ok(None);
         };
-        let Some(since) = self.silent_since(facts, now) else { return Ok(None) };
+        let Some((since, usual_days)) = self.silent_since(facts, now) else { return Ok(None) };
         let (today, last) = (self.day_of(now), self.day_of(since));
         let at = remind_at(&follow, &facts.id, today, self.zone());
         if now < at {
             return Ok(Some(at));
         }
-        let days = last.until(today).map_or(0, |span| span.get_days());
+        // Who usually measures every third day has missed nothing on the second.
+        let days = last.until(today).map_or(0, |span| i64::from(span.get_days())) - usual_days;
         if days == 1 {
             let notice = conversations::notice(&mut self.tx, facts, today, now).await?;
             self.announce(notice);
-        } else if f64::from(days) >= silence.message_days && !self.has_task(&facts.id, Problem::Silence) {
+        } else if i32::try_from(days).is_ok_and(|days| f64::from(days) >= silence.message_days)
+            && !self.has_task(&facts.id, Problem::Silence)
+        {
             let reminder = conversations::remind(&mut self.tx, facts, since, now).await?;
             self.announce(reminder);
         }

@@ -19,10 +19,10 @@ pub(crate) async fn live() -> Json<serde_json::Value> {
     Json(json!({ "status": "alive" }))
 }
 
-/// `GET /readyz`: 200 when every part of the chain works, else 503; which part, either way.
+/// `GET /readyz`: 200 when every part that is needed to take in, judge and show readings works, else 503; which part, either
+/// way.
 pub(crate) async fn ready(State(state): State<AppState>) -> Response {
     let now = state.clock.now();
-    let chain = state.health.chain(now);
     let store_answers = state.store.read().await.is_ok();
     let parts: BTreeMap<&str, serde_json::Value> = state
         .health
@@ -39,10 +39,20 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Response {
             (part.key(), value)
         })
         .collect();
-    let ready = store_answers && matches!(chain, Chain::Whole { .. });
+    let ready = store_answers && state.health.is_ready(now);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({ "ready": ready, "at": now, "store_answers": store_answers, "parts": parts });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// `GET /watchdog`: 200 when every part works, the ones that can be missed for a while too, else 503. For somebody outside who
+/// asks each minute, and alarms on anything but 200, no answer included.
+pub(crate) async fn watchdog(State(state): State<AppState>) -> Response {
+    let (status, word) = match state.health.chain(state.clock.now()) {
+        Chain::Whole { .. } => (StatusCode::OK, "whole"),
+        Chain::Broken { .. } => (StatusCode::SERVICE_UNAVAILABLE, "broken"),
+    };
+    (status, [(header::CACHE_CONTROL, "no-store")], word).into_response()
 }
 
 /// `GET /metrics`, in the Prometheus text format.
