@@ -69,7 +69,7 @@ async fn a_task_arrives_live_is_talked_about_and_closed() {
     anna.goto(page.as_str()).await;
     anna.mark_page().await;
     svea.fill(".reply textarea", "Jag är lite yr.").await;
-    svea.click(".reply button").await;
+    svea.press(".reply button", "\u{e007}").await;
     anna.says("Jag är lite yr.").await;
     assert!(anna.is_same_page().await, "the patient's message came without the page being loaded again");
 

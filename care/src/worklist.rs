@@ -6,9 +6,12 @@
 //!
 //! **Invariant:** a patient who is silent is never counted among those that need nothing.
 
+mod filter;
+
 use std::collections::BTreeMap;
 
 use alerts::chart::WeightBand;
+use alerts::dialogue::EMERGENCY_RULE;
 use alerts::follow_through::{Sign, severity_now};
 use alerts::{Chart, Policy, Priority};
 use sqlx::Row;
@@ -24,65 +27,14 @@ use crate::readings;
 use crate::store::{Store, StoreError};
 use crate::tasks::{self, Task};
 
+pub use filter::Filter;
+
 /// Days without a reading from which a patient counts as silent.
 pub const SILENT_DAYS: i64 = 2;
 /// How far back the small chart of a row goes, days.
 pub const SPARK_DAYS: i64 = 14;
 /// How far back the person's usual weight is looked for, days.
 const USUAL_DAYS: i64 = 60;
-
-/// Which tasks to show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Filter {
-    /// One's own, and those of the unit that nobody has taken.
-    #[default]
-    MineAndFree,
-    /// All of the unit.
-    Unit,
-    /// Those that lie with a municipality's units, of patients one shares.
-    Municipal,
-    /// Those of the unit that rest.
-    Resting,
-}
-
-impl Filter {
-    /// Every filter, in the order they are offered.
-    pub const ALL: [Self; 4] = [Self::MineAndFree, Self::Unit, Self::Municipal, Self::Resting];
-
-    /// The key in addresses.
-    #[must_use]
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::MineAndFree => "mine",
-            Self::Unit => "unit",
-            Self::Municipal => "municipal",
-            Self::Resting => "resting",
-        }
-    }
-
-    /// The filter with this key.
-    #[must_use]
-    pub fn from_key(key: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|filter| filter.key() == key)
-    }
-
-    fn takes(self, task: &Task, facts: Option<&PatientFacts>, subject: &Subject, now: Timestamp) -> bool {
-        if task.rests_at(now) != (self == Self::Resting) {
-            return false;
-        }
-        let ours = task.unit.is_none() || task.unit.as_deref() == subject.unit();
-        let mine = task.owner.as_deref() == Some(&subject.id);
-        match self {
-            Self::MineAndFree => mine || (ours && task.owner.is_none()),
-            Self::Unit | Self::Resting => ours || mine,
-            Self::Municipal => facts.is_some_and(|facts| {
-                facts.units.iter().any(|unit| {
-                    Some(&unit.id) == task.unit.as_ref() && unit.organisation_kind == "municipality"
-                })
-            }),
-        }
-    }
-}
 
 /// The last that was said or asked between the patient and care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -325,7 +277,9 @@ async fn item(
 ) -> Result<Item, StoreError> {
     let joined = tasks::joined(connection, &task.id).await?;
     let mut standing = tasks::standing(&joined);
-    standing.sort_by_key(|one| std::cmp::Reverse(one.priority));
+    // Who was told to call 112 comes before everything else that is urgent.
+    let calls = |rule: &str| rule == EMERGENCY_RULE;
+    standing.sort_by_key(|one| std::cmp::Reverse((one.priority, calls(&one.reason.rule))));
     let level = level_of(&task, &tasks::signs(&joined), now);
     let reasons = standing.iter().map(|one| Words::new(&one.reason.text_sv, &one.reason.text_en)).collect();
     let (weights, usual, contact) = match of {

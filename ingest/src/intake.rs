@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use alerts::dialogue;
-use alerts::{Finding, Problem};
+use alerts::{Competence, Problem, TaskChange};
 use care::admission::readings;
 use care::conversations::{self, Answered};
 use care::dialogues;
@@ -198,7 +198,14 @@ pub(crate) const fn cases_for(problem: Problem) -> [Problem; 2] {
     }
 }
 
-/// Whether `finding` is what somebody answered.
-pub(crate) fn is_answered(finding: &Finding) -> bool {
-    dialogue::is_answered(&finding.reason.rule)
+/// `changes` with the competence that a dialogue's end names, on the task that it opens.
+pub(crate) fn helped_by(mut changes: Vec<TaskChange>, named: Option<Competence>) -> Vec<TaskChange> {
+    for change in &mut changes {
+        if let (TaskChange::Open { competence, findings, .. }, Some(named)) = (change, named)
+            && findings.iter().any(|finding| dialogue::is_answered(&finding.reason.rule))
+        {
+            *competence = named;
+        }
+    }
+    changes
 }

@@ -27,7 +27,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard};
 use vitals::{PatientId, Reading, Timestamp};
 
-use crate::intake::{cases_for, is_answered};
+use crate::intake::{cases_for, helped_by};
 use crate::policies::Policies;
 use crate::sequences::Sequences;
 use crate::tally::Tally;
@@ -367,18 +367,6 @@ impl Sitting<'_> {
         }
         Ok(())
     }
-}
-
-/// `changes` with the competence that a dialogue's end names, on the task that it opens.
-fn helped_by(mut changes: Vec<TaskChange>, named: Option<Competence>) -> Vec<TaskChange> {
-    for change in &mut changes {
-        if let (TaskChange::Open { competence, findings, .. }, Some(named)) = (change, named)
-            && findings.iter().any(is_answered)
-        {
-            *competence = named;
-        }
-    }
-    changes
 }
 
 /// The patient's own limits, in force for all of the chart. They were written by the register, which checks them; ones that

@@ -12,11 +12,14 @@ use crate::calendar::{is_office_day, office_day_from};
 use crate::finding::{Finding, Reason};
 use crate::words::{Bilingual, weekday};
 
+/// The rule of a finding that somebody was told to call 112.
+pub const EMERGENCY_RULE: &str = "dialogue_emergency";
+
 /// The rules by which findings of dialogues are known, each with what its end was.
 const RULES: [(OutcomeKind, &str); 3] = [
     (OutcomeKind::Message, "dialogue_message"),
     (OutcomeKind::Urgent, "dialogue_urgent"),
-    (OutcomeKind::Emergency, "dialogue_emergency"),
+    (OutcomeKind::Emergency, EMERGENCY_RULE),
 ];
 
 /// Whether a finding of `rule` is what somebody answered, and not what a rule saw: it is always news.

@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 use vitals::{Symptom, Timestamp};
 
 pub use crate::words::Bilingual;
-pub use advice::{closed_days, closing, finding, is_answered};
+pub use advice::{EMERGENCY_RULE, closed_days, closing, finding, is_answered};
 pub use feedback::feedback;
 pub use fhir::QuestionnaireError;
 pub use questionnaire::{

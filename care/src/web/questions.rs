@@ -6,16 +6,19 @@
 //!
 //! **Invariants:** a question that nobody answered is never sent as "no"; the end is shown as soon as it is reached.
 
+mod pages;
+
 use std::borrow::Cow;
 
 use alerts::dialogue::{self, Asks, OutcomeKind, Questionnaire, Step};
-use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use vitals::PatientId;
+
+use pages::{AskPage, AskPatient, AskStaff, ChoiceRow, EndPage, EndPatient, EndStaff};
 
 use super::AppState;
 use super::failure::Failure;
@@ -31,76 +34,6 @@ use crate::dialogues::{self, Dialogue, EndedHow, Given, GivenError, Taken};
 use crate::intake::{IntakeError, Submission};
 use crate::live::Change;
 use crate::people::PatientFacts;
-
-struct ChoiceRow {
-    code: String,
-    word: String,
-    chosen: bool,
-    exclusive: bool,
-}
-
-/// One question.
-struct AskPage {
-    whose: Option<String>,
-    wrong: Option<String>,
-    intro: Vec<String>,
-    post: String,
-    dialogue: String,
-    tree: String,
-    question: String,
-    step: String,
-    done: usize,
-    all: usize,
-    text: String,
-    several: bool,
-    choices: Vec<ChoiceRow>,
-    back: Option<String>,
-    write: Option<&'static str>,
-    home: Cow<'static, str>,
-}
-
-/// An end.
-struct EndPage {
-    whose: Option<String>,
-    kind: &'static str,
-    title: String,
-    said: Vec<String>,
-    call: bool,
-    helps: Option<String>,
-    plan: Vec<String>,
-    more: bool,
-    form: String,
-    write: Option<&'static str>,
-    home: Cow<'static, str>,
-}
-
-#[derive(Template)]
-#[template(path = "questions/ask_patient.html")]
-struct AskPatient {
-    frame: Frame,
-    page: AskPage,
-}
-
-#[derive(Template)]
-#[template(path = "questions/ask_staff.html")]
-struct AskStaff {
-    frame: Frame,
-    page: AskPage,
-}
-
-#[derive(Template)]
-#[template(path = "questions/end_patient.html")]
-struct EndPatient {
-    frame: Frame,
-    page: EndPage,
-}
-
-#[derive(Template)]
-#[template(path = "questions/end_staff.html")]
-struct EndStaff {
-    frame: Frame,
-    page: EndPage,
-}
 
 /// What the address asks for.
 #[derive(Default, Deserialize)]
