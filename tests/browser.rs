@@ -175,8 +175,11 @@ async fn questions_are_answered_by_keyboard_to_each_end_and_a_task_rests() {
     anna.press("form[action$='/snooze'] button", "\u{e007}").await;
     anna.says("Ambulans har hämtat henne").await;
     anna.goto(&format!("{base}/worklist?filter=unit")).await;
-    anna.says("Inget väntar här").await;
+    let rows = |count| format!("return document.querySelectorAll('tr[data-task]').length === {count}");
+    anna.until("the other task alone", &rows(1)).await;
+    anna.says("Svarade på frågor: sämre; yr").await;
     anna.goto(&format!("{base}/worklist?filter=resting")).await;
-    anna.says("Svea Test").await;
+    anna.until("the task that rests", &rows(1)).await;
+    anna.says("Svaren leder till 112").await;
     anna.close().await;
 }

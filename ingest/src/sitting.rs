@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use alerts::{
     ChartEvent, ClosedCase, Competence, Finding, Glance, Input, LocalDays, OpenCase, Overrides, Policy,
-    Problem, Recent, Sample, Situation, State, TaskChange, Trigger, Tuning, assess, triage,
+    Problem, Recent, Sample, Situation, State, Trigger, Tuning, assess, triage,
 };
 use care::clock::Clock;
 use care::health::Health;
