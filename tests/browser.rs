@@ -69,7 +69,7 @@ async fn a_task_arrives_live_is_talked_about_and_closed() {
     anna.goto(page.as_str()).await;
     anna.mark_page().await;
     svea.fill(".reply textarea", "Jag är lite yr.").await;
-    svea.click(".reply button").await;
+    svea.press(".reply button", "\u{e007}").await;
     anna.says("Jag är lite yr.").await;
     assert!(anna.is_same_page().await, "the patient's message came without the page being loaded again");
 
@@ -123,4 +123,63 @@ async fn fit(browser: &Browser, width: u32, pages: &[String]) {
             .await;
         assert_eq!(titled, json!(true), "{page} has one heading and a title");
     }
+}
+
+/// By keyboard alone, on a phone: each row is the answers, screen by screen, and what the end says. By the triage list.
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_are_answered_by_keyboard_to_each_end_and_a_task_rests() {
+    let (_kept, data) = house();
+    apply(&data, REGISTER);
+    let serving = Serving::start(&data);
+    let base = serving.http.clone();
+    let driver = Driver::start();
+    let svea = driver.browser(390).await;
+    svea.sign_in(&base, "svea", "svea-password").await;
+    let rows: [(&[&[&str]], &str); 4] = [
+        (&[&["none"], &["same"], &["none"]], "Fortsätt som vanligt"),
+        (&[&["none"], &["worse"], &["dizzy", "cough"], &["bit"]], "En sjuksköterska läser dem"),
+        (&[&["none"], &["same"], &["night"], &["woke"]], "så snart mottagningen är öppen"),
+        (&[&["chest-stays"]], "Ring 112 nu"),
+    ];
+    for (screens, says) in rows {
+        svea.goto(&format!("{base}/me/form")).await;
+        for codes in screens {
+            svea.fits(&format!("the question before {codes:?}")).await;
+            for code in *codes {
+                svea.press(&format!("input[name=answer][value={code}]"), " ").await;
+            }
+            svea.mark_page().await;
+            svea.press("form.questions button", "\u{e007}").await;
+            svea.until(
+                "the next screen",
+                "return window.markedByTest !== true && document.readyState === 'complete'",
+            )
+            .await;
+        }
+        svea.says(says).await;
+        svea.fits(says).await;
+    }
+    svea.close().await;
+
+    let anna = driver.browser(1280).await;
+    anna.sign_in(&base, "anna", "anna-password").await;
+    anna.says("Svaren leder till 112").await;
+    anna.press("tr[data-task] .cell-why a", "\u{e007}").await;
+    anna.until("the task's page", "return location.pathname.startsWith('/tasks/')").await;
+    anna.press("details[id^=history-] summary", "\u{e007}").await;
+    anna.says("visade uppmaningen att ringa 112").await;
+    anna.press("details[id^=rest-] summary", "\u{e007}").await;
+    let day = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(72)).strftime("%Y-%m-%d");
+    anna.script(&format!("document.querySelector('input[name=until]').value = '{day}'")).await;
+    anna.fill("textarea[name=why]", "Ambulans har hämtat henne").await;
+    anna.press("form[action$='/snooze'] button", "\u{e007}").await;
+    anna.says("Ambulans har hämtat henne").await;
+    anna.goto(&format!("{base}/worklist?filter=unit")).await;
+    let rows = |count| format!("return document.querySelectorAll('tr[data-task]').length === {count}");
+    anna.until("the other task alone", &rows(1)).await;
+    anna.says("Svarade på frågor: sämre; yr").await;
+    anna.goto(&format!("{base}/worklist?filter=resting")).await;
+    anna.until("the task that rests", &rows(1)).await;
+    anna.says("Svaren leder till 112").await;
+    anna.close().await;
 }

@@ -3,7 +3,7 @@
 //!
 //! `tests/scenarios/<name>/` holds
 //! - `story.jsonl`: what happens, in time order. A line of a capture (with `gateway`, default `gw-0001`), or
-//!   `{"at", "answers": {..}, "patient"}` for a filled symptom form, `{"at", "up": "<payload>", "gateway"}` for a message as
+//!   `{"at", "answers": {..}, "patient"}` for the symptom form of somebody who feels just that, `{"at", "up": "<payload>", "gateway"}` for a message as
 //!   it stands, `{"at", "write": "<text>", "login"}` and `{"at", "close": "<outcome>", "login"}` for what people do about
 //!   the newest open task, `{"at", "passes": true}` for time that passes;
 //! - `expected.json`: how many readings, what is quarantined, and each task in order of opening: its keys as exported, the
@@ -195,16 +195,8 @@ impl House {
     async fn answer(&self, step: &Value, at: Timestamp) {
         let patient: PatientId = step["patient"].as_str().expect("a patient").parse().expect("a patient id");
         let login = format!("{patient}-login");
-        let task = conversations::pending(&mut self.store.read().await.expect("reads"), &patient)
-            .await
-            .expect("reads")
-            .and_then(|pending| pending.task);
-        let submission = Submission {
-            answers: serde_json::from_value(step["answers"].clone()).expect("answers"),
-            author: self.signed_in(&login, at).await,
-            patient,
-            task,
-        };
+        let felt = serde_json::from_value(step["answers"].clone()).expect("answers");
+        let submission = Submission::form(patient, &felt, &self.signed_in(&login, at).await, None);
         self.ingest.intake().submit(submission).await.expect("the answers are taken");
     }
 

@@ -80,7 +80,7 @@ fn tomorrow(day: Date) -> Date {
 pub fn due_at(due: &Due, priority: Priority, now: Timestamp, zone: &TimeZone) -> Timestamp {
     let local = zone.to_datetime(now.to_jiff());
     let moment = match priority {
-        Priority::Urgent => after_office_time(due, local),
+        Priority::Urgent => after_office_time(due, local, due.urgent_office_hours),
         Priority::Soon | Priority::Routine => {
             let mut day = office_day_from(local.date());
             for _ in 0..due.office_days(priority) {
@@ -92,9 +92,18 @@ pub fn due_at(due: &Due, priority: Priority, now: Timestamp, zone: &TimeZone) ->
     to_timestamp(moment, zone).max(now)
 }
 
+/// When `hours` of office time have passed since `from`; `from` itself for none.
+#[must_use]
+pub fn office_hours_after(due: &Due, from: Timestamp, hours: f64, zone: &TimeZone) -> Timestamp {
+    if hours <= 0.0 {
+        return from;
+    }
+    to_timestamp(after_office_time(due, zone.to_datetime(from.to_jiff()), hours), zone).max(from)
+}
+
 #[allow(clippy::cast_possible_truncation)]
-fn after_office_time(due: &Due, local: DateTime) -> DateTime {
-    let mut left_minutes = (due.urgent_office_hours * 60.0).round() as i64;
+fn after_office_time(due: &Due, local: DateTime, hours: f64) -> DateTime {
+    let mut left_minutes = (hours * 60.0).round() as i64;
     let mut day = local.date();
     for _ in 0..SEARCH_DAYS_MAX {
         day = office_day_from(day);

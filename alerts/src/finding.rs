@@ -3,8 +3,6 @@
 use serde::{Deserialize, Serialize};
 use vitals::{ReadingId, Timestamp};
 
-use crate::rules::silence::MESSAGE_RULE;
-
 /// The words for an enum whose key is promised to others.
 macro_rules! keyed {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $key:literal,)+ }) => {
@@ -145,12 +143,4 @@ pub struct Finding {
     pub reason: Reason,
     /// The readings it rests on, the causing one last. Empty for silence.
     pub readings: Vec<ReadingId>,
-}
-
-impl Finding {
-    /// Whether its action is a message to the patient, before staff have anything to do.
-    #[must_use]
-    pub fn asks_for_reminder(&self) -> bool {
-        self.problem == Problem::Silence && self.reason.rule == MESSAGE_RULE
-    }
 }

@@ -12,6 +12,7 @@ pub mod calendar;
 pub mod chart;
 pub mod dialogue;
 pub mod finding;
+pub mod follow_through;
 pub mod policy;
 pub mod replay;
 pub mod rules;
@@ -22,7 +23,7 @@ mod words;
 
 pub use chart::{Chart, ChartEvent, Folded};
 pub use finding::{Competence, Finding, Priority, Problem, Reason};
-pub use policy::{Overrides, Policy, PolicyError};
+pub use policy::{FollowThrough, Overrides, Policy, PolicyError};
 pub use rules::{Input, Trigger, assess};
 pub use state::{Followed, Glance, LocalDays, Recent, Sample, State, Tuning};
 pub use task::{AutoClose, ClosedCase, OpenCase, TaskChange};

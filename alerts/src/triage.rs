@@ -3,7 +3,7 @@
 //! One open case a patient and problem. A finding joins the open case of its problem; its priority only rises and its due
 //! time only moves earlier. A finding of `symptoms` joins an open decompensation case instead of opening its own. After
 //! staff closed a case, the same problem at no higher priority opens no new one for the policy's `cooldown_days`; the
-//! findings themselves stay in the record.
+//! findings themselves stay in the record. What a person answered in a dialogue is always news.
 //!
 //! It knows the cases and the findings; it does not know the chart, the people or the database.
 //!
@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 use vitals::{Content, Kind, Outcome, Timestamp};
 
 use crate::calendar::{days_between, due_at, local_date};
+use crate::dialogue;
 use crate::finding::{Finding, Priority, Problem};
 use crate::policy::Policy;
 use crate::rules::Trigger;
@@ -100,7 +101,10 @@ impl Situation<'_> {
 
     fn open_case(&self, problem: Problem, findings: Vec<Finding>) -> Option<TaskChange> {
         let priority = highest(&findings);
-        if findings.is_empty() || self.is_cooling(problem, priority) || self.is_reminder(problem, &findings) {
+        // Who answers that they are worse is told that a nurse reads it: that is never too soon after the last time.
+        let is_answered = findings.iter().any(|finding| dialogue::is_answered(&finding.reason.rule));
+        let cools = !is_answered && self.is_cooling(problem, priority);
+        if findings.is_empty() || cools || self.is_reminder(problem, &findings) {
             return None;
         }
         Some(TaskChange::Open {

@@ -67,6 +67,9 @@ fn slips_of_the_pen_are_refused_by_name() {
         ("systolic_high_mmhg = 170", "systolic_high_mmhg = \"170\"", "systolic_high_mmhg"),
         ("call_patient_days = 3", "call_patient_days = 5", "call_patient_days"),
         ("opens = \"08:00\"", "opens = \"17:00\"", "due.opens"),
+        ("office_hours = 8", "office_hours = 3", "follow_through.escalation"),
+        ("join_hours = 72", "join_hours = 0", "follow_through.join_hours"),
+        ("to = \"physician\"", "to = \"ward\"", "ward"),
         ("name = \"recommended\"", "name = \" \"", "name"),
         ("case_quiet_days = 14", "case_quiet_days = 14\ncase_loud_days = 14", "case_loud_days"),
     ];

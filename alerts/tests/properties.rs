@@ -200,7 +200,7 @@ proptest! {
             if let Some(next) = followed.state().next_check(followed.tuning(), &days, now) {
                 prop_assert!(next > now, "time moves on");
             }
-            let _ = alerts::dialogue::opening(Problem::Decompensation, &[]);
+            let _ = alerts::dialogue::opening(Problem::Decompensation, &[], now, &zone);
             if let Trigger::Reading(reading) = trigger {
                 prop_assert!(!alerts::dialogue::feedback(reading, &chart, policy).sv.is_empty());
             }

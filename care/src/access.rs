@@ -329,6 +329,35 @@ pub async fn open_patient(
     }
 }
 
+/// For how long one look at a record is one entry of the log, while a page keeps itself true or goes on to its next step.
+const SAME_LOOK_MS: i64 = 10 * Timestamp::MINUTE_MS;
+
+/// Opens the record of `patient` for `subject` as [`open_patient`] does, for a page that they have open already. The decision
+/// is made anew; it is logged unless the log holds the same, for the same reason, from the last ten minutes. So the log says
+/// every ten minutes that a page stood open, instead of once for each change on it.
+///
+/// # Errors
+/// As [`open_patient`]; a refusal is always logged.
+pub async fn look_again(
+    store: &Store,
+    subject: &Subject,
+    patient: &PatientId,
+    action: Action,
+    now: Timestamp,
+) -> Result<Opened, AccessError> {
+    let mut reader = store.read().await?;
+    if let Some(facts) = people::facts(&mut reader, patient).await? {
+        let decision = decide(subject, &facts, action, now);
+        let entry = Entry::by(subject, action.key(), Some(patient), &decision);
+        let since = now.plus_millis(-SAME_LOOK_MS);
+        if decision.allowed && audit::has_since(&mut reader, &entry, since).await? {
+            return Ok(Opened { facts, why: decision.why });
+        }
+    }
+    drop(reader);
+    open_patient(store, subject, patient, action, now).await
+}
+
 /// Lets an administrator into the register, which is no record. Logged before it answers, allowed or denied.
 ///
 /// # Errors

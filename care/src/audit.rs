@@ -110,6 +110,33 @@ pub struct Logged {
     pub hash: String,
 }
 
+/// Whether the log holds the same as `entry` from after `since`: who, as what, did what with whose record, and why they might.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn has_since(
+    connection: &mut sqlx::SqliteConnection,
+    entry: &Entry,
+    since: Timestamp,
+) -> Result<bool, StoreError> {
+    let found: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM audit WHERE patient = $1 AND at > $2 AND actor_kind = $3 AND actor = $4 AND role = $5 AND unit = $6
+         AND action = $7 AND decision = $8 AND reason = $9 LIMIT 1",
+    )
+    .bind(entry.patient.as_ref().map(PatientId::as_str))
+    .bind(since.as_millis())
+    .bind(&entry.actor_kind)
+    .bind(&entry.actor)
+    .bind(&entry.role)
+    .bind(&entry.unit)
+    .bind(&entry.action)
+    .bind(&entry.decision)
+    .bind(&entry.reason)
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.is_some())
+}
+
 /// Writes `entry` at the end of the log.
 ///
 /// # Errors

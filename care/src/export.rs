@@ -131,6 +131,9 @@ struct ReadingLine<'a> {
     outbox: Option<&'a str>,
     seq: Option<u64>,
     raw: Option<Value>,
+    /// Which question tree was answered, and how; for readings that came of a dialogue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dialogue: Option<Value>,
 }
 
 fn reading_line(row: &Recorded) -> ReadingLine<'_> {
@@ -157,6 +160,7 @@ fn reading_line(row: &Recorded) -> ReadingLine<'_> {
         outbox: origin.map(|origin| origin.outbox.as_str()),
         seq: origin.map(|origin| origin.seq),
         raw: origin.map(|origin| json!({ "characteristic": origin.raw_format, "hex": origin.raw_hex })),
+        dialogue: None,
     }
 }
 
@@ -175,6 +179,9 @@ pub struct TaskLine {
     owner: Option<String>,
     unit: Option<String>,
     due_at: Timestamp,
+    former: Option<String>,
+    snoozed_until: Option<Timestamp>,
+    escalated: usize,
     outcome: Option<String>,
     conversation: Vec<MessageLine>,
     policy: String,
@@ -220,6 +227,9 @@ pub async fn task_line(connection: &mut sqlx::SqliteConnection, task: Task) -> R
         owner: task.owner,
         unit: task.unit,
         due_at: task.due_at,
+        former: task.former,
+        snoozed_until: task.snoozed_until,
+        escalated: task.escalated,
         outcome: task.outcome,
     })
 }
@@ -236,7 +246,7 @@ fn reading_ids(joined: &[Joined]) -> Vec<ReadingId> {
 
 /// A message in one text: what it says, then each question it puts.
 fn message_line(message: Message) -> MessageLine {
-    let questions = message.questions.iter().map(|asked| format!("\n{}", asked.text)).collect::<String>();
+    let questions = message.questions.iter().map(|asked| format!("\n{asked}")).collect::<String>();
     MessageLine {
         author: match message.author_kind {
             AuthorKind::System => "system".to_owned(),

@@ -1,36 +1,55 @@
-//! The seams by which what people say reaches the record: answers become readings, a plan that changes is judged at once, and
+//! The seams by which what people say reaches the record: answers become readings and tasks, a plan that changes is judged at once, and
 //! what was put aside is settled. The web hands them over, the room that admits readings takes them: one writer, whoever
 //! measured or decided.
 
 use std::future::Future;
 use std::pin::Pin;
 
+use alerts::dialogue::{self, Answers, Questionnaire};
 use vitals::{PatientId, ReadingId, SymptomAnswers};
 
 use crate::access::Subject;
+use crate::conversations::Author;
+use crate::dialogues::EndedHow;
 use crate::plans::{PlanChange, PlanError};
 use crate::quarantine::{SettleError, Settled, Settling};
 use crate::store::StoreError;
 
-/// Answers that somebody gave about a patient.
+/// A dialogue that somebody answered about a patient.
 #[derive(Clone, Debug)]
 pub struct Submission {
     /// Whose symptoms.
     pub patient: PatientId,
-    /// The answers; at least one.
-    pub answers: SymptomAnswers,
+    /// The tree.
+    pub tree: &'static Questionnaire,
+    /// The answers. What is still open on their way is unknown.
+    pub answers: Answers,
     /// Who answered: the patient, next of kin, or staff beside them.
-    pub author: Subject,
+    pub author: Author,
     /// The task whose conversation asked, if one did.
     pub task: Option<String>,
+    /// The dialogue, where it was answered question by question; `None` for one that comes whole.
+    pub dialogue: Option<String>,
+    /// Whether it was answered to its end, or left.
+    pub how: EndedHow,
+}
+
+impl Submission {
+    /// The short form, answered whole by somebody who feels `felt` and nothing else.
+    #[must_use]
+    pub fn form(patient: PatientId, felt: &SymptomAnswers, author: &Subject, task: Option<String>) -> Self {
+        let tree = dialogue::symptom_form();
+        let (answers, how) = (tree.felt(felt), EndedHow::Answered);
+        Self { patient, tree, answers, author: author.into(), task, dialogue: None, how }
+    }
 }
 
 /// Why answers were not taken. Nothing was written; they can be sent again.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
-    /// No question was answered.
-    #[error("no question was answered")]
-    Empty,
+    /// The dialogue has ended already.
+    #[error("the dialogue has ended")]
+    Ended,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -39,8 +58,8 @@ pub enum IntakeError {
     Stopped,
 }
 
-/// What [`SymptomIntake::submit`] gives.
-pub type Submitted<'a> = Pin<Box<dyn Future<Output = Result<ReadingId, IntakeError>> + Send + 'a>>;
+/// What [`SymptomIntake::submit`] gives: the reading, where the questions were about symptoms.
+pub type Submitted<'a> = Pin<Box<dyn Future<Output = Result<Option<ReadingId>, IntakeError>> + Send + 'a>>;
 
 /// Takes answers and makes them a reading, with the findings and task changes that follow, in one transaction.
 pub trait SymptomIntake: Send + Sync {

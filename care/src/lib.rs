@@ -16,6 +16,7 @@ pub mod audit;
 pub(crate) mod chart;
 pub mod clock;
 pub mod conversations;
+pub mod dialogues;
 pub mod enrolment;
 pub mod export;
 pub mod health;

@@ -6,10 +6,14 @@
 //!
 //! **Invariant:** a patient who is silent is never counted among those that need nothing.
 
+mod filter;
+
 use std::collections::BTreeMap;
 
 use alerts::chart::WeightBand;
-use alerts::{Chart, Priority};
+use alerts::dialogue::EMERGENCY_RULE;
+use alerts::follow_through::{Sign, severity_now};
+use alerts::{Chart, Policy, Priority};
 use sqlx::Row;
 use vitals::{PatientId, Timestamp};
 
@@ -25,59 +29,14 @@ use crate::readings;
 use crate::store::{Store, StoreError};
 use crate::tasks::{self, Task};
 
+pub use filter::Filter;
+
 /// Days without a reading from which a patient counts as silent.
 pub const SILENT_DAYS: i64 = 2;
 /// How far back the small chart of a row goes, days.
 pub const SPARK_DAYS: i64 = 14;
 /// How far back the person's usual weight is looked for, days.
 const USUAL_DAYS: i64 = 60;
-
-/// Which tasks to show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Filter {
-    /// One's own, and those of the unit that nobody has taken.
-    #[default]
-    MineAndFree,
-    /// All of the unit.
-    Unit,
-    /// Those that lie with a municipality's units, of patients one shares.
-    Municipal,
-}
-
-impl Filter {
-    /// Every filter, in the order they are offered.
-    pub const ALL: [Self; 3] = [Self::MineAndFree, Self::Unit, Self::Municipal];
-
-    /// The key in addresses.
-    #[must_use]
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::MineAndFree => "mine",
-            Self::Unit => "unit",
-            Self::Municipal => "municipal",
-        }
-    }
-
-    /// The filter with this key.
-    #[must_use]
-    pub fn from_key(key: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|filter| filter.key() == key)
-    }
-
-    fn takes(self, task: &Task, facts: Option<&PatientFacts>, subject: &Subject) -> bool {
-        let ours = task.unit.is_none() || task.unit.as_deref() == subject.unit();
-        let mine = task.owner.as_deref() == Some(&subject.id);
-        match self {
-            Self::MineAndFree => mine || (ours && task.owner.is_none()),
-            Self::Unit => ours || mine,
-            Self::Municipal => facts.is_some_and(|facts| {
-                facts.units.iter().any(|unit| {
-                    Some(&unit.id) == task.unit.as_ref() && unit.organisation_kind == "municipality"
-                })
-            }),
-        }
-    }
-}
 
 /// The last that was said or asked between the patient and care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +69,8 @@ pub struct Weighed {
 pub struct Item {
     /// The task.
     pub task: Task,
+    /// How urgent it is: its highest priority until somebody takes it, then as things stand now.
+    pub level: Priority,
     /// The patient, where the task has one.
     pub facts: Option<PatientFacts>,
     /// Why, the latest word of each rule, the most urgent first.
@@ -261,12 +222,14 @@ pub async fn of(
     for task in tasks::open(connection).await? {
         let of = task.patient.as_ref().and_then(|patient| known.get(patient));
         let visible = of.is_some() || task.patient.is_none();
-        if !visible || !filter.takes(&task, of.map(|one| &one.facts), subject) {
+        if !visible || !filter.takes(&task, of.map(|one| &one.facts), subject, now) {
             continue;
         }
-        counts.count(task.priority);
-        items.push(item(connection, task, of, now).await?);
+        let item = item(connection, task, of, now).await?;
+        counts.count(item.level);
+        items.push(item);
     }
+    items.sort_by(|a, b| (b.level, a.task.due_at, &a.task.id).cmp(&(a.level, b.task.due_at, &b.task.id)));
     Ok(Worklist { items, counts, letters: letters(connection, subject, &known).await? })
 }
 
@@ -316,7 +279,10 @@ async fn item(
 ) -> Result<Item, StoreError> {
     let joined = tasks::joined(connection, &task.id).await?;
     let mut standing = tasks::standing(&joined);
-    standing.sort_by_key(|one| std::cmp::Reverse(one.priority));
+    // Who was told to call 112 comes before everything else that is urgent.
+    let calls = |rule: &str| rule == EMERGENCY_RULE;
+    standing.sort_by_key(|one| std::cmp::Reverse((one.priority, calls(&one.reason.rule))));
+    let level = level_of(&task, &tasks::signs(&joined), now);
     let reasons = standing.iter().map(|one| Words::new(&one.reason.text_sv, &one.reason.text_en)).collect();
     let (weights, usual, contact) = match of {
         Some(one) => {
@@ -328,6 +294,7 @@ async fn item(
     };
     Ok(Item {
         task,
+        level,
         facts: of.map(|one| one.facts.clone()),
         reasons,
         weights,
@@ -335,6 +302,14 @@ async fn item(
         contact,
         silent_days: of.and_then(|one| one.silent_days(now)),
     })
+}
+
+fn level_of(task: &Task, signs: &[Sign<'_>], now: Timestamp) -> Priority {
+    let policy = Policy::shipped().iter().find(|policy| policy.name() == task.policy);
+    match policy.and_then(Policy::follow_through) {
+        Some(follow) if task.owner.is_some() => severity_now(signs, follow, now).min(task.priority),
+        Some(_) | None => task.priority,
+    }
 }
 
 async fn weights(
@@ -360,7 +335,7 @@ async fn weights(
 fn last_contact(talk: &[Message]) -> Option<Contact> {
     let newest = |wanted: &dyn Fn(&Message) -> bool| talk.iter().rev().find(|message| wanted(message));
     let person = newest(&|message| message.author_kind != AuthorKind::System);
-    let asked = newest(&|message| !message.questions.is_empty() && message.answered_at.is_none());
+    let asked = newest(&|message| message.waits);
     match (person, asked) {
         (Some(person), Some(asked)) if asked.id > person.id => Some(Contact::Asked(asked.at)),
         (Some(person), _) => Some(match (person.author_kind, &person.reading) {
@@ -405,11 +380,6 @@ mod tests {
     }
 
     fn said(id: i64, kind: AuthorKind, reading: bool, waits: bool) -> Message {
-        let asked = conversations::Asked {
-            symptom: vitals::Symptom::Cough,
-            text: "?".to_owned(),
-            options: Vec::new(),
-        };
         Message {
             id,
             task: None,
@@ -417,8 +387,8 @@ mod tests {
             author_kind: kind,
             author_name: String::new(),
             body: String::new(),
-            questions: if waits { vec![asked] } else { Vec::new() },
-            answered_at: None,
+            questions: Vec::new(),
+            waits,
             reading: reading.then(|| "r".to_owned()),
         }
     }

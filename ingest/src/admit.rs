@@ -128,6 +128,7 @@ async fn admit_envelope(
                 None => {
                     put_aside(sitting, source, item, &refused.refusal).await?;
                     unattributed::ask(sitting, envelope, &refused.people, source.received_at).await?;
+                    sitting.ask_whose(&refused.people, at, source.received_at).await?;
                     return Ok(Verdict::Quarantined);
                 }
             }

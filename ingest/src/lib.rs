@@ -28,6 +28,7 @@ pub mod wearer;
 mod admit;
 mod beat;
 mod commit;
+mod follow_through;
 mod gateways;
 mod intake;
 mod queue;

@@ -16,7 +16,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use alerts::{
-    ChartEvent, ClosedCase, Glance, LocalDays, OpenCase, Overrides, Recent, Sample, State, Trigger, Tuning,
+    ChartEvent, ClosedCase, Competence, Finding, Glance, LocalDays, OpenCase, Overrides, Policy, Problem,
+    Recent, Sample, State, Trigger, Tuning,
 };
 use care::clock::Clock;
 use care::health::Health;
@@ -29,6 +30,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard};
 use vitals::{PatientId, Reading, Timestamp};
 
+use crate::intake::cases_for;
 use crate::policies::Policies;
 use crate::sequences::Sequences;
 use crate::tally::Tally;
@@ -205,9 +207,44 @@ impl Sitting<'_> {
         Ok(facts)
     }
 
+    /// The policy that opened `task`; the recommended one where it is no longer known.
+    pub(crate) fn policy_of(&self, task: &tasks::Task) -> Arc<Policy> {
+        let held = self.book.get(&task.policy, &task.policy_version);
+        held.map_or_else(|| Standing::recommended().policy, Arc::clone)
+    }
+
     /// The policy that stands for the patient in `facts` at `now`, and what switched it on.
     pub(crate) fn standing(&self, facts: &PatientFacts, now: Timestamp) -> Standing {
         self.book.standing(facts, now)
+    }
+
+    /// Folds the answers of a dialogue, where they are a reading, into the patient's state, and carries out what follows from
+    /// them and from the dialogue's own end, `found`, which `competence` can help with.
+    pub(crate) async fn follow_answers(
+        &mut self,
+        facts: &PatientFacts,
+        reading: Option<Reading>,
+        found: Option<Finding>,
+        competence: Competence,
+        now: Timestamp,
+    ) -> Result<(), SittingError> {
+        let found = found.map(|finding| (finding, competence));
+        let Some(reading) = reading else {
+            let clock = (Trigger::Clock, Glance::QUIET);
+            return self.judge_what(|_| false, facts, clock, found, now).await;
+        };
+        let glance = self.fold(facts, &reading).await?;
+        self.judge_what(|_| true, facts, (Trigger::Reading(&reading), glance), found, now).await?;
+        self.changes.push(Change::Reading { patient: facts.id.to_string() });
+        Ok(())
+    }
+
+    /// The open case of the patient that holds a finding about `problem`.
+    pub(crate) fn case_of(&self, patient: &PatientId, problem: Problem) -> Option<String> {
+        let open = &self.present.get(patient)?.open;
+        let of =
+            |wanted: Problem| open.iter().find(|case| case.problem == wanted).map(|case| case.id.clone());
+        cases_for(problem).into_iter().find_map(of)
     }
 
     /// The readings of the patient in `facts` that arrived since `since`, or all.
@@ -232,7 +269,7 @@ impl Sitting<'_> {
     ) -> Result<(), SittingError> {
         let glance = self.fold(facts, &reading).await?;
         let trigger = Trigger::Reading(&reading);
-        self.judge_what(|_| true, facts, (trigger, glance), reading.received_at).await?;
+        self.judge_what(|_| true, facts, (trigger, glance), None, reading.received_at).await?;
         self.changes.push(Change::Reading { patient: facts.id.to_string() });
         Ok(())
     }
@@ -256,6 +293,14 @@ impl Sitting<'_> {
     pub(crate) fn next_check(&self, facts: &PatientFacts, after: Timestamp) -> Option<Timestamp> {
         let known = self.taken.get(&facts.id)?;
         known.state.next_check(&known.tuning, &self.desk.days, after)
+    }
+
+    /// Since when the patient in `facts`, whose chart is open, has been silent, and how many days of it are usual for them;
+    /// `None` when nothing is expected.
+    pub(crate) fn silent_since(&self, facts: &PatientFacts, now: Timestamp) -> Option<(Timestamp, i64)> {
+        let known = self.taken.get(&facts.id)?;
+        let since = known.state.silent_since(&known.tuning, now)?;
+        Some((since, known.state.usual_gap_days(&known.tuning)))
     }
 
     /// The zone of office hours.

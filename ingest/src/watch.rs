@@ -23,6 +23,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use vitals::{PatientId, Timestamp};
 
 use crate::commit::{nothing_is_stored, probe, send};
+use crate::follow_through::follow_through;
 use crate::gateways;
 use crate::link::{Gate, Outlet, no_broker};
 use crate::replaced;
@@ -233,6 +234,7 @@ impl Watch {
         if let Some(error) = failed {
             return Err(error);
         }
+        follow_through(&self.desk, now).await?;
         let mut tx = self.desk.store.write().await?;
         numbers::set(&mut tx, JUDGED_AT, now.as_millis()).await?;
         Ok(tx.commit().await?)
@@ -278,7 +280,8 @@ impl Watch {
             steps += 1;
             next = sitting.next_check(&facts, judged_at);
         }
-        let look_again_at = next.map_or(later, |at| at.min(later));
+        let remind = sitting.remind(&facts, now).await?;
+        let look_again_at = next.into_iter().chain(remind).fold(later, Timestamp::min);
         if steps == 0 && !sitting.has_news() {
             sitting.leave();
         } else {

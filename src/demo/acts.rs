@@ -6,35 +6,33 @@
 
 use alerts::Problem;
 use anyhow::Context as _;
-use care::conversations::{self, Pending};
+use care::conversations::{self, Author};
+use care::dialogues::{self, EndedHow};
 use care::intake::{Submission, SymptomIntake};
 use care::live::Feed;
 use care::store::Store;
 use care::tasks::{self, Outcome, Task, acts::Closing};
-use vitals::{Severity, SymptomAnswers, Timestamp};
+use vitals::{SymptomAnswers, Timestamp};
 
 use crate::demo::people::{Who, anna, maria};
 use crate::demo::plan;
 
-/// How many rounds of questions somebody answers in one go.
-const ROUNDS_MAX: usize = 4;
-
-/// Answers the symptom form as `who`.
+/// Answers the symptom form as `who`, who feels `felt`.
 ///
 /// # Errors
 /// When the answers are not taken.
 pub(crate) async fn says(
     intake: &dyn SymptomIntake,
     who: Who,
-    answers: SymptomAnswers,
+    felt: &SymptomAnswers,
     task: Option<String>,
 ) -> anyhow::Result<()> {
-    let submission = Submission { patient: who.patient()?, answers, author: who.subject(), task };
+    let submission = Submission::form(who.patient()?, felt, &who.subject(), task);
     intake.submit(submission).await.with_context(|| format!("the answers of {}", who.id()))?;
     Ok(())
 }
 
-/// Answers what waits for `who`, as they feel on `day`; at most `rounds` rounds of questions.
+/// Answers what waits for `who`, as they feel on `day`.
 ///
 /// # Errors
 /// When the store fails or the answers are not taken.
@@ -43,30 +41,21 @@ pub(crate) async fn answers_what_waits(
     intake: &dyn SymptomIntake,
     who: Who,
     day: i64,
-    rounds: usize,
 ) -> anyhow::Result<()> {
-    let mut answered_until = 0;
-    for _ in 0..rounds.min(ROUNDS_MAX) {
-        let pending = conversations::pending(&mut *store.read().await?, &who.patient()?).await?;
-        let Some(pending) = pending.filter(|pending| pending.message > answered_until) else { break };
-        answered_until = pending.message;
-        says(intake, who, felt(who, day, &pending), pending.task).await?;
-    }
+    let pending = dialogues::pending(&mut *store.read().await?, &who.patient()?).await?;
+    let Some(pending) = pending else { return Ok(()) };
+    let Some(tree) = pending.tree else { return Ok(()) };
+    let submission = Submission {
+        patient: who.patient()?,
+        tree,
+        answers: tree.felt(&plan::form(who, day)),
+        author: Author::from(&who.subject()),
+        task: pending.task,
+        dialogue: Some(pending.id),
+        how: EndedHow::Answered,
+    };
+    intake.submit(submission).await.with_context(|| format!("the answers of {}", who.id()))?;
     Ok(())
-}
-
-/// What `who` feels on `day` of what is asked; what the form does not say is not felt.
-fn felt(who: Who, day: i64, pending: &Pending) -> SymptomAnswers {
-    let form = plan::form(who, day);
-    let questions = pending.questions.iter();
-    questions
-        .map(|asked| {
-            let grade = form.get(asked.symptom).unwrap_or(Severity::NONE).grade();
-            let offered = asked.options.iter().map(|(grade, _)| *grade);
-            let closest = offered.min_by_key(|offered| offered.abs_diff(grade)).and_then(Severity::new);
-            (asked.symptom, closest.unwrap_or(Severity::NONE))
-        })
-        .collect()
 }
 
 /// How Anna ended such tasks in the weeks before: the outcome, her note, and what she wrote to the patient.

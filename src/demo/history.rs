@@ -84,7 +84,7 @@ impl History<'_> {
             if let What::Says(answers) = one.what
                 && self.reaches(one.at)
             {
-                acts::says(intake, one.who, answers, None).await?;
+                acts::says(intake, one.who, &answers, None).await?;
             }
         }
         Ok(())
@@ -104,10 +104,10 @@ impl History<'_> {
         if !self.reaches(moment) {
             return Ok(());
         }
-        for who in Who::ALL.into_iter().filter(|who| !plan::is_away(*who, day)) {
-            // In the last days one round is left open, for whoever signs in as the patient.
-            let rounds = if day >= LEFT_OPEN_DAYS { 1 } else { usize::MAX };
-            acts::answers_what_waits(&self.running.store, intake, who, day, rounds).await?;
+        // In the last days what waits is left open, for whoever signs in as the patient.
+        let answering = Who::ALL.into_iter().filter(|who| day < LEFT_OPEN_DAYS && !plan::is_away(*who, day));
+        for who in answering {
+            acts::answers_what_waits(&self.running.store, intake, who, day).await?;
         }
         Ok(())
     }

@@ -99,7 +99,7 @@ impl Live<'_> {
         let mut answers = plan::form(Who::Aino, TODAY);
         answers.set(Symptom::Dizziness, Severity::MODERATE);
         answers.set(Symptom::Fatigue, Severity::MILD);
-        complain(acts::says(self.intake, Who::Aino, answers, None).await);
+        complain(acts::says(self.intake, Who::Aino, &answers, None).await);
     }
 
     async fn does(&mut self, who: Who, doing: Doing, noise: &mut Noise) {
@@ -107,12 +107,12 @@ impl Live<'_> {
         match doing {
             Doing::Weighs => self.street.uses(who, plan::weighing(who, TODAY, noise), now),
             Doing::Presses => self.street.uses(who, plan::pressing(who, TODAY, noise), now),
-            Doing::Says => complain(acts::says(self.intake, who, plan::form(who, TODAY), None).await),
+            Doing::Says => complain(acts::says(self.intake, who, &plan::form(who, TODAY), None).await),
         }
     }
 
     async fn answers(&self, who: Who) {
-        complain(acts::answers_what_waits(self.store, self.intake, who, TODAY, 1).await);
+        complain(acts::answers_what_waits(self.store, self.intake, who, TODAY).await);
     }
 }
 

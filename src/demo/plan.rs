@@ -233,9 +233,8 @@ fn shown(number: f64) -> u16 {
 
 /// The symptom form as `who` answers it on `day`.
 pub(crate) fn form(who: Who, day: i64) -> SymptomAnswers {
-    let asked = dialogue::form();
     let mut answers: SymptomAnswers =
-        asked.iter().map(|question| (question.symptom, Severity::NONE)).collect();
+        dialogue::FORM.iter().map(|symptom| (*symptom, Severity::NONE)).collect();
     let felt: &[(Symptom, Severity)] = match (who, day) {
         (Who::Svea, -4..=-3) => &[
             (Symptom::Breathlessness, Severity::MILD),

@@ -81,6 +81,11 @@ impl Browser {
         self.client.find(Locator::Css(css)).await.expect(css).click().await.expect(css);
     }
 
+    /// Presses keys on the element, which thereby has the focus.
+    pub async fn press(&self, css: &str, keys: &str) {
+        self.client.find(Locator::Css(css)).await.expect(css).send_keys(keys).await.expect(css);
+    }
+
     pub async fn script(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.expect(script)
     }

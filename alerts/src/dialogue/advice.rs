@@ -1,107 +1,92 @@
-//! Where a dialogue ends: what to do now, how soon a person looks, who can help.
+//! What is said when a dialogue ends, and what staff read of it.
 //!
-//! **Invariants:** what was not answered counts as its worst answer, so leaving a question out never makes the advice
-//! milder; a worse answer never does either. What a clear form need not ask was not left out.
+//! **Invariant:** a text that leaves somebody waiting says, on the eve of days on which nobody is there, what to do on
+//! those days.
 
 use jiff::tz::TimeZone;
 use jiff::{ToSpan, civil};
-use vitals::{Severity, Symptom, SymptomAnswers, Timestamp};
+use vitals::{ReadingId, Timestamp};
 
-use super::questions::{RED_FLAGS, is_clear_form};
-use super::{Advice, STANDING_TEXT};
+use super::questionnaire::{Answers, Outcome, OutcomeKind, Questionnaire};
 use crate::calendar::{is_office_day, office_day_from};
-use crate::finding::{Competence, Priority};
+use crate::finding::{Finding, Reason};
 use crate::words::{Bilingual, weekday};
 
-/// The four ends of a dialogue, the worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Emergency,
-    Today,
-    NextOfficeDay,
-    Well,
-}
+/// The rule of a finding that somebody was told to call 112.
+pub const EMERGENCY_RULE: &str = "dialogue_emergency";
 
-/// What is said when the questions are done.
-///
-/// A red flag ends in 112. A red flag that was not answered is treated as urgent, with 112 in the text. On the eve of
-/// days on which nobody is there, the text says what to do on those days.
+/// The rules by which findings of dialogues are known, each with what its end was.
+const RULES: [(OutcomeKind, &str); 3] = [
+    (OutcomeKind::Message, "dialogue_message"),
+    (OutcomeKind::Urgent, "dialogue_urgent"),
+    (OutcomeKind::Emergency, EMERGENCY_RULE),
+];
+
+/// Whether a finding of `rule` is what somebody answered, and not what a rule saw: it is always news.
 #[must_use]
-pub fn closing(answers: &SymptomAnswers, now: Timestamp, zone: &TimeZone) -> Advice {
-    let closed = closed_days(now, zone);
-    match end(answers) {
-        End::Emergency => Advice {
-            text: Bilingual::of(
-                "Ring 112 nu. Berätta att du har hjärtsvikt. Vänta inte på svar från oss.",
-                "Call 112 now. Say that you have heart failure. Do not wait for an answer from us.",
-            ),
-            priority: Priority::Urgent,
-            competence: Competence::Physician,
-        },
-        End::Today => Advice {
-            text: joined(&[
-                Bilingual::of(
-                    "Tack för dina svar. En sjuksköterska behöver titta på dem så snart mottagningen är öppen.",
-                    "Thank you for your answers. A nurse needs to look at them as soon as the clinic is open.",
-                ),
-                Bilingual::of(
-                    "Får du ont i bröstet, svimmar eller får svårt att andas i vila: ring 112. Känns det inte bra att vänta: ring 1177.",
-                    "If your chest hurts, you faint or find it hard to breathe at rest: call 112. If it does not feel right to wait: call 1177.",
-                ),
-                closed,
-            ]),
-            priority: Priority::Urgent,
-            competence: Competence::HeartFailureNurse,
-        },
-        End::NextOfficeDay => Advice {
-            text: joined(&[
-                Bilingual::of(
-                    "Tack för dina svar. En sjuksköterska läser dem. Svar senast nästa vardag. Blir du sämre: ring 112.",
-                    "Thank you for your answers. A nurse reads them. You get an answer by the next working day. If you get worse: call 112.",
-                ),
-                closed,
-            ]),
-            priority: Priority::Soon,
-            competence: Competence::HeartFailureNurse,
-        },
-        End::Well => Advice {
-            text: joined(&[
-                Bilingual::of(
-                    "Tack för dina svar. Fortsätt som vanligt.",
-                    "Thank you for your answers. Carry on as usual.",
-                ),
-                Bilingual::of(STANDING_TEXT.sv, STANDING_TEXT.en),
-            ]),
-            priority: Priority::Routine,
-            competence: Competence::HeartFailureNurse,
-        },
+pub fn is_answered(rule: &str) -> bool {
+    RULES.iter().any(|(_, name)| *name == rule)
+}
+
+/// What is said at the end. On the eve of days on which nobody is there, the text says what to do on those days; who is
+/// told to call 112 now is told nothing else.
+#[must_use]
+pub fn closing(outcome: &Outcome, now: Timestamp, zone: &TimeZone) -> Bilingual {
+    match outcome.kind {
+        OutcomeKind::Emergency => outcome.text.clone(),
+        OutcomeKind::SelfCare | OutcomeKind::Message | OutcomeKind::Urgent => {
+            joined(&[outcome.text.clone(), closed_days(now, zone)])
+        }
     }
 }
 
-fn end(answers: &SymptomAnswers) -> End {
-    let said = |symptom: Symptom| answers.get(symptom);
-    let at_worst = |symptom: Symptom| said(symptom).unwrap_or(Severity::SEVERE);
-    let red_flag = |symptom: &Symptom| said(*symptom).is_some_and(|severity| severity > Severity::NONE);
-    if RED_FLAGS.iter().any(red_flag) {
-        return End::Emergency;
+/// What the staff read of a dialogue that ended so; `None` where it asks nothing of them.
+#[must_use]
+pub fn finding(
+    tree: &Questionnaire,
+    answers: &Answers,
+    outcome: &Outcome,
+    (reading, policy_version, now): (Option<&ReadingId>, &str, Timestamp),
+) -> Option<Finding> {
+    let (_, rule) = RULES.into_iter().find(|(kind, _)| *kind == outcome.kind)?;
+    let said = outcome.kind.said();
+    let (reported, unknown) = tree.reported(answers);
+    let words = |said: &str, of: fn(&Bilingual) -> &str, left_open: String| {
+        let parts = reported.iter().map(|choice| uncapital(of(&choice.text)));
+        let parts: Vec<String> = parts.chain((!unknown.is_empty()).then_some(left_open)).collect();
+        if parts.is_empty() { said.to_owned() } else { format!("{said}: {}", parts.join("; ")) }
+    };
+    let open = unknown.len();
+    Some(Finding {
+        problem: tree.problem(),
+        priority: outcome.priority,
+        at: now,
+        late: false,
+        reason: Reason {
+            rule: rule.to_owned(),
+            policy_version: policy_version.to_owned(),
+            observed: None,
+            limit: None,
+            unit: String::new(),
+            text_sv: words(said.sv, |text| &text.sv, format!("vet inte på {open} av frågorna")),
+            text_en: words(said.en, |text| &text.en, format!("does not know on {open} of the questions")),
+        },
+        readings: reading.into_iter().cloned().collect(),
+    })
+}
+
+/// `text` as it stands within a sentence; "I" stays "I".
+fn uncapital(text: &str) -> String {
+    let mut characters = text.chars();
+    match (characters.next(), text.starts_with("I ")) {
+        (Some(first), false) => first.to_lowercase().chain(characters).collect(),
+        (Some(_) | None, _) => text.to_owned(),
     }
-    if is_clear_form(answers) {
-        return End::Well;
-    }
-    let breathless = at_worst(Symptom::Breathlessness);
-    let worse = at_worst(Symptom::WorseThanYesterday) > Severity::NONE;
-    let urgent = RED_FLAGS.iter().any(|symptom| said(*symptom).is_none())
-        || at_worst(Symptom::Orthopnoea) >= Severity::MODERATE
-        || breathless >= Severity::SEVERE
-        || (worse && breathless >= Severity::MODERATE);
-    if urgent {
-        return End::Today;
-    }
-    End::NextOfficeDay
 }
 
 /// What to do on the days until the office opens, when that is not tomorrow; empty otherwise.
-fn closed_days(now: Timestamp, zone: &TimeZone) -> Bilingual {
+#[must_use]
+pub fn closed_days(now: Timestamp, zone: &TimeZone) -> Bilingual {
     let local = zone.to_datetime(now.to_jiff());
     let tomorrow = local.date().saturating_add(1.day());
     let opens = office_day_from(tomorrow);
@@ -130,7 +115,7 @@ fn first_closed_day(today: civil::Date, tomorrow: civil::Date) -> (String, Strin
     }
 }
 
-fn joined(parts: &[Bilingual]) -> Bilingual {
+pub(super) fn joined(parts: &[Bilingual]) -> Bilingual {
     let join = |of: fn(&Bilingual) -> &str| {
         parts.iter().map(of).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     };

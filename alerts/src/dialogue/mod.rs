@@ -1,23 +1,43 @@
-//! The words to the patient: the first message of a task, questions by the answers, where they end, and a word on each
-//! reading.
+//! The words to the patient: the first message of a task, question trees that ask by the answers, where they end, and a
+//! word on each reading.
 //!
 //! Written for somebody over 75: one thing at a time, no term that a leaflet would not use, no promise of a minute. It
 //! knows symptoms and findings; it does not know names, units or when anybody works beyond public holidays.
 //!
-//! **Invariants:** every text to a patient who may be ill names 112 or 1177; unknown answers lead upward, never down.
+//! **Invariants:** every text to a patient who may be ill names 112 or 1177; unknown answers lead upward, never down; no
+//! way through a tree with a red flag ends in self-care.
 
 mod advice;
 mod feedback;
-mod questions;
+mod felt;
+mod fhir;
+mod questionnaire;
+mod trees;
 
-use vitals::{Severity, Symptom};
+use jiff::tz::TimeZone;
+use vitals::{Symptom, Timestamp};
 
 pub use crate::words::Bilingual;
-pub use advice::closing;
+pub use advice::{EMERGENCY_RULE, closed_days, closing, finding, is_answered};
 pub use feedback::feedback;
-pub use questions::{follow_up, form, question};
+pub use fhir::QuestionnaireError;
+pub use questionnaire::{
+    AnswerError, Answers, Asks, Choice, Outcome, OutcomeKind, Questionnaire, Step, UNKNOWN,
+};
+pub use trees::{follow_up, symptom_form, tree, trees, whose_reading};
 
-use crate::finding::{Competence, Finding, Priority, Problem};
+use crate::finding::{Finding, Problem};
+
+/// What a whole form has an answer to, in whichever version it was answered.
+pub const FORM: [Symptom; 7] = [
+    Symptom::Breathlessness,
+    Symptom::Orthopnoea,
+    Symptom::Swelling,
+    Symptom::Dizziness,
+    Symptom::Fatigue,
+    Symptom::ChestPain,
+    Symptom::WorseThanYesterday,
+];
 
 /// A text in both languages that is known when the program is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,60 +60,53 @@ const ANSWER: StaticText = StaticText {
     en: "You get an answer by the next working day. If you get worse: call 112.",
 };
 
-/// One question with its answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// What it asks about.
-    pub symptom: Symptom,
-    /// The question.
-    pub text: Bilingual,
-    /// What may be answered, mildest first.
-    pub options: Vec<(Severity, Bilingual)>,
-}
-
 /// The first, automatic message of a task's conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Opening {
     /// What is said.
     pub text: Bilingual,
-    /// What is asked, red flags first; empty where answers about symptoms would not help.
-    pub questions: Vec<Question>,
+    /// What is asked; nothing where answers would not help.
+    pub asks: Option<&'static Questionnaire>,
 }
 
-/// Where a dialogue ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Advice {
-    /// What is said.
-    pub text: Bilingual,
-    /// How soon a person must look.
-    pub priority: Priority,
-    /// Who can help.
-    pub competence: Competence,
-}
-
-/// The automatic first message of a task's conversation, in plain words.
+/// The automatic first message of a task's conversation, in plain words, as of `now`.
 #[must_use]
-pub fn opening(problem: Problem, findings: &[Finding]) -> Opening {
+pub fn opening(problem: Problem, findings: &[Finding], now: Timestamp, zone: &TimeZone) -> Opening {
     let said = what_was_seen(problem, findings);
-    let (end, questions) = if problem.is_clinical() {
-        (ANSWER, follow_up(&vitals::SymptomAnswers::new()))
-    } else {
-        (STANDING_TEXT, Vec::new())
-    };
-    let ask = if questions.is_empty() {
-        StaticText { sv: "", en: "" }
-    } else {
-        StaticText {
-            sv: " Vi vill gärna veta hur du mår: svara på frågorna här.",
-            en: " We would like to know how you are: please answer the questions here.",
+    let asks = asked_about(problem, findings);
+    let end = if problem.is_clinical() { ANSWER } else { STANDING_TEXT };
+    let ask = match asks {
+        None => StaticText { sv: "", en: "" },
+        Some(_) if problem.is_clinical() => StaticText {
+            sv: "Vi vill gärna veta hur du mår: svara på frågorna här.",
+            en: "We would like to know how you are: please answer the questions here.",
+        },
+        Some(_) => {
+            StaticText { sv: "Svara gärna på frågorna här.", en: "Please answer the questions here." }
         }
     };
-    Opening {
-        text: Bilingual::of(
-            format!("{}{} {}", said.sv, ask.sv, end.sv),
-            format!("{}{} {}", said.en, ask.en, end.en),
-        ),
-        questions,
+    let parts = [said, ask, end].map(|text| Bilingual::of(text.sv, text.en));
+    let closed = if problem.is_clinical() { closed_days(now, zone) } else { Bilingual::of("", "") };
+    Opening { text: advice::joined(&[&parts[..], &[closed]].concat()), asks }
+}
+
+/// Whoever has just answered questions is not asked the same again.
+fn asked_about(problem: Problem, findings: &[Finding]) -> Option<&'static Questionnaire> {
+    if findings.iter().any(|finding| is_answered(&finding.reason.rule)) {
+        return None;
+    }
+    match problem {
+        Problem::Decompensation
+        | Problem::BloodPressure
+        | Problem::Pulse
+        | Problem::Oxygen
+        | Problem::Symptoms => Some(follow_up()),
+        Problem::DataQuality => Some(whose_reading()),
+        Problem::Silence
+        | Problem::MissingMeasurement
+        | Problem::Device
+        | Problem::Gateway
+        | Problem::Technical => None,
     }
 }
 
@@ -144,6 +157,18 @@ fn what_was_seen(problem: Problem, findings: &[Finding]) -> StaticText {
 pub const REMINDER: StaticText = StaticText {
     sv: "Vi saknar mätvärden från dig. Mät gärna i dag. Dina värden övervakas inte dygnet runt. Ring 1177 för råd, 112 om det är akut.",
     en: "We are missing values from you. Please measure today. Your values are not watched around the clock. Call 1177 for advice, 112 in an emergency.",
+};
+
+/// The word of the first day on which nothing came. It says nothing of health, so that anybody may see it.
+pub const NOTICE: StaticText = StaticText {
+    sv: "En påminnelse från Vågen: dagens mätning har inte kommit fram än.",
+    en: "A reminder from Vågen: today's measurement has not arrived yet.",
+};
+
+/// What a person is asked who may have been the one to measure. No value is shown: it may be somebody else's.
+pub const WAS_IT_YOU: StaticText = StaticText {
+    sv: "En mätning har kommit från en apparat som du använder, och vi vet inte vem som mätte. Den räknas inte förrän någon har tittat på den.",
+    en: "A measurement has come from a device that you use, and we do not know who measured. It does not count until somebody has looked at it.",
 };
 
 fn decompensation(findings: &[Finding]) -> StaticText {

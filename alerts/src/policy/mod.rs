@@ -7,6 +7,7 @@
 //! upper ones, and every problem has a competence.
 
 mod example;
+mod follow_through;
 mod listing;
 mod overrides;
 mod parameters;
@@ -19,6 +20,7 @@ use jiff::civil;
 use serde::Deserialize;
 
 pub use example::{Example, ExampleError, Expected};
+pub use follow_through::{EscalateTo, Escalation, FollowThrough, OrganisationKind};
 pub use listing::Listed;
 pub use overrides::Overrides;
 pub use parameters::{
@@ -44,6 +46,8 @@ pub struct Policy {
     symptom_form_days: u32,
     due: Due,
     competence: BTreeMap<Problem, Competence>,
+    #[serde(default)]
+    follow_through: Option<FollowThrough>,
     #[serde(default)]
     rules: Rules,
     #[serde(default, rename = "source")]
@@ -241,6 +245,12 @@ impl Policy {
         self.competence.get(&problem).copied().unwrap_or(Competence::HeartFailureNurse)
     }
 
+    /// What happens in the time after a finding; a policy may leave it out, and then nothing does.
+    #[must_use]
+    pub const fn follow_through(&self) -> Option<&FollowThrough> {
+        self.follow_through.as_ref()
+    }
+
     /// The policy's rules.
     #[must_use]
     pub const fn rules(&self) -> &Rules {
@@ -279,6 +289,9 @@ impl Policy {
             return Err(PolicyError::NoCompetence { problem: *problem });
         }
         below("due.opens", self.due.opens < self.due.closes, "due.closes")?;
+        if let Some(follow_through) = &self.follow_through {
+            follow_through.check()?;
+        }
         self.check_rules()
     }
 
@@ -346,7 +359,7 @@ fn orders(rules: &Rules) -> Result<(), PolicyError> {
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
-fn millis(count: f64, unit_ms: i64) -> i64 {
+pub(crate) fn millis(count: f64, unit_ms: i64) -> i64 {
     (count * unit_ms as f64).round() as i64
 }
 

@@ -277,7 +277,14 @@ impl State {
     /// The moment from which days of silence count at `now`; `None` when nothing is expected.
     #[must_use]
     pub fn silent_since(&self, tuning: &Tuning, now: Timestamp) -> Option<Timestamp> {
-        self.presence.expected_since(now, &tuning.rules.silence?)
+        let goes_on = self.presence.ended().is_none_or(|ended| now <= ended);
+        self.presence.expected_since(now, &tuning.rules.silence?).filter(|_| goes_on)
+    }
+
+    /// How many days longer than the policy's every step of silence waits for this person.
+    #[must_use]
+    pub fn usual_gap_days(&self, tuning: &Tuning) -> i64 {
+        tuning.rules.silence.map_or(0, |limits| self.presence.usual_gap_days(&limits))
     }
 
     /// The moment of the latest reading.

@@ -226,3 +226,4 @@ reason-command-line = command line
 reason-consent = care relation and consent { $day }
 new-task = A new task has opened.
 new-task-show = Show it
+chart-answered-unknown = does not know

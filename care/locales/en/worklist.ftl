@@ -68,3 +68,4 @@ due-passed = { $time } overdue
 span-minutes = { $count } min
 span-hours = { $count } h
 span-days = { $count } days
+filter-resting = Resting

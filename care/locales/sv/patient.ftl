@@ -226,3 +226,4 @@ reason-command-line = kommandorad
 reason-consent = vårdrelation och samtycke { $day }
 new-task = En ny uppgift har öppnats.
 new-task-show = Visa den
+chart-answered-unknown = vet inte

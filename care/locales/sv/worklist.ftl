@@ -68,3 +68,4 @@ due-passed = { $time } över tiden
 span-minutes = { $count } min
 span-hours = { $count } h
 span-days = { $count } dagar
+filter-resting = Vilar

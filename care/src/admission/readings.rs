@@ -3,7 +3,7 @@
 use sqlx::sqlite::SqliteArguments;
 use vitals::{Content, Envelope, Reading};
 
-use crate::access::Subject;
+use crate::conversations::Author;
 use crate::store::{StoreError, Tx, numbers};
 
 /// The counter of arrivals: 1 for the first reading committed, without an end.
@@ -70,7 +70,7 @@ pub async fn answered(
     tx: &mut Tx,
     arrival: i64,
     reading: &Reading,
-    author: &Subject,
+    author: &Author,
     task: Option<&str>,
 ) -> Result<(), StoreError> {
     let absent = None::<&str>;
@@ -87,7 +87,7 @@ pub async fn answered(
         .bind(absent)
         .bind(absent)
         .bind(absent)
-        .bind(author.kind_key())
+        .bind(author.kind.key())
         .bind(author.id.as_str())
         .bind(task)
         .execute(&mut **tx)

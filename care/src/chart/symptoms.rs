@@ -142,7 +142,9 @@ pub(crate) fn in_words(answers: &SymptomAnswers, text: Text) -> String {
             format!("{} {}", name.to_lowercase(), severity.grade())
         })
         .collect();
-    if !felt.is_empty() {
+    if answers.is_empty() {
+        text.t("chart-answered-unknown")
+    } else if !felt.is_empty() {
         felt.join(", ")
     } else if is_whole_form(answers) {
         text.t("chart-no-symptoms")
@@ -153,7 +155,7 @@ pub(crate) fn in_words(answers: &SymptomAnswers, text: Text) -> String {
 
 /// Whether every question of the standard form was answered.
 fn is_whole_form(answers: &SymptomAnswers) -> bool {
-    dialogue::form().iter().all(|question| answers.get(question.symptom).is_some())
+    dialogue::FORM.iter().all(|symptom| answers.get(*symptom).is_some())
 }
 
 /// The day of a form, in words.
@@ -175,7 +177,7 @@ mod tests {
         let all = |symptoms: &[Symptom]| -> SymptomAnswers {
             symptoms.iter().map(|symptom| (*symptom, Severity::NONE)).collect()
         };
-        let form: Vec<Symptom> = dialogue::form().iter().map(|question| question.symptom).collect();
+        let form = dialogue::FORM;
         let mut felt = all(&[Swelling]);
         felt.set(Breathlessness, Severity::MODERATE);
         let rows = [

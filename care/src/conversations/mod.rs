@@ -8,50 +8,31 @@ mod answers;
 mod read;
 mod remind;
 
-use alerts::dialogue::{self, Question};
+use alerts::dialogue::{self, Questionnaire};
 use alerts::{Finding, Problem};
-use serde::{Deserialize, Serialize};
-use vitals::{PatientId, ReadingId, Severity, Symptom, Timestamp};
+use serde::Deserialize;
+use vitals::{PatientId, ReadingId, Timestamp};
 
 use crate::access::{self, Action, Decision, Subject};
 use crate::audit::{self, Entry};
-use crate::language::{Language, Words};
+use crate::dialogues::{self, Asking};
+use crate::language::Words;
 use crate::live::Change;
 use crate::people::{self, PatientFacts};
 use crate::store::{Store, StoreError, Tx, numbers};
-use crate::tasks;
+use crate::{clock, tasks};
 
 pub use answers::{Answered, answered};
-pub use read::{of_patient, of_task, pending};
-pub use remind::remind;
+pub use read::{of_patient, of_task};
+pub use remind::{Notice, ask_whose, notice, notices, remind};
 
 /// The most characters of a message.
 pub const MESSAGE_CHARS_MAX: usize = 4000;
 
-/// A question as it was put, in the patient's language.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    /// What it asks about.
-    pub symptom: Symptom,
-    /// The question.
-    pub text: String,
-    /// Each answer's grade, 0 to 3, and its words.
-    pub options: Vec<(u8, String)>,
-}
-
-impl Asked {
-    /// A question in `language`.
-    #[must_use]
-    pub fn of(question: &Question, language: Language) -> Self {
-        let options = question.options.iter();
-        Self {
-            symptom: question.symptom,
-            text: language.pick(&question.text.sv, &question.text.en).to_owned(),
-            options: options
-                .map(|(grade, words)| (grade.grade(), language.pick(&words.sv, &words.en).to_owned()))
-                .collect(),
-        }
-    }
+/// A question as messages held them before there were trees; kept so that they can be read.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct Asked {
+    text: String,
 }
 
 /// Who wrote a message.
@@ -79,8 +60,25 @@ impl AuthorKind {
         }
     }
 
-    fn from_key(key: &str) -> Option<Self> {
+    pub(crate) fn from_key(key: &str) -> Option<Self> {
         [Self::System, Self::Patient, Self::Proxy, Self::Staff].into_iter().find(|kind| kind.key() == key)
+    }
+}
+
+/// Somebody who wrote or answered, as they are named there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// What kind of person.
+    pub kind: AuthorKind,
+    /// Their id.
+    pub id: String,
+    /// Their name.
+    pub name: String,
+}
+
+impl From<&Subject> for Author {
+    fn from(subject: &Subject) -> Self {
+        Self { kind: kind_of(subject), id: subject.id.clone(), name: subject.name.clone() }
     }
 }
 
@@ -99,27 +97,12 @@ pub struct Message {
     pub author_name: String,
     /// The text.
     pub body: String,
-    /// The questions it puts.
-    pub questions: Vec<Asked>,
-    /// When those were answered.
-    pub answered_at: Option<Timestamp>,
+    /// The questions it puts in so many words, where it is older than question trees.
+    pub questions: Vec<String>,
+    /// Whether it asked and waits for the answers.
+    pub waits: bool,
     /// The reading that the answers became.
     pub reading: Option<String>,
-}
-
-/// Questions that wait for the patient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pending {
-    /// The message that asks.
-    pub message: i64,
-    /// The task it belongs to.
-    pub task: Option<String>,
-    /// What it says.
-    pub body: String,
-    /// What it asks; at least one.
-    pub questions: Vec<Asked>,
-    /// When it asked.
-    pub at: Timestamp,
 }
 
 /// Why a message was not written. Nothing was.
@@ -156,7 +139,6 @@ struct NewMessage<'a> {
     author: &'a str,
     author_name: &'a str,
     body: &'a str,
-    questions: &'a [Asked],
     reading: Option<&'a ReadingId>,
 }
 
@@ -170,7 +152,6 @@ impl<'a> NewMessage<'a> {
             author: "",
             author_name: tasks::changes::SYSTEM,
             body,
-            questions: &[],
             reading: None,
         }
     }
@@ -178,15 +159,9 @@ impl<'a> NewMessage<'a> {
 
 async fn insert(tx: &mut Tx, message: &NewMessage<'_>) -> Result<i64, StoreError> {
     let id = numbers::next(tx, "message").await?;
-    let questions = if message.questions.is_empty() {
-        None
-    } else {
-        let text = serde_json::to_string(message.questions);
-        Some(text.map_err(|error| StoreError::unreadable("questions", error))?)
-    };
     sqlx::query(
-        "INSERT INTO message (id, patient, task, at, author_kind, author, author_name, body, questions, reading)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO message (id, patient, task, at, author_kind, author, author_name, body, reading)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(id)
     .bind(message.patient.as_str())
@@ -196,14 +171,14 @@ async fn insert(tx: &mut Tx, message: &NewMessage<'_>) -> Result<i64, StoreError
     .bind(message.author)
     .bind(message.author_name)
     .bind(message.body)
-    .bind(questions)
     .bind(message.reading.map(ReadingId::as_str))
     .execute(&mut **tx)
     .await?;
     Ok(id)
 }
 
-/// Opens the conversation of a task: the automatic first message, and its questions.
+/// Opens the conversation of a task: the automatic first message, and the questions it asks. A task that rests on what the
+/// person just answered begins with those answers instead.
 ///
 /// # Errors
 /// [`StoreError`]; the caller's transaction must then be dropped.
@@ -215,19 +190,29 @@ pub async fn open(
     findings: &[Finding],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let opening = dialogue::opening(problem, findings);
-    let body = facts.language.pick(&opening.text.sv, &opening.text.en);
-    if body.is_empty() {
+    if findings.iter().any(|finding| dialogue::is_answered(&finding.reason.rule)) {
         return Ok(());
     }
-    let questions: Vec<Asked> =
-        opening.questions.iter().map(|question| Asked::of(question, facts.language)).collect();
-    insert(
-        tx,
-        &NewMessage { questions: &questions, ..NewMessage::by_the_system(facts, Some(task), now, body) },
-    )
-    .await?;
-    Ok(())
+    let opening = dialogue::opening(problem, findings, now, &clock::zone());
+    let body = facts.language.pick(&opening.text.sv, &opening.text.en);
+    let message = insert(tx, &NewMessage::by_the_system(facts, Some(task), now, body)).await?;
+    match opening.asks {
+        Some(tree) => put(tx, facts, tree, Some(task), message, now).await,
+        None => Ok(()),
+    }
+}
+
+/// Puts `tree` with the message that asks.
+async fn put(
+    tx: &mut Tx,
+    facts: &PatientFacts,
+    tree: &Questionnaire,
+    task: Option<&str>,
+    message: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let asking = Asking { task, message: Some(message) };
+    dialogues::ask(tx, &facts.id, tree, asking, now).await.map(drop)
 }
 
 const fn kind_of(author: &Subject) -> AuthorKind {
@@ -281,16 +266,9 @@ pub async fn write(
         author: &subject.id,
         author_name: &subject.name,
         body,
-        questions: &[],
         reading: None,
     };
     insert(&mut tx, &message).await?;
     tx.commit().await?;
     Ok(Change::Message { task: task.map(str::to_owned), patient: patient.to_string() })
-}
-
-/// Reads a grade that a form sent.
-#[must_use]
-pub fn grade(text: &str) -> Option<Severity> {
-    text.parse().ok().and_then(Severity::new)
 }

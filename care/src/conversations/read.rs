@@ -4,12 +4,14 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use vitals::PatientId;
 
-use super::{Asked, AuthorKind, Message, Pending};
+use super::{Asked, AuthorKind, Message};
 use crate::people;
 use crate::store::StoreError;
 
 const SELECT_MESSAGE: &str =
-    "SELECT id, task, at, author_kind, author_name, body, questions, answered_at, reading FROM message ";
+    "SELECT id, task, at, author_kind, author_name, body, questions, reading, EXISTS (SELECT 1 FROM dialogue
+       LEFT JOIN task AS asking ON asking.id = dialogue.task WHERE dialogue.message = message.id
+       AND dialogue.ended_at IS NULL AND (asking.id IS NULL OR asking.status = 'open')) AS waits FROM message ";
 
 /// The conversation of a task, oldest first.
 ///
@@ -49,34 +51,6 @@ pub async fn of_patient(
     Ok(messages)
 }
 
-/// The questions that wait for the patient, the newest; those of closed tasks wait no more.
-///
-/// # Errors
-/// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn pending(
-    connection: &mut sqlx::SqliteConnection,
-    patient: &PatientId,
-) -> Result<Option<Pending>, StoreError> {
-    let row = sqlx::query(
-        "SELECT message.id AS id, message.task AS task, message.at AS at, author_kind, author_name, body, questions,
-                answered_at, reading
-         FROM message LEFT JOIN task ON task.id = message.task
-         WHERE message.patient = $1 AND questions IS NOT NULL AND answered_at IS NULL
-         AND (task.id IS NULL OR task.status = 'open') ORDER BY message.id DESC LIMIT 1",
-    )
-    .bind(patient.as_str())
-    .fetch_optional(connection)
-    .await?;
-    let message = row.as_ref().map(message_of).transpose()?;
-    Ok(message.map(|message| Pending {
-        message: message.id,
-        task: message.task,
-        body: message.body,
-        questions: message.questions,
-        at: message.at,
-    }))
-}
-
 fn message_of(row: &SqliteRow) -> Result<Message, StoreError> {
     let kind: String = row.try_get("author_kind")?;
     let questions: Option<String> = row.try_get("questions")?;
@@ -89,8 +63,13 @@ fn message_of(row: &SqliteRow) -> Result<Message, StoreError> {
             .ok_or_else(|| StoreError::unreadable("an author's kind", &kind))?,
         author_name: row.try_get("author_name")?,
         body: row.try_get("body")?,
-        questions: questions.map_err(|error| StoreError::unreadable("questions", error))?.unwrap_or_default(),
-        answered_at: people::optional_time(row.try_get("answered_at")?)?,
+        questions: questions
+            .map_err(|error| StoreError::unreadable("questions", error))?
+            .unwrap_or_default()
+            .into_iter()
+            .map(|asked| asked.text)
+            .collect(),
+        waits: row.try_get::<i64, _>("waits")? != 0,
         reading: row.try_get("reading")?,
     })
 }

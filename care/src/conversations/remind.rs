@@ -1,15 +1,18 @@
-//! The reminder: one automatic message to a patient who has fallen silent, before anybody of the staff has work of it.
+//! What the system says of itself, before anybody of the staff has work of it: a reminder to somebody who has fallen silent,
+//! a word on the first day on which nothing came, and the question whose a reading is.
 //!
-//! It belongs to no task. When silence begins, and when it is time to say so, is judged elsewhere.
+//! None belongs to a task. When it is time for it is judged elsewhere.
 //!
-//! **Invariant:** at most one reminder for each silence, however often it is asked for.
+//! **Invariants:** at most one reminder for each silence and one notice a day, however often they are asked for; a notice
+//! says nothing of health.
 
-use alerts::dialogue::REMINDER;
+use alerts::dialogue::{self, NOTICE, REMINDER, WAS_IT_YOU};
+use sqlx::Row;
 use vitals::{PatientId, Timestamp};
 
-use super::{AuthorKind, NewMessage, insert};
+use super::{AuthorKind, NewMessage, insert, put};
 use crate::live::Change;
-use crate::people::PatientFacts;
+use crate::people::{self, PatientFacts};
 use crate::store::{StoreError, Tx};
 
 /// The author by which a reminder is known from what else the system writes.
@@ -45,4 +48,85 @@ async fn was_reminded(tx: &mut Tx, patient: &PatientId, since: Timestamp) -> Res
     .fetch_optional(&mut **tx)
     .await?;
     Ok(found.is_some())
+}
+
+/// A word of one day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// When it went out.
+    pub at: Timestamp,
+    /// What it says.
+    pub body: String,
+}
+
+/// Tells the patient in `facts` on `day` that nothing has come. `None` when that day has its word.
+///
+/// # Errors
+/// [`StoreError`]; the caller's transaction must then be dropped.
+pub async fn notice(
+    tx: &mut Tx,
+    facts: &PatientFacts,
+    day: jiff::civil::Date,
+    now: Timestamp,
+) -> Result<Option<Change>, StoreError> {
+    let new = sqlx::query(
+        "INSERT INTO notice (patient, day, at, body) VALUES ($1, $2, $3, $4) ON CONFLICT (patient, day) DO NOTHING",
+    )
+    .bind(facts.id.as_str())
+    .bind(day.to_string())
+    .bind(now.as_millis())
+    .bind(facts.language.pick(NOTICE.sv, NOTICE.en))
+    .execute(&mut **tx)
+    .await?;
+    let change = Change::Message { task: None, patient: facts.id.to_string() };
+    Ok((new.rows_affected() > 0).then_some(change))
+}
+
+/// The words since `since`, oldest first.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn notices(
+    connection: &mut sqlx::SqliteConnection,
+    patient: &PatientId,
+    since: Timestamp,
+) -> Result<Vec<Notice>, StoreError> {
+    sqlx::query("SELECT at, body FROM notice WHERE patient = $1 AND at >= $2 ORDER BY at")
+        .bind(patient.as_str())
+        .bind(since.as_millis())
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(|row| Ok(Notice { at: people::time(row.try_get("at")?)?, body: row.try_get("body")? }))
+        .collect()
+}
+
+/// Asks the patient in `facts` whether it was they who measured, when a reading came from a device of theirs and nobody can
+/// say whose it is. The value is not shown: it may be another's. Asked once while an answer waits.
+///
+/// # Errors
+/// [`StoreError`]; the caller's transaction must then be dropped.
+pub async fn ask_whose(
+    tx: &mut Tx,
+    facts: &PatientFacts,
+    measured_at: Timestamp,
+    now: Timestamp,
+) -> Result<Option<Change>, StoreError> {
+    let tree = dialogue::whose_reading();
+    let waits: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM dialogue WHERE patient = $1 AND questionnaire = $2 AND ended_at IS NULL LIMIT 1",
+    )
+    .bind(facts.id.as_str())
+    .bind(tree.url())
+    .fetch_optional(&mut **tx)
+    .await?;
+    if waits.is_some() {
+        return Ok(None);
+    }
+    let local = measured_at.to_jiff().to_zoned(crate::clock::zone());
+    let when = format!("{} {:02}:{:02}", local.date(), local.hour(), local.minute());
+    let body = format!("{} ({when})", facts.language.pick(WAS_IT_YOU.sv, WAS_IT_YOU.en));
+    let message = insert(tx, &NewMessage::by_the_system(facts, None, now, &body)).await?;
+    put(tx, facts, tree, None, message, now).await?;
+    Ok(Some(Change::Message { task: None, patient: facts.id.to_string() }))
 }

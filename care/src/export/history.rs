@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use vitals::{PatientId, Timestamp};
 
 use super::{ExportError, Filter, PAGE, line, reading_line};
+use crate::dialogues;
 use crate::plans::{self, PlanEvent, Said};
 use crate::readings;
 use crate::store::{Reader, StoreError};
@@ -34,7 +35,11 @@ pub(super) async fn export(
             while let Some((_, event)) = plan.next_if(|(arrived, _)| *arrived < row.arrival) {
                 line(out, &event)?;
             }
-            line(out, &reading_line(row))?;
+            let mut printed = reading_line(row);
+            if row.reading.symptoms().is_some() {
+                printed.dialogue = dialogues::behind(reader, &row.reading.id).await?;
+            }
+            line(out, &printed)?;
         }
     }
     plan.try_for_each(|(_, event)| line(out, &event))

@@ -240,6 +240,7 @@ fn migrations() -> Vec<Migration> {
     const FILES: &[(i64, &str, &str)] = &[
         (1, "first house", include_str!("../../migrations/sqlite/0001_first_house.sql")),
         (2, "enrolment", include_str!("../../migrations/sqlite/0002_enrolment.sql")),
+        (3, "dialogue", include_str!("../../migrations/sqlite/0003_dialogue.sql")),
         (4, "plans", include_str!("../../migrations/sqlite/0004_plans.sql")),
     ];
     FILES

@@ -49,6 +49,12 @@ pub enum ActError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// A rest must end in the future, and no later than the policy allows.
+    #[error("a task may rest until {latest} at most")]
+    Rest {
+        /// Until when it may rest.
+        latest: Timestamp,
+    },
     /// The date to follow up is no date.
     #[error("{text:?} is not a date such as 2026-01-31")]
     FollowUp {
@@ -61,14 +67,14 @@ pub enum ActError {
 }
 
 /// A task opened for an act: the transaction, the task, and its patient.
-struct Begun {
-    tx: Tx,
-    task: Task,
+pub(super) struct Begun {
+    pub(super) tx: Tx,
+    pub(super) task: Task,
     facts: Option<PatientFacts>,
 }
 
 /// Decides and logs, then hands out the task if it is open.
-async fn begin(
+pub(super) async fn begin(
     store: &Store,
     subject: &Subject,
     id: &str,
@@ -106,7 +112,7 @@ fn without_patient(subject: &Subject) -> Decision {
     }
 }
 
-fn checked(note: &str) -> Result<&str, ActError> {
+pub(super) fn checked(note: &str) -> Result<&str, ActError> {
     let note = note.trim();
     if note.chars().count() > NOTE_CHARS_MAX {
         return Err(ActError::Note { what: "a note may have at most 2000 characters" });
@@ -115,7 +121,7 @@ fn checked(note: &str) -> Result<&str, ActError> {
 }
 
 impl Begun {
-    async fn finish(
+    pub(super) async fn finish(
         mut self,
         subject: &Subject,
         action: &str,
@@ -127,7 +133,11 @@ impl Begun {
         Ok(Change::Task { task: self.task.id, patient: self.task.patient.map(|patient| patient.to_string()) })
     }
 
-    async fn set_owner(&mut self, owner: Option<&str>, unit: Option<&str>) -> Result<(), ActError> {
+    pub(super) async fn set_owner(
+        &mut self,
+        owner: Option<&str>,
+        unit: Option<&str>,
+    ) -> Result<(), ActError> {
         sqlx::query("UPDATE task SET owner = $2, unit = COALESCE($3, unit) WHERE id = $1")
             .bind(&self.task.id)
             .bind(owner)

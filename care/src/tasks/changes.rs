@@ -1,6 +1,9 @@
 //! What rules do to tasks, inside the transaction that admits a reading.
+//!
+//! **Invariant:** a task that rests is woken by what is worse than all it rests on, in the same transaction.
 
-use alerts::{AutoClose, ClosedCase, Competence, Finding, OpenCase, Priority, Problem, TaskChange};
+use alerts::policy::OrganisationKind;
+use alerts::{AutoClose, ClosedCase, Competence, Finding, OpenCase, Policy, Priority, Problem, TaskChange};
 use sqlx::Row;
 use vitals::{GatewayId, PatientId, Timestamp};
 
@@ -9,7 +12,7 @@ use crate::live::Change;
 use crate::people::{PatientFacts, RelatedUnit};
 use crate::policies::Signed;
 use crate::store::{StoreError, Tx, numbers};
-use crate::tasks::{self, Status};
+use crate::tasks::{self, Status, rest};
 
 /// Who acts when no person does, in histories and conversations.
 pub const SYSTEM: &str = "Vågen";
@@ -67,7 +70,7 @@ pub async fn apply(
     for change in changes {
         let task = match change {
             TaskChange::Open { problem, priority, at, due_at, competence, findings } => {
-                let unit = unit_for(facts, competence).map(|unit| unit.id.clone());
+                let unit = unit_for(facts, signed.policy, competence).map(|unit| unit.id.clone());
                 let new = NewTask {
                     patient: Some(&facts.id),
                     gateway: None,
@@ -84,6 +87,7 @@ pub async fn apply(
                 task
             }
             TaskChange::Join { case, priority, due_at, findings } => {
+                rest::wake_if_worse(tx, &case, &findings).await?;
                 join(tx, signed, &case, priority, due_at, &findings).await?;
                 case
             }
@@ -97,15 +101,16 @@ pub async fn apply(
     Ok(announced)
 }
 
-/// The patient's unit that has `competence`: the municipality's for help in the home, else the one that answers for the
-/// record.
-fn unit_for(facts: &PatientFacts, competence: Competence) -> Option<&RelatedUnit> {
-    let in_the_home = match competence {
-        Competence::HomeCare | Competence::MeasuringSupport => true,
-        Competence::HeartFailureNurse | Competence::Physician | Competence::Technician => false,
-    };
-    let municipal = facts.units.iter().find(|unit| in_the_home && unit.organisation_kind == "municipality");
-    municipal.or_else(|| facts.units.first())
+/// The patient's unit that has `competence` by the policy, the first choice first; else the one that answers for the record.
+pub(crate) fn unit_for<'a>(
+    facts: &'a PatientFacts,
+    policy: &Policy,
+    competence: Competence,
+) -> Option<&'a RelatedUnit> {
+    let kinds = policy.follow_through().and_then(|follow| follow.units.get(&competence));
+    let of_kind =
+        |kind: &OrganisationKind| facts.units.iter().find(|unit| unit.organisation_kind == kind.key());
+    kinds.into_iter().flatten().find_map(of_kind).or_else(|| facts.units.first())
 }
 
 struct NewTask<'a> {
@@ -126,9 +131,10 @@ async fn insert(
     findings: &[Finding],
 ) -> Result<String, StoreError> {
     let id = uuid::Uuid::new_v4().to_string();
+    let former = former(tx, signed.policy, new).await?;
     sqlx::query(
         "INSERT INTO task (id, patient, gateway, problem, priority, status, opened_at, due_at, last_finding_at, unit,
-                           competence, policy, policy_version, activation)
+                           competence, policy, policy_version, activation, former)
          VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $6, $8, $9, $10, $11, $12)",
     )
     .bind(&id)
@@ -143,11 +149,26 @@ async fn insert(
     .bind(signed.policy.name())
     .bind(signed.policy.version())
     .bind(signed.activation)
+    .bind(&former)
     .execute(&mut **tx)
     .await?;
     add_findings(tx, signed, &id, findings).await?;
-    event(tx, &id, new.at, SYSTEM, "opened", "").await?;
+    event(tx, &id, new.at, SYSTEM, if former.is_some() { "reopened" } else { "opened" }, "").await?;
     Ok(id)
+}
+
+/// The case of the same kind that closed so lately, by the policy, that this is the same trouble again.
+async fn former(tx: &mut Tx, policy: &Policy, new: &NewTask<'_>) -> Result<Option<String>, StoreError> {
+    let (Some(follow), Some(patient)) = (policy.follow_through(), new.patient) else { return Ok(None) };
+    Ok(sqlx::query_scalar(
+        "SELECT id FROM task WHERE patient = $1 AND problem = $2 AND status = 'closed' AND closed_at > $3
+         ORDER BY closed_at DESC, id LIMIT 1",
+    )
+    .bind(patient.as_str())
+    .bind(new.problem.key())
+    .bind(new.at.plus_millis(-follow.reopen_ms()).as_millis())
+    .fetch_optional(&mut **tx)
+    .await?)
 }
 
 async fn join(
@@ -313,7 +334,9 @@ pub async fn open_gateway(
                 priority: case.finding.priority,
                 at: case.finding.at,
                 due_at: case.due_at,
-                unit: patient.and_then(|facts| unit_for(facts, case.competence)).map(|unit| unit.id.as_str()),
+                unit: patient
+                    .and_then(|facts| unit_for(facts, signed.policy, case.competence))
+                    .map(|unit| unit.id.as_str()),
                 competence: case.competence,
             };
             insert(tx, signed, &new, findings).await?

@@ -1,8 +1,10 @@
 //! Tasks: a case that care staff answer for, from the findings that opened it to the outcome that closed it.
 //!
-//! Rules open and join tasks inside the transaction that admits a reading ([`changes`]); people take, hand over and close
-//! them ([`acts`]). Both leave an event in the task's history; nothing is ever taken out of it.
+//! Rules open and join tasks inside the transaction that admits a reading ([`changes`]); people take, hand over, rest and
+//! close them ([`acts`], [`rest`]); time moves those that nobody takes up the ladder ([`ladder`]). All of it leaves an event
+//! in the task's history; nothing is ever taken out of it.
 
+use alerts::follow_through::Sign;
 use alerts::{Competence, Priority, Problem, Reason};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -13,7 +15,9 @@ use crate::store::StoreError;
 
 pub mod acts;
 pub mod changes;
+pub mod ladder;
 pub mod outcome;
+pub mod rest;
 
 pub use acts::{ActError, close, hand_over, note, release, take};
 pub use changes::{GatewayCase, apply, close_gateway, open_cases, open_gateway};
@@ -67,7 +71,8 @@ pub struct TaskEvent {
     pub at: Timestamp,
     /// Who: a name, or `Vågen`.
     pub actor: String,
-    /// What, as a key: `opened joined raised taken released handed_over noted closed`.
+    /// What, as a key: `opened reopened joined raised taken released handed_over noted snoozed woken escalated
+    /// emergency_shown closed`.
     pub action: String,
     /// In words, or empty.
     pub note: String,
@@ -118,11 +123,27 @@ pub struct Task {
     pub policy_version: String,
     /// What had switched it on; `None` where the register or the product said so.
     pub activation: Option<i64>,
+    /// The case of the same kind that closed shortly before.
+    pub former: Option<String>,
+    /// Until when it rests, where somebody lets it.
+    pub snoozed_until: Option<Timestamp>,
+    /// Why it rests.
+    pub snoozed_why: Option<String>,
+    /// How many steps of the ladder have come.
+    pub escalated: usize,
+}
+
+impl Task {
+    /// Whether it rests at `now`, so that nobody need look.
+    #[must_use]
+    pub fn rests_at(&self, now: Timestamp) -> bool {
+        self.status == Status::Open && self.snoozed_until.is_some_and(|until| now < until)
+    }
 }
 
 const SELECT: &str = "SELECT task.id AS id, patient, gateway, problem, priority, status, opened_at, due_at, last_finding_at,
  closed_at, outcome, outcome_note, follow_up, task.unit AS unit, unit.name AS unit_name, owner, staff.name AS owner_name,
- competence, policy, policy_version, activation
+ competence, policy, policy_version, activation, former, snoozed_until, snoozed_why, escalated
  FROM task LEFT JOIN unit ON unit.id = task.unit LEFT JOIN staff ON staff.id = task.owner ";
 
 fn sql(rest: &str) -> sqlx::AssertSqlSafe<String> {
@@ -201,6 +222,10 @@ fn task_of(row: &SqliteRow) -> Result<Task, StoreError> {
         policy: text("policy")?,
         policy_version: text("policy_version")?,
         activation: row.try_get("activation")?,
+        former: row.try_get("former")?,
+        snoozed_until: people::optional_time(row.try_get("snoozed_until")?)?,
+        snoozed_why: row.try_get("snoozed_why")?,
+        escalated: usize::try_from(row.try_get::<i64, _>("escalated")?).unwrap_or(0),
     })
 }
 
@@ -272,6 +297,21 @@ pub fn standing(joined: &[Joined]) -> Vec<&Joined> {
         }
     }
     latest
+}
+
+/// The findings that joined, as what time does to a case is judged by.
+#[must_use]
+pub fn signs(joined: &[Joined]) -> Vec<Sign<'_>> {
+    joined
+        .iter()
+        .map(|Joined { reason, priority, at, .. }| Sign {
+            rule: &reason.rule,
+            priority: *priority,
+            at: *at,
+            observed: reason.observed,
+            limit: reason.limit,
+        })
+        .collect()
 }
 
 /// What happened to the task, in order.

@@ -25,11 +25,12 @@ static ASSETS: &[Asset] = &[
     Asset { name: "app.css", content_type: CSS, bytes: include_bytes!("../../static/app.css") },
     Asset { name: "chart.css", content_type: CSS, bytes: include_bytes!("../../static/chart.css") },
     Asset { name: "me.css", content_type: CSS, bytes: include_bytes!("../../static/me.css") },
+    Asset { name: "questions.css", content_type: CSS, bytes: include_bytes!("../../static/questions.css") },
     Asset { name: "patient.css", content_type: CSS, bytes: include_bytes!("../../static/patient.css") },
     Asset { name: "plan.css", content_type: CSS, bytes: include_bytes!("../../static/plan.css") },
     Asset { name: "live.js", content_type: SCRIPT, bytes: include_bytes!("../../static/live.js") },
     Asset { name: "worklist.js", content_type: SCRIPT, bytes: include_bytes!("../../static/worklist.js") },
-    Asset { name: "steps.js", content_type: SCRIPT, bytes: include_bytes!("../../static/steps.js") },
+    Asset { name: "questions.js", content_type: SCRIPT, bytes: include_bytes!("../../static/questions.js") },
     Asset { name: "icon.svg", content_type: SVG, bytes: include_bytes!("../../static/icon.svg") },
 ];
 

@@ -25,6 +25,7 @@ mod plan;
 mod policies;
 mod probes;
 mod quarantine;
+mod questions;
 mod state;
 mod task;
 pub(crate) mod text;
@@ -57,9 +58,10 @@ pub fn router(state: AppState) -> Router {
         .route("/tasks/{id}/message", post(task::acts::message))
         .route("/tasks/{id}/{act}", post(task::acts::act))
         .route("/me", get(me::today::show))
-        .route("/me/questions", get(me::questions::waiting))
-        .route("/me/form", get(me::questions::form))
-        .route("/me/answers", post(me::questions::answer))
+        .route("/me/questions", get(questions::own))
+        .route("/me/form", get(questions::own))
+        .route("/me/answers", post(questions::own_answer))
+        .route("/patients/{id}/questions", get(questions::beside).post(questions::beside_answer))
         .route("/me/values", get(me::values::show))
         .route("/me/conversation", get(me::talk::show).post(me::talk::write))
         .route("/me/plan", get(me::plan::show))

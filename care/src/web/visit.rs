@@ -12,7 +12,7 @@ use super::AppState;
 use super::failure::Failure;
 use super::page::wants_fragment;
 use super::text::Text;
-use crate::access::{self, Subject};
+use crate::access::{self, AccessError, Action, Opened, Subject};
 use crate::accounts::{self, SessionToken};
 use crate::language::Language;
 
@@ -34,6 +34,28 @@ pub(crate) struct Visit {
     pub(crate) now: Timestamp,
     /// The path and query, for coming back to.
     pub(crate) path: String,
+    /// Whether a page asks by itself, and nobody used it.
+    pub(crate) unattended: bool,
+}
+
+impl Visit {
+    /// Opens the record of `patient` through the access rules. What a page fetches by itself to stay true belongs to the look
+    /// that was logged when it was opened.
+    ///
+    /// # Errors
+    /// As [`access::open_patient`].
+    pub(crate) async fn opened(
+        &self,
+        state: &AppState,
+        patient: &PatientId,
+        action: Action,
+    ) -> Result<Opened, AccessError> {
+        if self.unattended {
+            access::look_again(&state.store, &self.subject, patient, action, self.now).await
+        } else {
+            access::open_patient(&state.store, &self.subject, patient, action, self.now).await
+        }
+    }
 }
 
 /// A visit by a member of staff.
@@ -90,14 +112,15 @@ async fn visit_of(parts: &Parts, state: &AppState) -> Result<Option<Visit>, Fail
     let Some(cookie) = jar.get(SESSION_COOKIE) else { return Ok(None) };
     let token = SessionToken::from_cookie(cookie.value());
     let now = state.clock.now();
-    let who = if is_unattended(parts) {
+    let unattended = is_unattended(parts);
+    let who = if unattended {
         accounts::who_unattended(&state.store, &token, now).await?
     } else {
         accounts::who(&state.store, &token, now).await?
     };
     let Some(subject) = who else { return Ok(None) };
     let text = Text(language_of(&parts.headers, Some(&subject)));
-    Ok(Some(Visit { subject, token, text, now, path: path_of(parts) }))
+    Ok(Some(Visit { subject, token, text, now, path: path_of(parts), unattended }))
 }
 
 impl FromRequestParts<AppState> for Visit {

@@ -123,22 +123,24 @@ struct Desk(Store);
 impl SymptomIntake for Desk {
     fn submit(&self, submission: Submission) -> Submitted<'_> {
         Box::pin(async move {
-            if submission.answers.is_empty() {
-                return Err(IntakeError::Empty);
-            }
             let mut tx = self.0.write().await?;
-            let vals = serde_json::to_string(&submission.answers).expect("JSON");
+            let (answers, outcome) = submission.tree.left_at(&submission.answers);
+            let vals = serde_json::to_string(&submission.tree.symptoms(&answers)).expect("JSON");
             let reading = record(&mut tx, submission.patient.as_str(), at(NOW), "symptoms", &vals).await;
             let facts = people::facts(&mut tx, &submission.patient).await?.ok_or(IntakeError::Stopped)?;
             let answered = Answered {
-                answers: &submission.answers,
-                reading: &reading,
+                tree: submission.tree,
+                answers: &answers,
+                outcome,
+                how: submission.how,
+                dialogue: submission.dialogue.as_deref(),
+                reading: Some(&reading),
                 author: &submission.author,
                 task: submission.task.as_deref(),
             };
             conversations::answered(&mut tx, &facts, answered, at(NOW)).await?;
             tx.commit().await?;
-            Ok(reading)
+            Ok(Some(reading))
         })
     }
 }

@@ -3,14 +3,16 @@
 //! **Invariant:** what is written says which policy made it, and what had switched that on.
 
 use alerts::{
-    Finding, Glance, Input, OpenCase, Policy, Priority, Problem, Reason, Recent, Situation, TaskChange,
+    Competence, Finding, Glance, Input, Policy, Priority, Problem, Reason, Recent, Situation, TaskChange,
     Trigger, assess, triage,
 };
 use care::people::PatientFacts;
 use care::policies::Standing;
-use care::{conversations, tasks};
+use care::tasks;
 use jiff::tz::TimeZone;
 use vitals::Timestamp;
+
+use crate::intake::helped_by;
 
 use super::{Present, RECENT_DAYS, Sitting, SittingError, guarded, not_open};
 
@@ -22,7 +24,7 @@ impl Sitting<'_> {
         trigger: Trigger<'_>,
         now: Timestamp,
     ) -> Result<(), SittingError> {
-        self.judge_what(|_| true, facts, (trigger, Glance::QUIET), now).await
+        self.judge_what(|_| true, facts, (trigger, Glance::QUIET), None, now).await
     }
 
     /// Asks the rules whether the limits of the patient in `facts`, just changed, can be used. Silence is not asked about:
@@ -33,7 +35,7 @@ impl Sitting<'_> {
         now: Timestamp,
     ) -> Result<(), SittingError> {
         let clock = (Trigger::Clock, Glance::QUIET);
-        self.judge_what(|finding| finding.problem == Problem::Technical, facts, clock, now).await
+        self.judge_what(|finding| finding.problem == Problem::Technical, facts, clock, None, now).await
     }
 
     pub(super) async fn judge_what(
@@ -41,6 +43,7 @@ impl Sitting<'_> {
         counts: fn(&Finding) -> bool,
         facts: &PatientFacts,
         (trigger, glance): (Trigger<'_>, Glance),
+        answered: Option<(Finding, Competence)>,
         now: Timestamp,
     ) -> Result<(), SittingError> {
         let standing = self.standing(facts, now);
@@ -52,7 +55,7 @@ impl Sitting<'_> {
         let (Some(known), Some(present)) = (self.taken.get(&facts.id), self.present.get(&facts.id)) else {
             return Err(not_open());
         };
-        let (changes, silent_since) = guarded(|| {
+        let changes = guarded(|| {
             let (tuning, state, recent, days) = (&*known.tuning, &known.state, &recent, &desk.days);
             let input = Input { policy, tuning, state, recent, glance, trigger, now, days };
             let mut findings = assess(&input);
@@ -60,15 +63,10 @@ impl Sitting<'_> {
                 findings.push(unreadable_policy(policy, named, now));
             }
             findings.retain(counts);
-            let reminds = findings.iter().any(Finding::asks_for_reminder);
+            findings.extend(answered.iter().map(|(finding, _)| finding.clone()));
             let changes = triage(&present.situation(policy, trigger, now, &desk.zone), findings);
-            // The conversation of a task begins with the same.
-            let reminds = reminds && !has_silence_task(&present.open, &changes);
-            (changes, known.state.silent_since(&known.tuning, now).filter(|_| reminds))
+            helped_by(changes, answered.as_ref().map(|one| one.1))
         })?;
-        if let Some(since) = silent_since {
-            self.changes.extend(conversations::remind(&mut self.tx, facts, since, now).await?);
-        }
         self.carry_out(facts, &standing, changes, now).await
     }
 
@@ -135,13 +133,4 @@ fn unreadable_policy(policy: &Policy, named: &str, now: Timestamp) -> Finding {
         },
         readings: Vec::new(),
     }
-}
-
-/// Whether staff have a task about the patient's silence, or get one by `changes`.
-fn has_silence_task(open: &[OpenCase], changes: &[TaskChange]) -> bool {
-    open.iter().any(|case| case.problem == Problem::Silence)
-        || changes.iter().any(|change| match change {
-            TaskChange::Open { problem, .. } => *problem == Problem::Silence,
-            TaskChange::Join { .. } | TaskChange::Close { .. } => false,
-        })
 }

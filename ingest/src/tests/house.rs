@@ -377,6 +377,17 @@ impl Home {
             .collect()
     }
 
+    /// What the house's clock shows.
+    pub(super) fn clock_now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst)).expect("in range")
+    }
+
+    /// The one text that `sql` gives.
+    pub(super) async fn text(&self, sql: &'static str) -> String {
+        let mut reader = self.store.read().await.expect("a reader");
+        sqlx::query_scalar(sql).fetch_one(&mut *reader).await.expect(sql)
+    }
+
     /// Runs SQL as somebody else with the store in hand.
     pub(super) async fn sql(&self, sql: &'static str) {
         let mut tx = self.store.write().await.expect("a transaction");

@@ -128,7 +128,7 @@ fn a_patient_who_never_sends_anything_is_missed_from_enrolment_on() {
         home.ingest.look(time(NOW)).await.expect("looks");
         home.ingest.look(time("2026-01-03T12:59:00Z")).await.expect("looks");
         assert_eq!(reminders(&home, "p2").await.len(), 0);
-        home.ingest.look(time("2026-01-03T13:00:00Z")).await.expect("looks");
+        home.ingest.look(time("2026-01-03T14:00:00Z")).await.expect("looks");
         assert_eq!(reminders(&home, "p2").await.len(), 1);
         home.ingest.look(time("2026-01-04T13:00:00Z")).await.expect("looks");
         let tasks = open(&home, "silence").await;
@@ -187,7 +187,8 @@ fn the_second_silent_day_reminds_once_and_the_third_is_a_task() {
         home.receipted("ob", 1).await;
         home.ingest.look(time("2026-01-03T12:59:00Z")).await.expect("looks");
         assert_eq!(reminders(&home, "p1").await, Vec::<String>::new(), "not yet 14");
-        for minute in ["13:00", "13:01", "14:30", "23:00"] {
+        // The policy's hour is 14 local time, 13 UTC, and everybody has a minute of their own in the hour that follows.
+        for minute in ["14:00", "14:01", "14:30", "23:00"] {
             home.ingest.look(time(&format!("2026-01-03T{minute}:00Z"))).await.expect("looks");
         }
         let said = reminders(&home, "p1").await;
@@ -218,14 +219,14 @@ fn another_silence_has_another_reminder() {
         home.up(&envelope("ob", 1, 80.0));
         home.receipted("ob", 1).await;
         home.ingest.look(time("2026-01-01T07:10:00Z")).await.expect("looks");
-        home.ingest.look(time("2026-01-03T13:00:00Z")).await.expect("looks");
+        home.ingest.look(time("2026-01-03T14:00:00Z")).await.expect("looks");
         home.set_now("2026-01-03T15:00:00Z");
         let mut value = envelope("ob", 2, 80.0);
         value["measurement"]["measured_at"] = json!("2026-01-03T15:00:00.000Z");
         home.up(&value);
         home.receipted("ob", 2).await;
         home.ingest.look(time("2026-01-03T15:01:00Z")).await.expect("looks");
-        home.ingest.look(time("2026-01-05T13:00:00Z")).await.expect("looks");
+        home.ingest.look(time("2026-01-05T14:00:00Z")).await.expect("looks");
         assert_eq!(reminders(&home, "p1").await.len(), 2);
         let tasks = open(&home, "silence").await;
         assert!(tasks.iter().all(|task| task["patient"] == "p2"), "{tasks:?}");

@@ -1,4 +1,4 @@
-//! The patient's own pages, read by the patient or next of kin: today, the questions, the values, the conversation, the plan.
+//! The patient's own pages, read by the patient or next of kin: today, the values, the conversation, the plan.
 //!
 //! One thing at a time, plain words, no alarming colour for a value by itself. What the standing text says holds on each.
 //!
@@ -9,19 +9,17 @@ use vitals::PatientId;
 use super::AppState;
 use super::failure::Failure;
 use super::visit::{OwnVisit, Visit};
-use crate::access::{self, Action, SubjectKind};
+use crate::access::{Action, SubjectKind};
 use crate::people::PatientFacts;
 
 pub(crate) mod plan;
-pub(crate) mod questions;
 pub(crate) mod talk;
 pub(crate) mod today;
 pub(crate) mod values;
 
 /// Opens the visitor's own record, logged like every other reading of it.
 async fn open(state: &AppState, own: &OwnVisit, action: Action) -> Result<PatientFacts, Failure> {
-    let visit = &own.visit;
-    Ok(access::open_patient(&state.store, &visit.subject, &own.patient, action, visit.now).await?.facts)
+    Ok(own.visit.opened(state, &own.patient, action).await?.facts)
 }
 
 /// Whose pages these are, for next of kin; nothing for the patient, who knows.

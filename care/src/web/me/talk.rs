@@ -1,5 +1,6 @@
 //! `/me/conversation`: everything said with care, and a place to write.
 
+use alerts::dialogue;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
@@ -9,7 +10,9 @@ use serde::Deserialize;
 
 use super::{open, open_case, whose};
 use crate::access::Action;
+use crate::clock;
 use crate::conversations::{self, MESSAGE_CHARS_MAX};
+use crate::dialogues;
 use crate::web::AppState;
 use crate::web::failure::Failure;
 use crate::web::frame::Frame;
@@ -45,6 +48,7 @@ struct Page {
     asks: bool,
     thanks: Option<String>,
     wrong: Option<String>,
+    closed: String,
     kept: String,
     chars_max: usize,
 }
@@ -76,14 +80,12 @@ async fn page(state: &AppState, own: &OwnVisit, asked: &Asked) -> Result<Page, F
     let visit = &own.visit;
     let mut reader = state.store.read().await?;
     let messages = conversations::of_patient(&mut reader, &own.patient).await?;
-    let asks = conversations::pending(&mut reader, &own.patient).await?.is_some();
+    let asks = dialogues::pending(&mut reader, &own.patient).await?.is_some();
     let (messages, older) = newest(&messages, asked.all.is_some(), visit.now);
     let messages = messages.iter().map(|message| message_row(message, visit)).collect();
-    let thanks = match asked.sent.as_deref() {
-        Some("answers") => Some(visit.text.t("talk-thanks-answers")),
-        Some(_) => Some(visit.text.t("talk-thanks-message")),
-        None => None,
-    };
+    let closed = dialogue::closed_days(visit.now, &clock::zone());
+    let closed = visit.text.0.pick(&closed.sv, &closed.en).to_owned();
+    let thanks = asked.sent.as_deref().map(|_| visit.text.t("talk-thanks-message"));
     Ok(Page {
         frame: Frame::of(state, visit, "conversation", visit.text.t("nav-conversation")),
         whose: whose(visit, &facts),
@@ -93,6 +95,7 @@ async fn page(state: &AppState, own: &OwnVisit, asked: &Asked) -> Result<Page, F
         asks,
         thanks,
         wrong: None,
+        closed,
         kept: String::new(),
         chars_max: MESSAGE_CHARS_MAX,
     })

@@ -1,5 +1,6 @@
 //! `/me`: what was measured today, what is asked, and what is left to do.
 
+use alerts::dialogue;
 use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -10,6 +11,7 @@ use super::{open, whose};
 use crate::access::Action;
 use crate::clock;
 use crate::conversations::{self, AuthorKind, Message};
+use crate::dialogues::{self, Dialogue};
 use crate::plans::{self, Measured, Schedule};
 use crate::policies::Book;
 use crate::readings::{self, Recorded};
@@ -53,6 +55,8 @@ struct Page {
     ask: Option<Ask>,
     waiting: Vec<Waiting>,
     letter: Option<String>,
+    notice: Option<String>,
+    closed: String,
 }
 
 #[derive(Template)]
@@ -63,6 +67,8 @@ struct Parts {
     ask: Option<Ask>,
     waiting: Vec<Waiting>,
     letter: Option<String>,
+    notice: Option<String>,
+    closed: String,
 }
 
 /// `GET /me`.
@@ -77,10 +83,12 @@ pub(crate) async fn show(
     let mut reader = state.store.read().await?;
     let from = now.plus_days(-HABIT_DAYS);
     let recorded = readings::between(&mut reader, &own.patient, from, now.plus_millis(1)).await?;
-    let pending = conversations::pending(&mut reader, &own.patient).await?;
+    let pending = dialogues::pending(&mut reader, &own.patient).await?;
     let talk = conversations::of_patient(&mut reader, &own.patient).await?;
     let said = plans::Plan::of(&plans::history(&mut reader, &own.patient).await?, now);
     let policy = Book::load(&mut reader).await?.standing(&facts, now).policy;
+    let midnight = midnight(now);
+    let notices = conversations::notices(&mut reader, &own.patient, midnight).await?;
     drop(reader);
     let form_days = i64::from(policy.symptom_form_days());
     let schedule = &said.schedule;
@@ -93,8 +101,12 @@ pub(crate) async fn show(
         .or_else(|| form_due(&recorded, schedule, form_days, now, text));
     let waiting = waiting(&recorded, &today, schedule, now, text);
     let letter = letter(&talk, visit);
+    let notice =
+        if today.is_empty() { notices.into_iter().next_back().map(|notice| notice.body) } else { None };
+    let closed = dialogue::closed_days(now, &clock::zone());
+    let closed = text.0.pick(&closed.sv, &closed.en).to_owned();
     if wants_fragment(&headers) {
-        return draw(&Parts { frame, done, ask, waiting, letter });
+        return draw(&Parts { frame, done, ask, waiting, letter, notice, closed });
     }
     draw(&Page {
         frame,
@@ -105,7 +117,15 @@ pub(crate) async fn show(
         ask,
         waiting,
         letter,
+        notice,
+        closed,
     })
+}
+
+/// When the day of `now` began.
+fn midnight(now: Timestamp) -> Timestamp {
+    let day = now.to_jiff().to_zoned(clock::zone()).start_of_day();
+    day.map_or(now, |day| Timestamp::from_jiff(day.timestamp()))
 }
 
 fn greeting(visit: &Visit, patient_name: &str) -> String {
@@ -182,15 +202,14 @@ pub(super) fn values(recorded: &Recorded, text: Text) -> Option<String> {
     if parts.is_empty() { None } else { Some(parts.join(", ")) }
 }
 
-fn asked(pending: &conversations::Pending, text: Text) -> Ask {
-    let questions = i64::try_from(pending.questions.len()).unwrap_or(i64::MAX);
-    let (title, rest) = first_sentence(&pending.body);
-    Ask {
-        title,
-        more: if rest.is_empty() { text.count("me-ask-more", questions) } else { rest },
-        href: "/me/questions",
-        button: text.t("me-ask-button"),
-    }
+fn asked(pending: &Dialogue, text: Text) -> Ask {
+    let begun = pending.changed_at.is_some();
+    let (title, more) = match pending.asking.as_deref().map(first_sentence) {
+        Some((title, rest)) if !rest.is_empty() => (title, rest),
+        Some(_) | None => (text.t("me-form-due"), text.t("me-form-due-more")),
+    };
+    let button = text.t(if begun { "me-ask-on" } else { "me-ask-button" });
+    Ask { title, more, href: "/me/questions", button }
 }
 
 /// The first sentence of `body`, and what comes after it.

@@ -4,7 +4,7 @@
 //! with its reason.
 
 pub(crate) mod charts;
-mod page;
+pub(crate) mod page;
 mod provenance;
 mod readers;
 mod rows;

@@ -9,7 +9,7 @@ use vitals::{PatientId, Timestamp};
 
 use super::charts::{self, Charts};
 use super::rows::{self, ReadingRow};
-use crate::access::{self, Action};
+use crate::access::{Action, Opened};
 use crate::conversations::{self, MESSAGE_CHARS_MAX};
 use crate::patient_view::{self, Record};
 use crate::people::{self, Medication, PatientFacts};
@@ -120,9 +120,7 @@ pub(crate) async fn show(
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    let patient: PatientId = id.parse().map_err(|_| Failure::Missing)?;
-    let opened =
-        access::open_patient(&state.store, &visit.subject, &patient, Action::Read, visit.now).await?;
+    let (patient, opened) = open(&state, &visit, &id).await?;
     let (text, now, facts) = (visit.text, visit.now, &opened.facts);
     let range =
         RANGES.iter().map(|(days, _)| *days).find(|days| Some(*days) == asked.days).unwrap_or(RANGE_DAYS);
@@ -167,6 +165,13 @@ pub(crate) async fn show(
         printed: moment(now, now.plus_days(-3), text),
         patient,
     })
+}
+
+/// Opens the record of the patient `id` for `visit`: a look of its own, or, for a part that the page fetches by itself, the
+/// same look.
+async fn open(state: &AppState, visit: &Visit, id: &str) -> Result<(PatientId, Opened), Failure> {
+    let patient: PatientId = id.parse().map_err(|_| Failure::Missing)?;
+    Ok((patient.clone(), visit.opened(state, &patient, Action::Read).await?))
 }
 
 fn chips(range: u16, text: Text) -> Vec<Chip> {
@@ -321,9 +326,7 @@ pub(crate) async fn talk(
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    let patient: PatientId = id.parse().map_err(|_| Failure::Missing)?;
-    let opened =
-        access::open_patient(&state.store, &visit.subject, &patient, Action::Read, visit.now).await?;
+    let (patient, opened) = open(&state, &visit, &id).await?;
     let all = asked.talk.is_some();
     let home = format!("/patients/{}", in_path(patient.as_str()));
     let talk = talk_without_task(&mut *state.store.read().await?, &opened.facts, &visit, &home, all).await?;
@@ -344,7 +347,7 @@ fn earlier_task(task: &Task, visit: &Visit) -> EarlierTask {
 }
 
 /// Percent-encodes what may not stand in one step of a path.
-pub(in crate::web) fn in_path(text: &str) -> String {
+pub(crate) fn in_path(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {

@@ -2,21 +2,24 @@
 //!
 //! **Invariant:** an act that was not done shows the page again, says why, and keeps what was written.
 
+use alerts::Policy;
 use axum::Form;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use vitals::PatientId;
+use vitals::{PatientId, Timestamp};
 
 use super::Kept;
+use crate::clock;
 use crate::conversations::{self, MESSAGE_CHARS_MAX, WriteError};
 use crate::live::Change;
 use crate::tasks::acts::{Closing, NOTE_CHARS_MAX};
 use crate::tasks::{self, ActError, Outcome};
 use crate::web::AppState;
 use crate::web::failure::Failure;
+use crate::web::format;
 use crate::web::page::onward;
 use crate::web::text::Text;
 use crate::web::visit::{StaffVisit, Visit};
@@ -32,6 +35,10 @@ pub(crate) struct ActForm {
     outcome: String,
     #[serde(default)]
     follow_up: String,
+    #[serde(default)]
+    why: String,
+    #[serde(default)]
+    until: String,
     next: Option<String>,
 }
 
@@ -64,8 +71,13 @@ pub(crate) async fn act(
         }
         Err(error) => {
             let status = status_of(&error);
-            let notice = notice(error, &form, visit.text)?;
-            let kept = Kept { note: form.note, follow_up: form.follow_up, message: String::new() };
+            let notice = notice(error, &form, visit.text, visit.now)?;
+            let kept = Kept {
+                note: form.note,
+                follow_up: form.follow_up,
+                message: String::new(),
+                rest_why: form.why,
+            };
             super::show_again(&state, &visit, &id, kept, notice, status).await
         }
     }
@@ -83,6 +95,8 @@ async fn carry_out(
         "take" => tasks::take(store, subject, id, now).await,
         "release" => tasks::release(store, subject, id, now).await,
         "hand-over" => tasks::hand_over(store, subject, id, &form.unit, &form.note, now).await,
+        "snooze" => snooze(state, visit, id, form).await?,
+        "wake" => tasks::rest::wake(store, subject, id, now).await,
         "note" => tasks::note(store, subject, id, &form.note, now).await,
         "close" => {
             let outcome = Outcome::from_key(&form.outcome).ok_or(Failure::Bad)?;
@@ -94,6 +108,25 @@ async fn carry_out(
     })
 }
 
+/// Lets the task rest until the morning of the day that was chosen.
+async fn snooze(
+    state: &AppState,
+    visit: &Visit,
+    id: &str,
+    form: &ActForm,
+) -> Result<Result<Change, ActError>, Failure> {
+    let task = tasks::get(&mut *state.store.read().await?, id).await?.ok_or(Failure::Missing)?;
+    let policy = Policy::shipped().iter().find(|policy| policy.name() == task.policy);
+    let policy = policy.unwrap_or_else(|| Policy::recommended());
+    let Some(follow) = policy.follow_through() else { return Err(Failure::Missing) };
+    let Ok(day) = form.until.trim().parse::<jiff::civil::Date>() else {
+        return Ok(Err(ActError::FollowUp { text: form.until.chars().take(40).collect() }));
+    };
+    let morning = day.to_datetime(policy.due().opens).to_zoned(clock::zone());
+    let until = morning.map(|morning| Timestamp::from_jiff(morning.timestamp())).map_err(|_| Failure::Bad)?;
+    Ok(tasks::rest::snooze(&state.store, &visit.subject, id, (until, &form.why), follow, visit.now).await)
+}
+
 const fn status_of(error: &ActError) -> StatusCode {
     match error {
         ActError::Closed | ActError::Taken { .. } => StatusCode::CONFLICT,
@@ -102,12 +135,13 @@ const fn status_of(error: &ActError) -> StatusCode {
         | ActError::NotTheirUnit { .. }
         | ActError::Note { .. }
         | ActError::FollowUp { .. }
+        | ActError::Rest { .. }
         | ActError::Store(_) => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 
 /// What to tell; a failure where the page may not be shown again.
-fn notice(error: ActError, form: &ActForm, text: Text) -> Result<String, Failure> {
+fn notice(error: ActError, form: &ActForm, text: Text, now: Timestamp) -> Result<String, Failure> {
     Ok(match error {
         ActError::NotFound => return Err(Failure::Missing),
         ActError::Denied { why } => return Err(Failure::Denied(why)),
@@ -115,6 +149,13 @@ fn notice(error: ActError, form: &ActForm, text: Text) -> Result<String, Failure
         ActError::Closed => text.t("act-closed"),
         ActError::Taken { by } => text.with("act-taken", &[("name", by.into())]),
         ActError::NotTheirUnit { .. } => text.t("act-unit"),
+        ActError::Rest { latest } => {
+            let day = format::day_word(format::day_of(latest), format::day_of(now), text);
+            text.with("act-rest", &[("day", day.into())])
+        }
+        ActError::Note { .. } if !form.until.is_empty() && form.why.trim().is_empty() => {
+            text.t("act-rest-why")
+        }
         ActError::Note { .. } if form.note.trim().is_empty() => {
             text.t(if form.outcome.is_empty() { "act-note-empty" } else { "act-note-cause" })
         }

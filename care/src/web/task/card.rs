@@ -1,6 +1,7 @@
 //! A task as a card: how urgent, why, which readings stand behind it, who has it, and what one can do.
 
-use alerts::Reason;
+use alerts::follow_through::severity_now;
+use alerts::{AutoClose, Policy, Reason};
 use sqlx::SqliteConnection;
 use vitals::ReadingId;
 
@@ -96,6 +97,16 @@ pub(crate) struct TaskCard {
     pub(crate) outcomes: Vec<OutcomeChoice>,
     /// How it ended, when it did.
     pub(crate) ended: Option<String>,
+    /// How it stands now, where that is calmer than its highest.
+    pub(crate) calmer: Option<String>,
+    /// Until when it rests and why, where it does.
+    pub(crate) rests: Option<String>,
+    /// The last day until which it may rest.
+    pub(crate) rest_until: String,
+    /// That nobody took it in time, where nobody did.
+    pub(crate) escalated: bool,
+    /// The case of the same kind before it.
+    pub(crate) former: Option<String>,
     /// What happened to it, newest first.
     pub(crate) events: Vec<EventRow>,
     /// The page to come back to after an act.
@@ -119,7 +130,22 @@ pub(crate) async fn of(
     events.reverse();
     let standing = tasks::standing(&joined);
     let units = facts.iter().flat_map(|facts| &facts.units);
+    let policy = Policy::shipped().iter().find(|policy| policy.name() == task.policy);
+    let follow = policy.unwrap_or_else(|| Policy::recommended()).follow_through();
+    let level = follow.map(|follow| severity_now(&tasks::signs(&joined), follow, now));
+    let rest_until = follow.map_or(now, |follow| now.plus_millis(follow.snooze_ms_max()));
     Ok(TaskCard {
+        calmer: level
+            .filter(|level| task.status == Status::Open && *level < task.priority)
+            .map(|level| text.with("card-calmer", &[("level", Urgency::of(level, text).word().into())])),
+        rests: task.snoozed_until.filter(|_| task.rests_at(now)).map(|until| {
+            let when = format::moment(until, now, text);
+            let why = task.snoozed_why.clone().unwrap_or_default();
+            text.with("card-rests", &[("when", when.into()), ("why", why.into())])
+        }),
+        rest_until: format::day_of(rest_until).to_string(),
+        escalated: task.escalated > 0 && task.owner.is_none() && task.status == Status::Open,
+        former: task.former.clone(),
         id: task.id.clone(),
         urgency: Urgency::of(task.priority, text),
         since: text.with("card-since", &[("when", format::moment(task.opened_at, now, text).into())]),
@@ -226,7 +252,8 @@ fn owner(task: &Task, visit: &Visit) -> String {
     }
 }
 
-fn competence(competence: alerts::Competence, text: Text) -> String {
+/// A competence in words.
+pub(crate) fn competence(competence: alerts::Competence, text: Text) -> String {
     text.t(match competence {
         alerts::Competence::HeartFailureNurse => "competence-heart-failure-nurse",
         alerts::Competence::Physician => "competence-physician",
@@ -267,12 +294,21 @@ fn event_row(event: &TaskEvent, visit: &Visit) -> EventRow {
         "handed_over" => text.t("event-handed-over"),
         "noted" => text.t("event-noted"),
         "closed" => text.t("event-closed"),
+        "reopened" => text.t("event-reopened"),
+        "snoozed" => text.t("event-snoozed"),
+        "woken" => text.t("event-woken"),
+        "escalated" => text.t("event-escalated"),
+        "emergency_shown" => text.t("event-emergency-shown"),
         other => other.to_owned(),
     };
     EventRow {
         when: format::moment(event.at, visit.now, text),
         actor: event.actor.clone(),
         what,
-        note: event.note.clone(),
+        note: match AutoClose::from_key(&event.note) {
+            Some(AutoClose::Quiet) => text.t("closed-quiet"),
+            Some(AutoClose::Resolved) => text.t("closed-resolved"),
+            None => event.note.clone(),
+        },
     }
 }

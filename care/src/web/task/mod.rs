@@ -18,7 +18,7 @@ use super::page::{draw, draw_as};
 use super::patient::charts::{self, Drawn};
 use super::visit::{StaffVisit, Visit};
 use super::words;
-use crate::access::{self, Action, Opened};
+use crate::access::{Action, Opened};
 use crate::export;
 use crate::patient_view;
 use crate::people::{self, Medication};
@@ -49,6 +49,8 @@ pub(crate) struct Kept {
     pub(crate) follow_up: String,
     /// The message.
     pub(crate) message: String,
+    /// Why the task should rest.
+    pub(crate) rest_why: String,
 }
 
 struct MedicineRow {
@@ -99,9 +101,7 @@ pub(crate) struct Seen {
 pub(crate) async fn open(state: &AppState, visit: &Visit, id: &str, action: Action) -> Result<Seen, Failure> {
     let task = tasks::get(&mut *state.store.read().await?, id).await?.ok_or(Failure::Missing)?;
     let opened = match &task.patient {
-        Some(patient) => {
-            Some(access::open_patient(&state.store, &visit.subject, patient, action, visit.now).await?)
-        }
+        Some(patient) => Some(visit.opened(state, patient, action).await?),
         None => None,
     };
     Ok(Seen { task, opened })

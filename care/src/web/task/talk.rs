@@ -110,8 +110,8 @@ pub(crate) fn message_row(message: &Message, visit: &Visit) -> MessageRow {
         author: author(message, visit.text),
         when: format::moment(message.at, visit.now, visit.text),
         lines: message.body.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect(),
-        questions: message.questions.iter().map(|asked| asked.text.clone()).collect(),
-        waits: !message.questions.is_empty() && message.answered_at.is_none(),
+        questions: message.questions.clone(),
+        waits: message.waits,
     }
 }
 
@@ -147,7 +147,7 @@ mod tests {
                 author_name: String::new(),
                 body: String::new(),
                 questions: Vec::new(),
-                answered_at: None,
+                waits: false,
                 reading: None,
             };
             let messages: Vec<Message> = days.iter().map(message).collect();
