@@ -133,9 +133,3 @@ pub(crate) fn variants() -> Vec<Variant> {
         named("a tenth arrives three days late", Assumptions { late_share: 0.1, ..base }),
     ]
 }
-
-/// That there is a base case and that each variant differs from it is what the table in the report rests on.
-#[allow(dead_code)]
-pub(crate) fn named(name: &str) -> Option<Assumptions> {
-    variants().into_iter().find(|variant| variant.name == name).map(|variant| variant.assumptions)
-}

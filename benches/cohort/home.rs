@@ -33,11 +33,6 @@ pub(crate) struct Home {
     pub(crate) events: Vec<f64>,
 }
 
-/// The homes of a cohort.
-pub(crate) fn cohort(assumed: &Assumptions, seed: u64, people: usize) -> Vec<Home> {
-    (0..people).map(|number| Home::of(assumed, seed, number)).collect()
-}
-
 /// What wanders from day to day.
 #[derive(Default)]
 struct Wander {
@@ -180,10 +175,16 @@ impl Entry {
                 ("symptoms", answers.join(","))
             }
             What::Admission => {
-                return format!(r#"{{"patient":"p{patient}","at":"{}","kind":"admission"}}"#, stamp(self.day));
+                return format!(
+                    r#"{{"patient":"p{patient}","at":"{}","kind":"admission"}}"#,
+                    stamp(self.day)
+                );
             }
             What::Discharge => {
-                return format!(r#"{{"patient":"p{patient}","at":"{}","kind":"discharge"}}"#, stamp(self.day));
+                return format!(
+                    r#"{{"patient":"p{patient}","at":"{}","kind":"discharge"}}"#,
+                    stamp(self.day)
+                );
             }
         };
         let (at, received_at) = (stamp(self.day), stamp(self.arrived));
