@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use alerts::replay::Replay;
-use alerts::{Chart, ChartEvent, Input, Policy, Trigger, assess};
+use alerts::{Input, LocalDays, Overrides, Policy, Recent, Sample, State, Trigger, Tuning, assess};
 use care::clock::{Clock, zone};
 use care::health::Health;
 use care::live::Feed;
@@ -16,7 +16,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use devices::{Format, decode_named};
 use ingest::{Ingest, Options, Policies};
 use serde_json::json;
-use vitals::{ClockClass, Content, Kind, Outcome, Quantity, Reading, Timestamp, Values};
+use vitals::{ClockClass, Content, Kind, Outcome, Quantity, Reading, Severity, Symptom, Timestamp};
 
 const START_MS: i64 = 1_767_225_600_000;
 
@@ -24,22 +24,41 @@ fn at(index: i64) -> Timestamp {
     Timestamp::from_millis(START_MS + index * Timestamp::DAY_MS).expect("in range")
 }
 
-fn weighing(index: i64) -> Reading {
-    let kilograms = 78.2 + 0.1 * (index % 5) as f64;
-    Reading {
-        id: format!("r{index}").parse().expect("an id"),
+/// What a person sends on a day: a weighing, a cuff, and every second day a form.
+fn a_day(index: i64) -> Vec<Reading> {
+    let vitals = |kind, minute: i64, values: &[(Quantity, f64)]| Reading {
+        id: format!("r{index}-{minute}").parse().expect("an id"),
         patient: "p1".parse().expect("an id"),
-        at: at(index),
-        received_at: at(index),
+        at: at(index).plus_millis(minute * Timestamp::MINUTE_MS),
+        received_at: at(index).plus_millis(minute * Timestamp::MINUTE_MS),
         content: Content::Vitals {
-            kind: Kind::Weight,
+            kind,
             outcome: Outcome::Measured,
-            values: Values::from_iter([(Quantity::WeightKg, kilograms)]),
+            values: values.iter().copied().collect(),
             absent: std::collections::BTreeMap::new(),
             flags: std::collections::BTreeSet::new(),
             clock: ClockClass::Synced,
         },
+    };
+    let wave = (index % 5) as f64;
+    let cuff = [
+        (Quantity::SystolicMmhg, 122.0 + 3.0 * wave),
+        (Quantity::DiastolicMmhg, 76.0 + wave),
+        (Quantity::PulsePerMin, 68.0 + wave),
+    ];
+    let mut day = vec![
+        vitals(Kind::Weight, 0, &[(Quantity::WeightKg, 78.2 + 0.1 * wave)]),
+        vitals(Kind::BloodPressure, 3, &cuff),
+    ];
+    if index % 2 == 0 {
+        let answers = [Symptom::Breathlessness, Symptom::Orthopnoea, Symptom::Swelling, Symptom::Fatigue]
+            .into_iter()
+            .zip([index % 4 / 2, 0, 0, 1])
+            .filter_map(|(symptom, grade)| Some((symptom, Severity::new(u8::try_from(grade).ok()?)?)));
+        let content = Content::Symptoms(answers.collect());
+        day.push(Reading { content, ..vitals(Kind::Weight, 6, &[]) });
     }
+    day
 }
 
 fn decoding(criterion: &mut Criterion) {
@@ -51,24 +70,26 @@ fn decoding(criterion: &mut Criterion) {
 
 fn judging(criterion: &mut Criterion) {
     let (policy, zone) = (Policy::recommended(), zone());
-    let mut chart = Chart::new("p1".parse().expect("an id"));
-    for index in 0..120 {
-        chart.fold(&ChartEvent::Reading(weighing(index)));
-    }
-    let next = weighing(120);
-    criterion.bench_function("fold and judge a weighing on a chart of 120 days", |bencher| {
-        bencher.iter_batched(
-            || chart.clone(),
-            |mut chart| {
-                chart.fold(&ChartEvent::Reading(next.clone()));
-                let trigger = Trigger::Reading(&next);
-                let found =
-                    assess(&Input { policy, chart: &chart, trigger, now: next.received_at, zone: &zone });
-                (chart, found)
-            },
-            BatchSize::SmallInput,
-        );
+    let (tuning, days) = (Tuning::of(policy, &Overrides::default()), LocalDays::new(zone.clone()));
+    let year: Vec<Reading> = (0..365).flat_map(a_day).collect();
+    let recent = Recent::default();
+    let mut group = criterion.benchmark_group("judge");
+    group.throughput(Throughput::Elements(year.len() as u64));
+    group.bench_function("a year of readings, one by one through assess", |bencher| {
+        bencher.iter(|| {
+            let mut state = State::new();
+            let mut findings = 0;
+            for reading in &year {
+                let glance = state.take(&Sample::of(reading), &tuning, &days);
+                let (trigger, now) = (Trigger::Reading(reading), reading.received_at);
+                let (state, tuning, recent, days) = (&state, &tuning, &recent, &days);
+                findings +=
+                    assess(&Input { policy, tuning, state, recent, glance, trigger, now, days }).len();
+            }
+            (state, findings)
+        });
     });
+    group.finish();
     let lines: Vec<String> = (0..365)
         .map(|index| {
             json!({ "patient": "p1", "at": at(index), "kind": "weight", "values": { "weight_kg": 78.2 } })

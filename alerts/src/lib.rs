@@ -1,8 +1,9 @@
 //! From a patient's chart to findings, and from findings to changes in their tasks. Pure: the complete input goes in,
 //! `now` included, and everything that follows comes out; the same live and in a replay of history.
 //!
-//! The way through: [`ChartEvent`]s are folded into a [`Chart`]; [`assess`] asks every rule of a [`Policy`] what it
-//! sees and answers with [`Finding`]s; [`triage`] turns those into [`TaskChange`]s on the patient's cases.
+//! The way through: each reading is folded into a small [`State`], which decides; where a rule of the [`Policy`] has
+//! something to say, [`assess`] puts it into words as [`Finding`]s; [`triage`] turns those into [`TaskChange`]s on the
+//! patient's cases. A [`Chart`] holds what pages show.
 //! [`dialogue`] holds the words to the patient, [`replay`] runs all of it over a file of history.
 //!
 //! **Invariant:** nothing here reads a clock, a file or a database.
@@ -14,6 +15,7 @@ pub mod finding;
 pub mod policy;
 pub mod replay;
 pub mod rules;
+pub mod state;
 pub mod task;
 pub mod triage;
 mod words;
@@ -22,6 +24,7 @@ pub use chart::{Chart, ChartEvent, Folded};
 pub use finding::{Competence, Finding, Priority, Problem, Reason};
 pub use policy::{Overrides, Policy, PolicyError};
 pub use rules::{Input, Trigger, assess};
+pub use state::{Followed, Glance, LocalDays, Recent, Sample, State, Tuning};
 pub use task::{AutoClose, ClosedCase, OpenCase, TaskChange};
 pub use triage::{Situation, triage};
 pub use words::Bilingual;

@@ -2,10 +2,12 @@
 
 #![allow(missing_docs)]
 
+use std::sync::Arc;
+
 use alerts::replay::Replay;
 use alerts::{
-    Chart, ChartEvent, Folded, Input, OpenCase, Overrides, Policy, Priority, Problem, Situation, TaskChange,
-    Trigger, assess, triage,
+    Chart, ChartEvent, Folded, Followed, Glance, Input, LocalDays, OpenCase, Overrides, Policy, Priority,
+    Problem, Situation, TaskChange, Trigger, Tuning, assess, triage,
 };
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -167,13 +169,15 @@ proptest! {
 
     #[test]
     fn judging_is_total_and_keeps_one_case_a_problem((_, shuffled) in history(), live in any::<bool>()) {
-        let (policy, zone) = (Policy::recommended(), zone());
+        let (policy, zone, days) = (Policy::recommended(), zone(), LocalDays::new(zone()));
         let mut chart = Chart::new(patient());
+        let mut followed = Followed::new(Arc::new(Tuning::of(policy, &Overrides::default())));
         let mut open: Vec<OpenCase> = Vec::new();
         let mut now = minute(0);
         for event in &shuffled {
             now = now.max(event.received_at());
             chart.fold(event);
+            let glance = followed.fold(event, &days).unwrap_or(Glance::QUIET);
             let trigger = match event {
                 ChartEvent::Reading(reading) => Trigger::Reading(reading),
                 ChartEvent::Admission { .. }
@@ -182,7 +186,8 @@ proptest! {
                 | ChartEvent::Override { .. }
                 | ChartEvent::End { .. } => Trigger::Clock,
             };
-            let input = Input { policy, chart: &chart, trigger, now, zone: &zone };
+            let (tuning, state, recent) = (followed.tuning(), followed.state(), followed.recent());
+            let input = Input { policy, tuning, state, recent, glance, trigger, now, days: &days };
             let findings = assess(&input);
             prop_assert_eq!(&findings, &assess(&input), "the same input gives the same answer");
             for finding in &findings {
@@ -192,7 +197,7 @@ proptest! {
             let situation = Situation { policy, open: &open, closed: &[], trigger, now, zone: &zone, quiet_closes: !live };
             let changes = triage(&situation, findings);
             carry_out(&mut open, changes, now);
-            if let Some(next) = chart.next_check(policy, &zone, now) {
+            if let Some(next) = followed.state().next_check(followed.tuning(), &days, now) {
                 prop_assert!(next > now, "time moves on");
             }
             let _ = alerts::dialogue::opening(Problem::Decompensation, &[]);

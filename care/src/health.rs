@@ -18,6 +18,8 @@ pub enum Part {
     Store,
     /// Judging the passing of time.
     Watch,
+    /// The copy of the record for long charts. Nothing that decides waits for it.
+    Projection,
 }
 
 impl Part {
@@ -28,6 +30,16 @@ impl Part {
             Self::Broker => "broker",
             Self::Store => "store",
             Self::Watch => "watch",
+            Self::Projection => "projection",
+        }
+    }
+
+    /// Whether readings cannot be taken in, judged and shown without it.
+    #[must_use]
+    pub const fn is_needed(self) -> bool {
+        match self {
+            Self::Broker | Self::Store | Self::Watch => true,
+            Self::Projection => false,
         }
     }
 }
@@ -117,6 +129,15 @@ impl Health {
         if what.is_empty() { Chain::Whole { checked_at: oldest } } else { Chain::Broken { what } }
     }
 
+    /// Whether every needed part works at `now`.
+    #[must_use]
+    pub fn is_ready(&self, now: Timestamp) -> bool {
+        self.parts().into_iter().filter(|(part, _)| part.is_needed()).all(|(_, state)| match state {
+            State::Whole { checked_at } => now.millis_since(checked_at) <= STALE_MS,
+            State::Broken { .. } | State::Unknown => false,
+        })
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Part, State>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,7 +145,9 @@ impl Health {
 
 const STALE_MS: i64 = 3 * Timestamp::MINUTE_MS;
 
-fn unseen(part: Part) -> Words {
+/// What is not known while `part` does not work, in words.
+#[must_use]
+pub fn unseen(part: Part) -> Words {
     match part {
         Part::Broker => Words::new(
             "Ingen kontakt med meddelandetjänsten. Nya värden hemifrån syns inte än, men sparas i hemmet.",
@@ -137,6 +160,10 @@ fn unseen(part: Part) -> Words {
         Part::Watch => Words::new(
             "Bevakningen av uteblivna mätningar står still.",
             "Watching for missing measurements has stopped.",
+        ),
+        Part::Projection => Words::new(
+            "Långa diagram och rapporter kan sakna de senaste värdena. Larm och arbetslista påverkas inte.",
+            "Long charts and reports may lack the latest values. Alerts and the worklist are not affected.",
         ),
     }
 }
@@ -157,6 +184,15 @@ mod tests {
         assert!(matches!(health.chain(at(10 + 181)), Chain::Broken { .. }), "three minutes without a look");
         assert!(health.broken(Part::Store, at(40), Words::new("a", "b")));
         assert!(!health.broken(Part::Store, at(50), Words::new("a", "b")), "no news");
+        let health = Health::of([Part::Store, Part::Projection]);
+        health.whole(Part::Store, at(0));
+        assert!(
+            health.is_ready(at(0)) && !health.is_ready(at(181)),
+            "a projection is not needed, a store is"
+        );
+        assert!(matches!(health.chain(at(0)), Chain::Broken { .. }), "and nobody calls it whole");
+        let health = Health::of([Part::Broker, Part::Store]);
+        health.broken(Part::Store, at(40), Words::new("a", "b"));
         assert!(matches!(health.parts()[1], (Part::Store, State::Broken { since, .. }) if since == at(40)));
     }
 }

@@ -140,6 +140,30 @@ pub async fn journal(
         .collect()
 }
 
+/// The place of the last reading in the journal; 0 while there is none.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn last_arrival(connection: &mut sqlx::SqliteConnection) -> Result<i64, StoreError> {
+    let last = sqlx::query_scalar::<_, Option<i64>>("SELECT max(arrival) FROM reading")
+        .fetch_one(connection)
+        .await?;
+    Ok(last.unwrap_or(0))
+}
+
+/// Everybody there is a reading of.
+///
+/// # Errors
+/// [`StoreError`] of the database, or an id that cannot be read.
+pub async fn patients(connection: &mut sqlx::SqliteConnection) -> Result<Vec<PatientId>, StoreError> {
+    sqlx::query_scalar::<_, String>("SELECT DISTINCT patient FROM reading ORDER BY patient")
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(|id| people::patient_id(id))
+        .collect()
+}
+
 fn row_of(row: &SqliteRow) -> Result<Recorded, StoreError> {
     let author_kind: Option<String> = row.try_get("author_kind")?;
     let author: Option<String> = row.try_get("author")?;

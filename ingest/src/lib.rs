@@ -18,6 +18,7 @@ pub mod judge;
 pub mod link;
 pub mod policies;
 pub mod projection;
+pub mod questdb;
 pub mod sequence;
 pub mod service;
 pub mod stop;

@@ -7,21 +7,24 @@
 //! **Invariant:** the cursor never passes a reading that the projection did not take.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use care::clock::Clock;
+use care::health::{Health, Part, unseen};
 use care::live::{Change, Feed};
 use care::readings::{self, Recorded};
-use care::store::{Store, StoreError, numbers};
+use care::store::{Reader, Store, StoreError, numbers};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{sleep, timeout};
 
 use crate::stop::Stop;
 
-const READINGS_AT_ONCE: i64 = 1_000;
+/// Large enough that the cost of a flush is lost among its rows.
+const READINGS_AT_ONCE: i64 = 5_000;
 const LOOK_AT_LEAST: Duration = Duration::from_secs(30);
 const PAUSE_MIN: Duration = Duration::from_millis(200);
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Why a projection did not take readings. They are offered again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,16 +62,17 @@ pub enum StepError {
 /// # Errors
 /// [`StepError`]; the cursor stands where it stood.
 pub async fn step(store: &Store, projection: &mut impl Projection) -> Result<usize, StepError> {
-    let cursor = format!("projection.{}", projection.name());
-    let run = {
+    let cursor = cursor(projection.name());
+    let (after, run) = {
         let mut reader = store.read().await?;
         let after = numbers::get(&mut reader, &cursor).await?;
-        readings::journal(&mut reader, after, READINGS_AT_ONCE, None, None).await?
+        (after, readings::journal(&mut reader, after, READINGS_AT_ONCE, None, None).await?)
     };
     let Some(last) = run.last() else { return Ok(0) };
     projection.take(&run).await?;
     let mut tx = store.write().await?;
-    numbers::set(&mut tx, &cursor, last.arrival).await?;
+    // Somebody may have let it begin again meanwhile: then the cursor stays where they put it.
+    numbers::step(&mut tx, &cursor, after, last.arrival).await?;
     tx.commit().await?;
     Ok(run.len())
 }
@@ -79,41 +83,111 @@ pub async fn step(store: &Store, projection: &mut impl Projection) -> Result<usi
 /// [`StoreError`] of the database.
 pub async fn rebuild(store: &Store, projection: &impl Projection) -> Result<(), StoreError> {
     let mut tx = store.write().await?;
-    numbers::set(&mut tx, &format!("projection.{}", projection.name()), 0).await?;
+    numbers::set(&mut tx, &cursor(projection.name()), 0).await?;
     tx.commit().await
 }
 
-/// Feeds `projection` until asked to stop: at once when readings were admitted, and again after a while when
-/// it or the store failed.
-pub async fn run(store: Store, mut projection: impl Projection, feed: Feed, stop: Stop) {
-    let mut news = feed.listen();
-    let mut pause = PAUSE_MIN;
-    loop {
-        let stepped = tokio::select! {
-            stepped = step(&store, &mut projection) => stepped,
-            () = stop.asked() => return,
-        };
-        let wait = async {
-            match stepped {
-                Ok(0) => {
+/// What the loop that feeds a projection needs of the house.
+#[derive(Clone, Debug)]
+pub struct Feeding {
+    /// The store.
+    pub store: Store,
+    /// Where news of readings is heard.
+    pub feed: Feed,
+    /// Where the projection's state is reported.
+    pub health: Health,
+    /// What time it is.
+    pub clock: Clock,
+    /// How long a projection may fail before that is said: a restart of the server is no news.
+    pub broken_after: Duration,
+}
+
+impl Feeding {
+    /// Feeds `projection` until asked to stop: at once when readings were admitted, and again after a while when
+    /// it or the store failed. One that has failed for long is reported as broken.
+    pub async fn run(self, mut projection: impl Projection, stop: Stop) {
+        let mut news = self.feed.listen();
+        let mut pause = PAUSE_MIN;
+        let mut failing_since: Option<Instant> = None;
+        loop {
+            let stepped = tokio::select! {
+                stepped = step(&self.store, &mut projection) => stepped,
+                () = stop.asked() => return,
+            };
+            match &stepped {
+                Ok(_) => {
+                    failing_since = None;
                     pause = PAUSE_MIN;
-                    // No news for a while is no error: look by oneself.
-                    let _ = timeout(LOOK_AT_LEAST, heard_of_readings(&mut news)).await;
+                    self.works();
                 }
-                Ok(_) => pause = PAUSE_MIN,
                 Err(error) => {
                     metrics::counter!("vagen_projection_failures_total").increment(1);
                     tracing::warn!(projection = projection.name(), %error, "a projection lags behind");
-                    sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE_MAX);
+                    if failing_since.get_or_insert_with(Instant::now).elapsed() >= self.broken_after {
+                        self.is_broken();
+                    }
                 }
             }
-        };
-        tokio::select! {
-            () = wait => {}
-            () = stop.asked() => return,
+            self.measure_lag(&projection).await;
+            let wait = async {
+                match stepped {
+                    // No news for a while is no error: look by oneself.
+                    Ok(0) => drop(timeout(LOOK_AT_LEAST, heard_of_readings(&mut news)).await),
+                    Ok(_) => {}
+                    Err(_) => {
+                        sleep(pause).await;
+                        pause = (pause * 2).min(PAUSE_MAX);
+                    }
+                }
+            };
+            tokio::select! {
+                () = wait => {}
+                () = stop.asked() => return,
+            }
         }
     }
+
+    fn works(&self) {
+        if self.health.whole(Part::Projection, self.clock.now()) {
+            self.feed.announce(Change::Health);
+        }
+    }
+
+    fn is_broken(&self) {
+        if self.health.broken(Part::Projection, self.clock.now(), unseen(Part::Projection)) {
+            self.feed.announce(Change::Health);
+        }
+    }
+
+    async fn measure_lag(&self, projection: &impl Projection) {
+        // A store that does not answer is reported by whoever needs it.
+        if let Ok(lag) = lag(&self.store, projection.name()).await {
+            #[allow(clippy::cast_precision_loss)]
+            metrics::gauge!("vagen_projection_lag_readings").set(lag as f64);
+        }
+    }
+}
+
+/// How many readings of the record the projection called `name` has not taken yet.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn lag(store: &Store, name: &str) -> Result<i64, StoreError> {
+    let mut reader = store.read().await?;
+    let all = readings::last_arrival(&mut reader).await?;
+    Ok(all - cursor_of(&mut reader, name).await?)
+}
+
+/// The place in the journal up to which the projection called `name` has taken everything.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn cursor_of(reader: &mut Reader, name: &str) -> Result<i64, StoreError> {
+    numbers::get(reader, &cursor(name)).await
+}
+
+fn cursor(name: &str) -> String {
+    format!("projection.{name}")
 }
 
 async fn heard_of_readings(news: &mut Receiver<Change>) {

@@ -1,10 +1,12 @@
-//! One transaction of admission and what it needs at hand: the charts of the patients it touches, their facts and open
+//! One transaction of admission and what it needs at hand: the states of the patients it touches, their facts and open
 //! cases, and the sequences it moves.
 //!
-//! Charts are kept in memory between transactions. A sitting takes out those that it changes and puts them back after its
-//! commit; one that fails simply never puts them back, and they are built from the store again when next needed.
+//! States are small and kept in memory between transactions. A sitting takes out those that it changes and puts them back
+//! after its commit; one that fails simply never puts them back, and they are built from the store again when next needed.
+//! A late reading, another policy or other limits rebuild a state from the store; the readings that a finding speaks of are
+//! fetched when there is one.
 //!
-//! **Invariant:** no chart in memory holds a reading that is not committed.
+//! **Invariant:** no state in memory holds a reading that is not committed.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,8 +14,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use alerts::{
-    Chart, ChartEvent, ClosedCase, Finding, Input, OpenCase, Overrides, Policy, Problem, Situation,
-    TaskChange, Trigger, assess, triage,
+    ChartEvent, ClosedCase, Finding, Glance, Input, LocalDays, OpenCase, Overrides, Policy, Problem, Recent,
+    Sample, Situation, State, TaskChange, Trigger, Tuning, assess, triage,
 };
 use care::clock::Clock;
 use care::health::Health;
@@ -29,10 +31,11 @@ use crate::policies::Policies;
 use crate::sequences::Sequences;
 use crate::tally::Tally;
 
-/// How far back a chart is built from: beyond the 120 days it holds, for readings that arrive late.
-const CHART_DAYS: i64 = 200;
-/// When there are more charts than this in memory, all are let go; they come back from the store as needed.
-const CHARTS_MAX: usize = 20_000;
+/// How far back the readings are fetched that a finding may speak of.
+const RECENT_DAYS: i64 = 160;
+/// When there are more states than this in memory, all are let go; they come back from the store as needed. Each has some
+/// seven hundred bytes.
+const STATES_MAX: usize = 200_000;
 
 /// Why a sitting did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -57,13 +60,15 @@ pub(crate) struct Desk {
     pub(crate) clock: Clock,
     pub(crate) feed: Feed,
     pub(crate) health: Health,
-    charts: Mutex<HashMap<PatientId, Known>>,
+    days: LocalDays,
+    states: Mutex<HashMap<PatientId, Known>>,
 }
 
-/// A patient's chart in memory, and what of the register it was built from.
+/// A patient's state in memory, and what of the register it was built from.
 #[derive(Clone, Debug)]
 struct Known {
-    chart: Chart,
+    state: State,
+    tuning: Arc<Tuning>,
     policy: String,
     overrides: Option<String>,
     enrolled_at: Timestamp,
@@ -91,14 +96,14 @@ pub(crate) struct Sitting<'a> {
 
 impl Desk {
     pub(crate) fn new(store: Store, policies: Policies, clock: Clock, feed: Feed, health: Health) -> Self {
-        let charts = Mutex::new(HashMap::new());
-        Self { store, policies, zone: care::clock::zone(), clock, feed, health, charts }
+        let (states, zone) = (Mutex::new(HashMap::new()), care::clock::zone());
+        Self { store, policies, days: LocalDays::new(zone.clone()), zone, clock, feed, health, states }
     }
 
     /// Begins a transaction; waits for the one before it.
     pub(crate) async fn sit(&self) -> Result<Sitting<'_>, StoreError> {
-        let mut kept = self.charts.lock().await;
-        if kept.len() > CHARTS_MAX {
+        let mut kept = self.states.lock().await;
+        if kept.len() > STATES_MAX {
             kept.clear();
         }
         let tx = self.store.write().await?;
@@ -133,7 +138,7 @@ impl Sitting<'_> {
         Ok(Some(facts))
     }
 
-    /// Takes the chart of the patient in `facts` at hand, as the store has it before anything this call is followed by.
+    /// Takes the state of the patient in `facts` at hand, as the store has it before anything this call is followed by.
     pub(crate) async fn open_chart(
         &mut self,
         facts: &PatientFacts,
@@ -144,45 +149,71 @@ impl Sitting<'_> {
             return Ok(());
         }
         let kept = self.kept.remove(patient).filter(|known| known.enrolled_at == facts.enrolled_at);
-        let mut known = match kept {
+        let stands = kept
+            .as_ref()
+            .is_some_and(|known| known.overrides == facts.overrides && known.policy == facts.policy);
+        let limits_changed = !stands && (kept.is_some() || facts.overrides.is_some());
+        let known = match kept.filter(|_| stands) {
             Some(known) => known,
-            None => self.build(facts, now).await?,
+            None => self.build(facts).await?,
         };
-        let limits_changed = known.overrides != facts.overrides || known.policy != facts.policy;
-        if limits_changed {
-            known.chart.fold(&own_limits(facts));
-            known.overrides.clone_from(&facts.overrides);
-            known.policy.clone_from(&facts.policy);
-        }
         self.taken.insert(patient.clone(), known);
         if limits_changed { self.judge_limits(facts, now).await } else { Ok(()) }
     }
 
-    async fn build(&mut self, facts: &PatientFacts, now: Timestamp) -> Result<Known, SittingError> {
-        let (patient, enrolled_at) = (&facts.id, facts.enrolled_at);
-        let readings = readings::chart_events(&mut self.tx, patient, now.plus_days(-CHART_DAYS)).await?;
-        // Silence counts from enrolment, as from the end of a pause, for somebody who never sends anything.
-        let enrolment = ChartEvent::Pause { at: enrolled_at, until: enrolled_at };
-        let events = std::iter::once(&enrolment).chain(&readings);
-        let chart = guarded(|| Chart::rebuild(patient.clone(), events))?;
-        Ok(Known { chart, policy: facts.policy.clone(), overrides: None, enrolled_at })
+    async fn build(&mut self, facts: &PatientFacts) -> Result<Known, SittingError> {
+        let desk = self.desk;
+        let history = self.history(facts, None).await?;
+        let tuning = Arc::new(Tuning::of(desk.policies.get(&facts.policy), &own_limits(facts)));
+        let state = guarded(|| State::rebuild(&history, &tuning, &desk.days))?;
+        Ok(Known {
+            state,
+            tuning,
+            policy: facts.policy.clone(),
+            overrides: facts.overrides.clone(),
+            enrolled_at: facts.enrolled_at,
+        })
     }
 
-    /// Folds `reading`, which is written already, into its patient's chart, and carries out what follows.
+    /// The readings of the patient in `facts` that arrived since `since`, or all.
+    async fn history(
+        &mut self,
+        facts: &PatientFacts,
+        since: Option<Timestamp>,
+    ) -> Result<Recent, SittingError> {
+        let since = since.unwrap_or_else(|| Timestamp::from_jiff(jiff::Timestamp::MIN));
+        let readings = readings::chart_events(&mut self.tx, &facts.id, since).await?;
+        // Silence counts from enrolment, as from the end of a pause, for somebody who never sends anything.
+        let enrolment = ChartEvent::Pause { at: facts.enrolled_at, until: facts.enrolled_at };
+        Ok(Recent::of(std::iter::once(&enrolment).chain(&readings)))
+    }
+
+    /// Folds `reading`, which is written already, into its patient's state, and carries out what follows.
     pub(crate) async fn follow(
         &mut self,
         facts: &PatientFacts,
         reading: Reading,
     ) -> Result<(), SittingError> {
-        let event = ChartEvent::Reading(reading);
-        if let Some(known) = self.taken.get_mut(&facts.id) {
-            guarded(|| known.chart.fold(&event))?;
-        }
-        if let ChartEvent::Reading(reading) = &event {
-            self.judge(facts, Trigger::Reading(reading), reading.received_at).await?;
-            self.changes.push(Change::Reading { patient: facts.id.to_string() });
-        }
+        let glance = self.fold(facts, &reading).await?;
+        let trigger = Trigger::Reading(&reading);
+        self.judge_what(|_| true, facts, (trigger, glance), reading.received_at).await?;
+        self.changes.push(Change::Reading { patient: facts.id.to_string() });
         Ok(())
+    }
+
+    /// Folds `reading` in; what it sets off.
+    async fn fold(&mut self, facts: &PatientFacts, reading: &Reading) -> Result<Glance, SittingError> {
+        let (desk, sample) = (self.desk, Sample::of(reading));
+        let Some(known) = self.taken.get_mut(&facts.id) else { return Err(not_open()) };
+        if !known.state.is_late(&sample) {
+            return guarded(|| known.state.take(&sample, &known.tuning, &desk.days));
+        }
+        let history = self.history(facts, None).await?;
+        let Some(known) = self.taken.get_mut(&facts.id) else { return Err(not_open()) };
+        let (state, glance) =
+            guarded(|| known.state.rebuild_with(reading, &history, &known.tuning, &desk.days))?;
+        known.state = state;
+        Ok(glance)
     }
 
     /// Asks the rules about the patient in `facts`, whose chart is open, and carries out what follows.
@@ -192,28 +223,34 @@ impl Sitting<'_> {
         trigger: Trigger<'_>,
         now: Timestamp,
     ) -> Result<(), SittingError> {
-        self.judge_what(|_| true, facts, trigger, now).await
+        self.judge_what(|_| true, facts, (trigger, Glance::QUIET), now).await
     }
 
     /// Asks the rules whether the limits of the patient in `facts`, just changed, can be used. Silence is not asked about:
     /// it has its own moments, and what a home has kept may still be on its way.
     async fn judge_limits(&mut self, facts: &PatientFacts, now: Timestamp) -> Result<(), SittingError> {
-        self.judge_what(|finding| finding.problem == Problem::Technical, facts, Trigger::Clock, now).await
+        let clock = (Trigger::Clock, Glance::QUIET);
+        self.judge_what(|finding| finding.problem == Problem::Technical, facts, clock, now).await
     }
 
     async fn judge_what(
         &mut self,
         counts: fn(&Finding) -> bool,
         facts: &PatientFacts,
-        trigger: Trigger<'_>,
+        (trigger, glance): (Trigger<'_>, Glance),
         now: Timestamp,
     ) -> Result<(), SittingError> {
         let (desk, policy) = (self.desk, self.desk.policies.get(&facts.policy));
+        let recent = match glance.is_quiet() {
+            true => Recent::default(),
+            false => self.history(facts, Some(now.plus_days(-RECENT_DAYS))).await?,
+        };
         let (Some(known), Some(present)) = (self.taken.get(&facts.id), self.present.get(&facts.id)) else {
-            return Err(SittingError::Fault { what: "judged without an open chart".to_owned() });
+            return Err(not_open());
         };
         let (changes, silent_since) = guarded(|| {
-            let input = Input { policy, chart: &known.chart, trigger, now, zone: &desk.zone };
+            let (tuning, state, recent, days) = (&*known.tuning, &known.state, &recent, &desk.days);
+            let input = Input { policy, tuning, state, recent, glance, trigger, now, days };
             let situation = Situation {
                 policy,
                 open: &present.open,
@@ -229,7 +266,7 @@ impl Sitting<'_> {
             let changes = triage(&situation, findings);
             // The conversation of a task begins with the same.
             let reminds = reminds && !has_silence_task(&present.open, &changes);
-            (changes, known.chart.silent_since(policy, now).filter(|_| reminds))
+            (changes, known.state.silent_since(&known.tuning, now).filter(|_| reminds))
         })?;
         if let Some(since) = silent_since {
             self.changes.extend(conversations::remind(&mut self.tx, facts, since, now).await?);
@@ -247,8 +284,8 @@ impl Sitting<'_> {
 
     /// When the passing of time alone would next concern the patient in `facts`, whose chart is open, after `after`.
     pub(crate) fn next_check(&self, facts: &PatientFacts, after: Timestamp) -> Option<Timestamp> {
-        let policy = self.desk.policies.get(&facts.policy);
-        self.taken.get(&facts.id)?.chart.next_check(policy, &self.desk.zone, after)
+        let known = self.taken.get(&facts.id)?;
+        known.state.next_check(&known.tuning, &self.desk.days, after)
     }
 
     /// The policy of the patient in `facts`; the recommended one where no patient is known.
@@ -309,14 +346,17 @@ fn has_silence_task(open: &[OpenCase], changes: &[TaskChange]) -> bool {
 
 /// The patient's own limits, in force for all of the chart. They were written by the register, which checks them; ones that
 /// cannot be read are none, and the log says so.
-fn own_limits(facts: &PatientFacts) -> ChartEvent {
-    let overrides = facts.overrides.as_deref().map_or_else(Overrides::default, |text| {
+fn own_limits(facts: &PatientFacts) -> Overrides {
+    facts.overrides.as_deref().map_or_else(Overrides::default, |text| {
         serde_json::from_str(text).unwrap_or_else(|error| {
             tracing::error!(%error, "a patient's own limits cannot be read; those of the policy hold");
             Overrides::default()
         })
-    });
-    ChartEvent::Override { at: Timestamp::from_jiff(jiff::Timestamp::UNIX_EPOCH), overrides }
+    })
+}
+
+fn not_open() -> SittingError {
+    SittingError::Fault { what: "judged without an open state".to_owned() }
 }
 
 /// Runs a rule. One that panics is an error here, so that a single reading cannot stop the rest.

@@ -11,6 +11,7 @@ mod admin;
 mod decode;
 mod export;
 mod models;
+mod project;
 mod replay;
 mod status;
 mod store;
@@ -39,6 +40,8 @@ enum Command {
     Export(ExportArguments),
     /// Print the store at a glance
     Status(StatusArguments),
+    /// Bring the projection in QuestDB up to date, build it again, or compare it with the store
+    Project(ProjectArguments),
     /// Run a policy over history and print the tasks it would have opened
     Replay(ReplayArguments),
     /// Decode one frame of a device, offline
@@ -153,6 +156,18 @@ pub(crate) struct StatusArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ProjectArguments {
+    /// Remove the table and write it again from the store
+    #[arg(long)]
+    pub(crate) rebuild: bool,
+    /// Write nothing: compare every row with the store, and print what differs as JSON lines
+    #[arg(long, conflicts_with = "rebuild")]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ReplayArguments {
     /// The policy; left out, the product's recommended one
     #[arg(long, value_name = "FILE")]
@@ -193,6 +208,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Admin(AdminCommand::Apply(arguments)) => admin::apply(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Project(arguments) => project::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),

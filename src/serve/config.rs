@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
+use ingest::questdb;
 use serde::Deserialize;
 
 use crate::cli::{ServeArguments, StoreArguments};
@@ -26,6 +27,13 @@ mqtt = "127.0.0.1:1883"
 # An external MQTT 3.1.1 broker instead of the embedded one, such as "mqtt://127.0.0.1:1883". Empty: the embedded one.
 broker = ""
 
+# A QuestDB server, for long charts and reports, such as "http://127.0.0.1:9000". Empty: none. Set cairo.commit.mode=sync there.
+questdb = ""
+
+# Who asks QuestDB, where it wants to know: a name, and a file whose first line is the password. Empty: nobody.
+questdb_user = ""
+questdb_password_file = ""
+
 # Whether browsers reach the dashboard over HTTPS (a proxy in front): cookies are then sent over nothing else.
 https = false
 
@@ -40,6 +48,9 @@ struct File {
     http: Option<String>,
     mqtt: Option<String>,
     broker: Option<String>,
+    questdb: Option<String>,
+    questdb_user: Option<String>,
+    questdb_password_file: Option<PathBuf>,
     https: Option<bool>,
     log: Option<String>,
 }
@@ -59,6 +70,7 @@ pub(crate) struct Config {
     pub(crate) data: PathBuf,
     pub(crate) http: SocketAddr,
     pub(crate) broker: Broker,
+    pub(crate) questdb: Option<questdb::Address>,
     pub(crate) https: bool,
     pub(crate) log: String,
 }
@@ -68,15 +80,20 @@ impl Config {
     pub(crate) fn of(arguments: &ServeArguments) -> Result<Self, Failure> {
         let file = read(arguments.store.config.as_deref())?;
         let listen = &arguments.listen;
-        let url =
-            arguments.broker.clone().or(file.broker).filter(|url| !url.is_empty() && listen.mqtt.is_none());
+        let url = arguments
+            .broker
+            .clone()
+            .or_else(|| file.broker.clone())
+            .filter(|url| !url.is_empty() && listen.mqtt.is_none());
         let broker = match url {
             Some(url) => Broker::External(url),
             None => {
                 Broker::Embedded(loopback(listen.mqtt.as_deref().or(file.mqtt.as_deref()).unwrap_or(MQTT))?)
             }
         };
+        let questdb = questdb_of(&file)?;
         Ok(Self {
+            questdb,
             data: arguments.store.data.clone().or(file.data).unwrap_or_else(|| DATA.into()),
             http: address("http", listen.http.as_deref().or(file.http.as_deref()).unwrap_or(HTTP))?,
             broker,
@@ -91,6 +108,7 @@ impl Config {
             data,
             http: address("http", http.unwrap_or(HTTP))?,
             broker: Broker::Embedded(loopback(mqtt.unwrap_or(MQTT))?),
+            questdb: None,
             https: false,
             log: "warn".to_owned(),
         })
@@ -101,6 +119,24 @@ impl Config {
 pub(crate) fn data_directory(arguments: &StoreArguments) -> Result<PathBuf, Failure> {
     let file = read(arguments.config.as_deref())?;
     Ok(arguments.data.clone().or(file.data).unwrap_or_else(|| DATA.into()))
+}
+
+/// The QuestDB server that a command was pointed at.
+pub(crate) fn questdb(arguments: &StoreArguments) -> Result<Option<questdb::Address>, Failure> {
+    questdb_of(&read(arguments.config.as_deref())?)
+}
+
+fn questdb_of(file: &File) -> Result<Option<questdb::Address>, Failure> {
+    let Some(url) = file.questdb.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
+    let address: questdb::Address = url.parse().or_wrong_input("questdb")?;
+    let Some(user) = file.questdb_user.clone().filter(|user| !user.is_empty()) else {
+        return Ok(Some(address));
+    };
+    let place = file.questdb_password_file.clone().unwrap_or_default();
+    let password = std::fs::read_to_string(&place)
+        .or_wrong_input(format_args!("questdb_password_file {}", place.display()))?;
+    let password = password.lines().next().unwrap_or_default().to_owned();
+    Ok(Some(address.with_login(questdb::Login { user, password })))
 }
 
 fn read(file: Option<&Path>) -> Result<File, Failure> {
@@ -140,7 +176,10 @@ mod tests {
     #[test]
     fn the_printed_configuration_is_read_and_names_every_key() {
         let file: File = toml::from_str(PRINTED).expect("it is a configuration");
-        let File { data, http, mqtt, broker, https, log } = file;
+        let File { data, http, mqtt, broker, questdb, questdb_user, questdb_password_file, https, log } =
+            file;
+        assert_eq!((questdb.as_deref(), questdb_user.as_deref()), (Some(""), Some("")));
+        assert_eq!(questdb_password_file.as_deref(), Some(Path::new("")));
         assert_eq!(
             (data.as_deref(), http.as_deref(), mqtt.as_deref()),
             (Some(Path::new(DATA)), Some(HTTP), Some(MQTT))

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use alerts::Policy;
 use care::clock::Clock;
-use care::health::{Chain, Health, Part};
+use care::health::{Health, Part};
 use care::live::Feed;
 use care::store::Store;
 use care::web::{self, AppState};
+use ingest::projection::Feeding;
 use ingest::{EmbeddedBroker, Ingest, Policies};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
@@ -23,14 +24,18 @@ use crate::cli::ServeArguments;
 use crate::failure::{Failure, OrFail};
 use crate::ready;
 use crate::serve::config::{Broker, Config};
+use crate::serve::projection::Projecting;
 
 pub(crate) mod config;
+mod projection;
 
 /// How long the web may take to finish what it is answering; open event streams never end by themselves.
 const GOODBYE: Duration = Duration::from_millis(300);
 /// How long the store may take to close. It waits for every connection, also one that another process holds up for seconds;
 /// what was committed is on disk before that, and closing only tidies up.
 const CLOSE_WITHIN: Duration = Duration::from_millis(250);
+/// A restart of QuestDB is no news.
+const PROJECTION_BROKEN_AFTER: Duration = Duration::from_secs(60);
 /// The most that stopping may take in all.
 const STOP_WITHIN: Duration = Duration::from_millis(1800);
 
@@ -46,6 +51,7 @@ pub(crate) struct Running {
     pub(crate) health: Health,
     pub(crate) clock: Clock,
     pub(crate) ingest: Ingest,
+    projection: Option<Projecting>,
     /// Where the dashboard answers.
     pub(crate) http: SocketAddr,
     /// The broker, as a URL.
@@ -63,7 +69,9 @@ impl Running {
         let http = listener.local_addr().or_fail()?;
         let store = Store::open(&config.data).await.or_fail()?;
         let (options, mqtt) = broker(&config.broker).await?;
-        let (feed, health) = (Feed::default(), Health::of([Part::Broker, Part::Store, Part::Watch]));
+        let parts = [Part::Broker, Part::Store, Part::Watch];
+        let projected = config.questdb.as_ref().map(|_| Part::Projection);
+        let (feed, health) = (Feed::default(), Health::of(parts.into_iter().chain(projected)));
         let house = ingest::service::House {
             store: store.clone(),
             policies: policies(),
@@ -83,29 +91,38 @@ impl Running {
             policies: policies().names().map(str::to_owned).collect(),
             https: config.https,
         };
+        let projection = match &config.questdb {
+            Some(address) => {
+                let (store, feed, health) = (store.clone(), feed.clone(), health.clone());
+                Some(Projecting::start(
+                    address,
+                    Feeding {
+                        store,
+                        feed,
+                        health,
+                        clock: clock.clone(),
+                        broken_after: PROJECTION_BROKEN_AFTER,
+                    },
+                )?)
+            }
+            None => None,
+        };
         let (stop, mut stopping) = watch::channel(false);
         let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
         let web = tokio::spawn(web::serve(listener, web::router(state), stopped));
-        Ok(Self { store, feed, health, clock, ingest, http, mqtt, stop, web })
+        Ok(Self { store, feed, health, clock, ingest, projection, http, mqtt, stop, web })
     }
 
-    /// Waits until messages are heard and every part of the chain was seen to work.
+    /// Waits until messages are heard and every part that is needed was seen to work.
     pub(crate) async fn answers(&self) {
-        while !self.ingest.is_listening() || !self.is_whole() {
+        while !self.ingest.is_listening() || !self.health.is_ready(self.clock.now()) {
             tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    fn is_whole(&self) -> bool {
-        match self.health.chain(self.clock.now()) {
-            Chain::Whole { .. } => true,
-            Chain::Broken { .. } => false,
         }
     }
 
     /// Stops everything within two seconds. What was not committed was not acknowledged either.
     pub(crate) async fn stop(self) {
-        let Self { store, ingest, stop, web, .. } = self;
+        let Self { store, ingest, projection, stop, web, .. } = self;
         let _ = stop.send(true);
         let goodbye = async {
             let aborted = web.abort_handle();
@@ -114,7 +131,12 @@ impl Running {
             }
         };
         let everything = async {
-            tokio::join!(goodbye, ingest.shutdown());
+            let projected = async {
+                if let Some(projection) = projection {
+                    projection.stop().await;
+                }
+            };
+            tokio::join!(goodbye, ingest.shutdown(), projected);
             if tokio::time::timeout(CLOSE_WITHIN, store.close()).await.is_err() {
                 tracing::warn!("the store is busy; what was committed is in its file nevertheless");
             }

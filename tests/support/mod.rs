@@ -11,6 +11,7 @@ use serde_json::Value;
 
 pub mod browser;
 pub mod mqtt;
+pub mod questdb;
 pub mod web;
 
 /// The longest any single thing here may take on a busy machine.

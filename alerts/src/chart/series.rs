@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 
 use vitals::{Reading, ReadingId, Timestamp};
 
+use crate::state::{Verdict, Weights, seconds_between};
+
 /// What speaks against a value. It stays in the chart and is shown; trends leave it out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Doubt {
@@ -35,8 +37,6 @@ pub struct Point {
     pub value: f64,
     /// What speaks against it.
     pub doubt: Option<Doubt>,
-    /// The later reading that agreed with this one and so admitted it.
-    pub admitted_by: Option<ReadingId>,
 }
 
 /// Values of one quantity, oldest first.
@@ -52,16 +52,6 @@ impl Series {
     /// The values that trends may use, oldest first.
     pub fn trusted(&self) -> impl DoubleEndedIterator<Item = &Point> {
         self.0.iter().filter(|point| point.doubt.is_none())
-    }
-
-    /// The values that trends could use before reading `without` arrived.
-    pub(crate) fn trusted_without<'a>(
-        &'a self,
-        without: Option<&'a ReadingId>,
-    ) -> impl DoubleEndedIterator<Item = &'a Point> {
-        self.trusted().filter(move |point| {
-            without.is_none_or(|without| &point.id != without && point.admitted_by.as_ref() != Some(without))
-        })
     }
 
     /// The latest value, doubted or not.
@@ -87,6 +77,39 @@ impl Series {
         }
         self.0.insert(place, point);
         Some(place)
+    }
+
+    /// Judges anew which of these weights are usable; after each of `discharges` a person has a new weight.
+    pub(super) fn judge_weights(&mut self, discharges: &[Timestamp]) {
+        let Some(epoch) = self.0.front().map(|first| first.at) else { return };
+        let mut discharges = discharges.iter().peekable();
+        let mut weights = Weights::default();
+        for place in 0..self.0.len() {
+            let Some(point) = self.0.get_mut(place) else { return };
+            if matches!(point.doubt, Some(Doubt::Impossible | Doubt::DeviceDoubts | Doubt::Time)) {
+                continue;
+            }
+            while discharges.next_if(|discharge| **discharge <= point.at).is_some() {
+                weights = Weights::default();
+            }
+            let mut admitted = Vec::new();
+            let verdict = weights.take(seconds_between(epoch, point.at), point.value, |earlier| {
+                admitted.push(earlier.at_s);
+            });
+            point.doubt = match verdict {
+                Verdict::Usable => None,
+                Verdict::Far { median_kg, other_unit_kg } => {
+                    Some(Doubt::FarFromUsual { median_kg, other_unit_kg })
+                }
+            };
+            for earlier in self.0.range_mut(..place) {
+                if admitted.contains(&seconds_between(epoch, earlier.at))
+                    && matches!(earlier.doubt, Some(Doubt::FarFromUsual { other_unit_kg: None, .. }))
+                {
+                    earlier.doubt = None;
+                }
+            }
+        }
     }
 
     /// Lets go of what was measured before `oldest`.

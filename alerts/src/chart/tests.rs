@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use vitals::{ClockClass, Flag};
+use vitals::{ClockClass, Content, Flag, Kind, Outcome, Reading};
 
 use super::*;
 
@@ -107,28 +107,4 @@ fn a_chart_lets_go_of_what_is_older_than_its_length() {
     let weighings: Vec<(i64, i64, f64)> = (0..200).map(|day| (day, 0, 80.0)).collect();
     // Days 79 to 199: the latest and the 120 before it.
     assert_eq!(chart(&weighings).weight().iter().len(), 121);
-}
-
-/// The averages worked by hand on 80, 80, 80, 82 a day apart, with N = 3 and N = 5: the fourth value has the shares
-/// max(2/4, 1/4) and max(2/6, 1/4).
-#[test]
-fn averages_follow_their_formula() {
-    let smoothing =
-        Smoothing { fast_days: 3.0, slow_days: 5.0, noise_prior: 1.0, noise_prior_count: 4.0, from: None };
-    let chart = chart(&[(0, 0, 80.0), (1, 0, 80.0), (2, 0, 80.0), (3, 0, 82.0)]);
-    let end = smooth(chart.weight(), &smoothing, None, |_| ()).expect("four values");
-    assert!((end.fast - 81.0).abs() < 1e-9, "{}", end.fast);
-    assert!((end.slow - (80.0 + 2.0 / 3.0)).abs() < 1e-9, "{}", end.slow);
-    // sqrt((4 * 1 + 0 + 0 + 4) / (4 + 3))
-    assert!((end.noise - (8.0f64 / 7.0).sqrt()).abs() < 1e-9, "{}", end.noise);
-}
-
-#[test]
-fn weighings_within_one_sitting_count_once() {
-    let smoothing =
-        Smoothing { fast_days: 3.0, slow_days: 5.0, noise_prior: 1.0, noise_prior_count: 4.0, from: None };
-    let chart = chart(&[(0, 0, 80.0), (1, 0, 82.0), (1, 5, 81.0)]);
-    let end = smooth(chart.weight(), &smoothing, None, |_| ()).expect("two sittings");
-    assert_eq!(end.count, 2);
-    assert!((end.last - 81.5).abs() < 1e-9);
 }

@@ -20,7 +20,8 @@ use serde::Deserialize;
 pub use example::{Example, ExampleError, Expected};
 pub use overrides::Overrides;
 pub use parameters::{
-    BloodPressure, Decompensation, Device, Oxygen, Pulse, Rules, Silence, SymptomFlags, WeightJump,
+    BloodPressure, Decompensation, Device, Oxygen, Pulse, Rules, Silence, SymptomFlags, WeightCusum,
+    WeightJump, WeightMacd, WeightSlope,
 };
 
 use crate::finding::{Competence, Priority, Problem};
@@ -305,6 +306,9 @@ fn orders(rules: &Rules) -> Result<(), PolicyError> {
         below("vital_from", d.vital_from < d.vital_full, "vital_full")?;
         below("symptom_from", d.symptom_from < d.symptom_full, "symptom_full")?;
         below("habit_from_days", d.habit_from_days < d.habit_until_days, "habit_until_days")?;
+    }
+    if let Some(macd) = &rules.weight_macd {
+        below("fast_days", macd.fast_days < macd.slow_days, "slow_days")?;
     }
     if let Some(bp) = &rules.blood_pressure {
         below("systolic_low_mmhg", bp.systolic_low_mmhg < bp.systolic_high_mmhg, "systolic_high_mmhg")?;

@@ -1,6 +1,7 @@
 //! The numbers a policy may set, section by section, each with the range outside which it is a slip of the pen.
 //!
-//! A section that a policy leaves out is a rule that it does not have. The same list serves three: it checks a
+//! A section that a policy leaves out is a rule that it does not have, and so is a number that is `optional` within one: no
+//! number stands in for it. The same list serves three: it checks a
 //! policy, it says which keys a patient's own limits may use, and it documents them.
 //!
 //! **Invariant:** a [`Rules`] that was parsed holds every number within its range; rules need not check again.
@@ -17,13 +18,16 @@ pub(crate) struct Parameter<'a> {
 }
 
 macro_rules! sections {
-    ($($(#[$doc:meta])* $name:ident $key:ident { $($(#[$field_doc:meta])* $field:ident: $min:literal, $max:literal;)+ })+) => {
+    ($($(#[$doc:meta])* $name:ident $key:ident {
+        $($(#[$field_doc:meta])* $field:ident: $min:literal, $max:literal;)+
+    } $([$($(#[$more_doc:meta])* $more:ident: $more_min:literal, $more_max:literal;)+])?)+) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
             #[serde(deny_unknown_fields)]
             pub struct $name {
                 $($(#[$field_doc])* pub $field: f64,)+
+                $($($(#[$more_doc])* #[serde(default)] pub $more: Option<f64>,)+)?
             }
         )+
 
@@ -45,6 +49,15 @@ macro_rules! sections {
                         min: $min,
                         max: $max,
                     });)+
+                    $($(if let Some(value) = &mut section.$more {
+                        see(Parameter {
+                            section: stringify!($key),
+                            key: stringify!($more),
+                            value,
+                            min: $more_min,
+                            max: $more_max,
+                        });
+                    })+)?
                 })+
             }
         }
@@ -60,6 +73,52 @@ sections! {
         days: 1.0, 30.0;
         /// A gain at least this large is urgent, kg.
         urgent_gain_kg: 0.2, 50.0;
+    } [
+        /// Or more than this gain within `short_days`, kg.
+        short_gain_kg: 0.2, 20.0;
+        /// The shorter span, days.
+        short_days: 1.0, 30.0;
+    ]
+    /// The difference of two moving averages of weight, as a rule of its own.
+    WeightMacd weight_macd {
+        /// The fast average: N of an exponential moving average, days.
+        fast_days: 1.0, 30.0;
+        /// The slow average, days.
+        slow_days: 5.0, 120.0;
+        /// More than this difference, kg.
+        gain_kg: 0.1, 20.0;
+        /// Weighings needed before weight is judged.
+        readings_min: 2.0, 60.0;
+        /// Days from the first of them to the last.
+        days_min: 0.0, 60.0;
+    }
+    /// A cumulative sum of standardised residuals of weight.
+    WeightCusum weight_cusum {
+        /// The average that weight is compared with: N of an exponential moving average, days.
+        usual_days: 5.0, 120.0;
+        /// Allowance: what each standardised residual is lessened by.
+        allowance: 0.0, 5.0;
+        /// More than this sum.
+        limit: 0.5, 50.0;
+        /// Usual noise of a person's weighings, kg (standard deviation of the day-to-day difference).
+        noise_prior_kg: 0.05, 5.0;
+        /// How many differences the usual noise counts for beside the person's own.
+        noise_prior_count: 1.0, 200.0;
+        /// Weighings needed before weight is judged.
+        readings_min: 2.0, 60.0;
+        /// Days from the first of them to the last.
+        days_min: 0.0, 60.0;
+    }
+    /// A straight line through the last weighings that rises beyond chance.
+    WeightSlope weight_slope {
+        /// Weighings of this many days, at most the last ten.
+        days: 3.0, 30.0;
+        /// At least so many of them.
+        readings_min: 3.0, 10.0;
+        /// The line rises by more than this over `days`, kg.
+        gain_kg: 0.1, 20.0;
+        /// One-sided probability of such a line by chance, at most.
+        probability_max: 0.0001, 0.5;
     }
     /// The combined detector: signs give points, the points one sum, the sum one case.
     Decompensation decompensation {
@@ -120,7 +179,7 @@ sections! {
         /// Answers count as recent for this long, days.
         symptom_recent_days: 0.5, 14.0;
         /// A habit begins at answers this old, days.
-        habit_from_days: 1.0, 60.0;
+        habit_from_days: 1.0, 14.0;
         /// A habit ends at answers this old, days.
         habit_until_days: 10.0, 120.0;
         /// How many answers of "none" a habit starts from.
@@ -151,7 +210,26 @@ sections! {
         silence_from: 0.0, 1.0;
         /// Points when the share is one above habit.
         silence_points: 0.0, 100.0;
-    }
+    } [
+        /// A level of the sum is left only when the sum falls this far below it.
+        rearm_points: 0.0, 50.0;
+        /// The alarm changes by this much of itself for each whole by which the person's own mean of sum over alarm, without
+        /// consequence, differs from `personal_usual`.
+        personal_share: 0.0, 5.0;
+        /// The mean of sum over alarm that is usual.
+        personal_usual: 0.0, 1.0;
+        /// How many days the usual mean counts for beside the person's own.
+        personal_prior_count: 1.0, 1000.0;
+        /// Noise of weight is also how far the person's averages differ from each other by habit, times this; the geometric
+        /// mean of both is used.
+        weight_swing_factor: 0.1, 10.0;
+        /// Usual difference of the averages, kg (root mean square).
+        weight_swing_prior_kg: 0.05, 5.0;
+        /// How many weighings the usual difference counts for beside the person's own.
+        weight_swing_prior_count: 1.0, 200.0;
+        /// How many days of answers the usual swing of answers counts for beside the person's own; absent: as for habits.
+        symptom_noise_prior_count: 0.0, 100.0;
+    ]
     /// Blood pressure limits.
     BloodPressure blood_pressure {
         /// Systolic below this, with recent symptoms, mmHg.
@@ -174,7 +252,18 @@ sections! {
         repeat_days: 0.5, 30.0;
         /// Answers make "with symptoms" for this long, hours.
         symptom_hours: 1.0, 168.0;
-    }
+    } [
+        /// What has counted counts again only after the person's usual pressure lay this far inside the limit, mmHg.
+        hysteresis_mmhg: 0.0, 40.0;
+        /// A limit lies at least this far beyond the person's usual systolic pressure, mmHg.
+        usual_margin_mmhg: 0.0, 80.0;
+        /// Answers make "with symptoms" from so many grades above habit.
+        above_habit: 0.0, 3.0;
+        /// Two readings in a row count when at least this lies between them, hours.
+        repeat_hours_min: 0.0, 72.0;
+        /// What has counted and was never left counts again after this long, days.
+        hold_days_max: 1.0, 365.0;
+    ]
     /// Pulse limits.
     Pulse pulse {
         /// Below this, with recent symptoms, /min.
@@ -193,7 +282,18 @@ sections! {
         repeat_days: 0.5, 30.0;
         /// Answers make "with symptoms" for this long, hours.
         symptom_hours: 1.0, 168.0;
-    }
+    } [
+        /// What has counted counts again only after the person's usual pulse lay this far inside the limit, /min.
+        hysteresis_per_min: 0.0, 40.0;
+        /// A limit lies at least this far beyond the person's usual pulse, /min.
+        usual_margin_per_min: 0.0, 80.0;
+        /// Answers make "with symptoms" from so many grades above habit.
+        above_habit: 0.0, 3.0;
+        /// Two readings in a row count when at least this lies between them, hours.
+        repeat_hours_min: 0.0, 72.0;
+        /// What has counted and was never left counts again after this long, days.
+        hold_days_max: 1.0, 365.0;
+    ]
     /// Oxygen saturation limits.
     Oxygen oxygen {
         /// Below this, twice in a row, %.
@@ -202,7 +302,14 @@ sections! {
         urgent_percent: 60.0, 98.0;
         /// Two readings in a row count when no more than this lies between them, days.
         repeat_days: 0.5, 30.0;
-    }
+    } [
+        /// What has counted counts again only after a value lay this far above the limit, percentage points.
+        hysteresis_percent: 0.0, 10.0;
+        /// Two readings in a row count when at least this lies between them, hours.
+        repeat_hours_min: 0.0, 72.0;
+        /// What has counted and was never left counts again after this long, days.
+        hold_days_max: 1.0, 365.0;
+    ]
     /// Symptoms that need no other sign.
     SymptomFlags symptoms {
         /// Chest pain, fainting or breathlessness at rest of at least this grade.
@@ -234,7 +341,12 @@ sections! {
         missing_weight_days: 1.0, 60.0;
         /// A hospital stay without a known end stops excusing silence after this long, days.
         admission_days_max: 1.0, 365.0;
-    }
+    } [
+        /// For who by habit leaves gaps every step waits longer, by at most this many days.
+        habit_days_max: 0.0, 14.0;
+        /// The plan asks for a measurement every so many days.
+        every_days: 1.0, 31.0;
+    ]
     /// Measurements that a device says failed.
     Device device {
         /// This many failures of one kind, with no measured value between, within `hours`.

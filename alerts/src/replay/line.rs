@@ -1,5 +1,8 @@
 //! One line of history, as `vagen replay` reads it.
 //!
+//! Most lines have one plain shape, which [`super::plain`] reads at once. Whatever is not of that shape is read here, in
+//! full, and so is everything that is wrong: errors come from here alone.
+//!
 //! **Invariant:** every text gives an event or an error; a key this version does not know is passed over.
 
 use std::borrow::Cow;
@@ -9,15 +12,33 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use vitals::{
-    AbsentReason, ClockClass, Content, Flag, Kind, Outcome, PatientId, Quantity, Reading, ReadingId,
-    Timestamp, Values,
+    AbsentReason, ClockClass, Flag, Kind, Outcome, PatientId, Quantity, ReadingId, SymptomAnswers, Timestamp,
+    Values,
 };
 
 use crate::chart::ChartEvent;
 use crate::policy::Overrides;
+use crate::state::{Answers, Entry, Name, Sample, Source};
+
+/// What a line tells of.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum What {
+    /// A reading, or something that staff entered.
+    Entry(Entry),
+    /// The patient's own limits from then on.
+    Limits(Timestamp, Overrides),
+}
+
+/// A line, read.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Line<'a> {
+    pub(super) patient: Cow<'a, str>,
+    pub(super) received_at: Timestamp,
+    pub(super) what: What,
+}
 
 #[derive(Deserialize)]
-struct Line<'a> {
+struct Keys<'a> {
     patient: PatientId,
     at: Timestamp,
     #[serde(borrow)]
@@ -32,67 +53,70 @@ struct Line<'a> {
     received_at: Option<Timestamp>,
     #[serde(default)]
     until: Option<Timestamp>,
-    #[serde(default)]
-    absent: Option<BTreeMap<Quantity, AbsentReason>>,
+    /// No rule asks about it, but it must be what it says.
+    #[serde(default, rename = "absent")]
+    _absent: Option<BTreeMap<Quantity, AbsentReason>>,
     #[serde(default)]
     flags: Option<BTreeSet<Flag>>,
     #[serde(default)]
     clock: Option<ClockClass>,
 }
 
-/// The event that a line tells of, and whose it is. A reading without an `id` is called `line:N`.
-pub(super) fn parse(text: &str, number: u64) -> Result<(PatientId, ChartEvent), String> {
-    let line: Line<'_> = serde_json::from_str(text).map_err(without_line)?;
-    let at = line.at;
-    let event = match line.kind.as_ref() {
-        "admission" => ChartEvent::Admission { at },
-        "discharge" => ChartEvent::Discharge { at },
-        "end" => ChartEvent::End { at },
-        "pause" => pause(&line)?,
-        "override" => ChartEvent::Override { at, overrides: values::<Overrides>(&line)? },
-        _ => ChartEvent::Reading(reading(&line, number)?),
-    };
-    Ok((line.patient, event))
-}
-
-fn pause(line: &Line<'_>) -> Result<ChartEvent, String> {
-    let until = line.until.ok_or("a pause needs until")?;
-    if until < line.at {
-        return Err("until lies before at".to_owned());
-    }
-    Ok(ChartEvent::Pause { at: line.at, until })
-}
-
-fn reading(line: &Line<'_>, number: u64) -> Result<Reading, String> {
-    let content = if line.kind == "symptoms" {
-        Content::Symptoms(values(line)?)
-    } else {
-        let kind = Kind::from_key(&line.kind)
-            .ok_or_else(|| format!("kind {:?} is unknown", line.kind.chars().take(40).collect::<String>()))?;
-        let outcome = line.outcome.unwrap_or(Outcome::Measured);
-        let values = match (outcome, line.values) {
-            (Outcome::Failed | Outcome::Unstable | Outcome::Stub, None) => Values::new(),
-            (_, _) => values(line)?,
-        };
-        Content::Vitals {
-            kind,
-            outcome,
-            values,
-            absent: line.absent.clone().unwrap_or_default(),
-            flags: line.flags.clone().unwrap_or_default(),
-            clock: line.clock.unwrap_or(ClockClass::Synced),
+/// What a line tells of, and whose it is. A reading without an `id` is called `line:N`.
+pub(super) fn parse(text: &str, number: u64) -> Result<Line<'static>, String> {
+    let keys: Keys<'_> = serde_json::from_str(text).map_err(without_line)?;
+    let at = keys.at;
+    let staff = |event: ChartEvent| Entry::of(&event).map(What::Entry).ok_or_else(String::new);
+    let mut received_at = at;
+    let what = match keys.kind.as_ref() {
+        "admission" => staff(ChartEvent::Admission { at })?,
+        "discharge" => staff(ChartEvent::Discharge { at })?,
+        "end" => staff(ChartEvent::End { at })?,
+        "pause" => staff(pause(&keys)?)?,
+        "override" => What::Limits(at, values::<Overrides>(&keys)?),
+        _ => {
+            received_at = keys.received_at.unwrap_or(at);
+            What::Entry(Entry { sample: sample(&keys)?, name: name(keys.id.as_ref(), number) })
         }
     };
-    let id = match &line.id {
-        Some(id) => id.clone(),
-        None => format!("line:{number}").parse().map_err(|error| format!("{error}"))?,
-    };
-    let received_at = line.received_at.unwrap_or(line.at);
-    Ok(Reading { id, patient: line.patient.clone(), at: line.at, received_at, content })
+    Ok(Line { patient: Cow::Owned(keys.patient.as_str().to_owned()), received_at, what })
 }
 
-fn values<T: DeserializeOwned>(line: &Line<'_>) -> Result<T, String> {
-    let raw = line.values.ok_or_else(|| format!("{} needs values", line.kind))?;
+fn name(id: Option<&ReadingId>, number: u64) -> Name {
+    id.map_or(Name::Line(number), Name::of)
+}
+
+fn pause(keys: &Keys<'_>) -> Result<ChartEvent, String> {
+    let until = keys.until.ok_or("a pause needs until")?;
+    if until < keys.at {
+        return Err("until lies before at".to_owned());
+    }
+    Ok(ChartEvent::Pause { at: keys.at, until })
+}
+
+fn sample(keys: &Keys<'_>) -> Result<Sample, String> {
+    if keys.kind == "symptoms" {
+        return Ok(Sample::form(keys.at, Answers::of(&values::<SymptomAnswers>(keys)?)));
+    }
+    let kind = Kind::from_key(&keys.kind)
+        .ok_or_else(|| format!("kind {:?} is unknown", keys.kind.chars().take(40).collect::<String>()))?;
+    let mut sample = Sample::empty(keys.at, Source::Vitals(kind));
+    sample.outcome = keys.outcome.unwrap_or(Outcome::Measured);
+    let values = match (sample.outcome, keys.values) {
+        (Outcome::Failed | Outcome::Unstable | Outcome::Stub, None) => Values::new(),
+        (_, _) => values(keys)?,
+    };
+    for (quantity, number) in values.iter() {
+        sample.set(kind, quantity, number);
+    }
+    sample.has_values = !values.is_empty();
+    let flags = keys.flags.as_ref();
+    sample.flag(flags.unwrap_or(&BTreeSet::new()), keys.clock.unwrap_or(ClockClass::Synced));
+    Ok(sample)
+}
+
+fn values<T: DeserializeOwned>(keys: &Keys<'_>) -> Result<T, String> {
+    let raw = keys.values.ok_or_else(|| format!("{} needs values", keys.kind))?;
     serde_json::from_str(raw.get()).map_err(|error| format!("values: {}", without_line(error)))
 }
 

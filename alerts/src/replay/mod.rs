@@ -7,19 +7,26 @@
 //! A task lists each rule's reason once, as it was when that rule first joined, and every reading that its findings rest
 //! on in the order in which they were first named.
 //!
+//! A replay can be shared: each share reads the lines of its own patients and passes over the rest, and the shares' results
+//! are put together as if one had read them all.
+//!
 //! **Invariant:** what is kept for a patient is bounded but for their tasks; lines are taken one at a time.
 
 mod line;
 mod patient;
+mod plain;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use vitals::{PatientId, ReadingId, Timestamp};
 
 use crate::finding::{Priority, Problem, Reason};
-use crate::policy::Policy;
+use crate::policy::{Overrides, Policy};
+use crate::state::{LocalDays, Tuning};
+use line::Line;
 use patient::PatientReplay;
 
 /// A task that would have been opened, with its keys in the order in which they are written.
@@ -72,15 +79,42 @@ pub struct ReplayError {
     pub message: String,
 }
 
+/// What every patient of a replay is judged by.
+#[derive(Debug)]
+struct Bench {
+    policy: Policy,
+    tuning: Arc<Tuning>,
+    days: LocalDays,
+}
+
 /// A replay under way.
 #[derive(Debug)]
 pub struct Replay {
-    policy: Policy,
-    zone: TimeZone,
+    bench: Bench,
+    share: Share,
     lines: u64,
     readings: u64,
-    places: HashMap<PatientId, usize>,
+    places: HashMap<Box<str>, usize>,
     patients: Vec<PatientReplay>,
+    /// Whose line came last: most files name the same patient many times in a row.
+    last: usize,
+}
+
+/// Which patients a replay reads: those whose name falls to its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Share {
+    number: u64,
+    of: u64,
+}
+
+impl Share {
+    fn has(self, patient: &str) -> bool {
+        // FNV-1a: any even spread will do, and a bad one only costs time.
+        let hash = patient.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        self.of <= 1 || (hash >> 32) % self.of == self.number
+    }
 }
 
 /// What a replay gave.
@@ -88,8 +122,9 @@ pub struct Replay {
 pub struct Replayed {
     /// Tasks: patients in order of first appearance, in time order for each.
     pub tasks: Vec<ReplayTask>,
+    /// For each patient: the line of their first appearance and how many of the tasks are theirs.
+    patients: Vec<(u64, usize)>,
     readings: u64,
-    patients: u64,
     patient_years: f64,
 }
 
@@ -97,45 +132,104 @@ impl Replay {
     /// A replay of `policy`, where days are days in `zone`.
     #[must_use]
     pub fn new(policy: Policy, zone: TimeZone) -> Self {
-        Self { policy, zone, lines: 0, readings: 0, places: HashMap::new(), patients: Vec::new() }
+        Self::shared(policy, zone, 0, 1)
+    }
+
+    /// Share `number` of `of`, counted from 0: it takes every line, but judges its own patients only.
+    #[must_use]
+    pub fn shared(policy: Policy, zone: TimeZone, number: u64, of: u64) -> Self {
+        let tuning = Arc::new(Tuning::of(&policy, &Overrides::default()));
+        let bench = Bench { tuning, policy, days: LocalDays::new(zone) };
+        let share = Share { number, of };
+        Self { bench, share, lines: 0, readings: 0, places: HashMap::new(), patients: Vec::new(), last: 0 }
     }
 
     /// Takes the next line; a blank one is counted and passed over.
     ///
     /// # Errors
-    /// [`ReplayError`] with the line's number when it is malformed. Nothing of that line is taken.
+    /// [`ReplayError`] with the line's number when it is malformed, by the share whose it is, or by each where that cannot be
+    /// told. Nothing of that line is taken.
     pub fn feed(&mut self, text: &str) -> Result<(), ReplayError> {
         self.lines += 1;
-        if text.trim().is_empty() {
+        if self.is_of_another(text) {
             return Ok(());
         }
-        let (patient, event) =
-            line::parse(text, self.lines).map_err(|message| ReplayError { line: self.lines, message })?;
-        let place = match self.places.get(&patient) {
-            Some(place) => *place,
+        let line = match plain::parse(text, self.lines) {
+            Some(line) => line,
+            None if text.trim().is_empty() => return Ok(()),
             None => {
-                self.patients.push(PatientReplay::new(patient.clone(), event.received_at()));
-                self.places.insert(patient, self.patients.len() - 1);
-                self.patients.len() - 1
+                line::parse(text, self.lines).map_err(|message| ReplayError { line: self.lines, message })?
             }
         };
-        if let Some(patient) = self.patients.get_mut(place) {
-            self.readings += u64::from(patient.take(event, &self.policy, &self.zone));
+        if self.share.has(&line.patient) {
+            self.take(line);
         }
         Ok(())
+    }
+
+    /// Whether the line begins as most do, with a patient of another share.
+    fn is_of_another(&self, text: &str) -> bool {
+        let named = text.strip_prefix(r#"{"patient":""#).and_then(|rest| rest.split_once('"'));
+        self.share.of > 1
+            && named.is_some_and(|(patient, _)| !patient.contains('\\') && !self.share.has(patient))
+    }
+
+    fn take(&mut self, line: Line<'_>) {
+        let is_last = self.patients.get(self.last).is_some_and(|last| last.is(&line.patient));
+        if !is_last {
+            self.last = match self.places.get(&*line.patient) {
+                Some(place) => *place,
+                None => {
+                    let Ok(patient) = line.patient.parse() else { return };
+                    let new = PatientReplay::new(patient, self.lines, line.received_at, &self.bench.tuning);
+                    self.patients.push(new);
+                    self.places.insert(line.patient.as_ref().into(), self.patients.len() - 1);
+                    self.patients.len() - 1
+                }
+            };
+        }
+        if let Some(patient) = self.patients.get_mut(self.last) {
+            self.readings += u64::from(patient.take(line.what, line.received_at, &self.bench));
+        }
     }
 
     /// Ends the data.
     #[must_use]
     pub fn finish(self) -> Replayed {
-        let patients = u64::try_from(self.patients.len()).unwrap_or(u64::MAX);
         let patient_years = self.patients.iter().map(PatientReplay::years).sum();
-        let tasks = self.patients.into_iter().flat_map(|patient| patient.finish(&self.policy)).collect();
-        Replayed { tasks, readings: self.readings, patients, patient_years }
+        let (mut tasks, mut patients) = (Vec::new(), Vec::new());
+        for patient in self.patients {
+            let first_line = patient.first_line;
+            let of_patient = patient.finish(&self.bench);
+            patients.push((first_line, of_patient.len()));
+            tasks.extend(of_patient);
+        }
+        Replayed { tasks, patients, readings: self.readings, patient_years }
     }
 }
 
 impl Replayed {
+    /// What the shares of one replay gave, put together.
+    #[must_use]
+    pub fn join(shares: impl IntoIterator<Item = Self>) -> Self {
+        let mut patients: Vec<(u64, Vec<ReplayTask>)> = Vec::new();
+        let mut joined = Self { tasks: Vec::new(), patients: Vec::new(), readings: 0, patient_years: 0.0 };
+        for share in shares {
+            let mut tasks = share.tasks.into_iter();
+            for (first_line, count) in share.patients {
+                patients.push((first_line, tasks.by_ref().take(count).collect()));
+            }
+            joined.readings += share.readings;
+            joined.patient_years += share.patient_years;
+        }
+        patients.sort_by_key(|(first_line, _)| *first_line);
+        for (first_line, tasks) in patients {
+            joined.patients.push((first_line, tasks.len()));
+            joined.tasks.extend(tasks);
+        }
+        joined
+    }
+
     /// The figures, given how long it took.
     #[must_use]
     pub fn summary(&self, wall_s: f64) -> Summary {
@@ -150,7 +244,7 @@ impl Replayed {
         let rate = |count: f64, over: f64| if over > 0.0 { count / over } else { 0.0 };
         Summary {
             readings: self.readings,
-            patients: self.patients,
+            patients: u64::try_from(self.patients.len()).unwrap_or(u64::MAX),
             patient_years: self.patient_years,
             tasks_by_problem,
             tasks_by_priority,

@@ -2,91 +2,153 @@
 //!
 //! **Invariant:** time only moves forward: an event that names an earlier arrival than the one before arrives with it.
 
-use jiff::tz::TimeZone;
-use vitals::{PatientId, Timestamp};
+use std::sync::Arc;
 
-use super::ReplayTask;
-use crate::chart::{Chart, ChartEvent, Folded};
-use crate::finding::{Finding, Priority};
-use crate::policy::Policy;
+use vitals::{PatientId, Reading, Timestamp};
+
+use super::line::What;
+use super::{Bench, ReplayTask};
+use crate::finding::{Finding, Priority, Problem};
+use crate::policy::Overrides;
 use crate::rules::{Input, Trigger, assess};
+use crate::state::{Entry, Followed, Glance, Took, Tuning};
 use crate::task::{OpenCase, TaskChange};
 use crate::triage::{Situation, triage};
 
-/// The chart, the cases and the tasks of one patient.
+/// The state, the cases and the tasks of one patient.
 #[derive(Debug)]
 pub(super) struct PatientReplay {
-    chart: Chart,
+    patient: PatientId,
+    /// The number of the line on which they first appeared.
+    pub(super) first_line: u64,
+    followed: Followed,
+    limits: Option<(Timestamp, Overrides)>,
     open: Vec<OpenCase>,
     tasks: Vec<ReplayTask>,
     began: Timestamp,
     now: Timestamp,
-    next_check: Option<Timestamp>,
+    /// Up to when the passing of time has been judged.
+    checked: Timestamp,
 }
 
 impl PatientReplay {
-    pub(super) fn new(patient: PatientId, began: Timestamp) -> Self {
+    pub(super) fn new(patient: PatientId, first_line: u64, began: Timestamp, tuning: &Arc<Tuning>) -> Self {
         Self {
-            chart: Chart::new(patient),
+            patient,
+            first_line,
+            followed: Followed::new(Arc::clone(tuning)),
+            limits: None,
             open: Vec::new(),
             tasks: Vec::new(),
             began,
             now: began,
-            next_check: None,
+            checked: began,
         }
     }
 
-    /// Takes the next event; whether it was a reading.
-    pub(super) fn take(&mut self, event: ChartEvent, policy: &Policy, zone: &TimeZone) -> bool {
-        let arrival = event.received_at().max(self.now);
-        self.pass_time(arrival, policy, zone);
+    /// Whether this is the patient so called.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.patient.as_str() == name
+    }
+
+    /// Takes the next line; whether it was a reading.
+    pub(super) fn take(&mut self, what: What, received_at: Timestamp, bench: &Bench) -> bool {
+        let arrival = received_at.max(self.now);
+        self.pass_time(arrival, bench);
         self.now = arrival;
-        let event = arrived(event, arrival);
-        let folded = self.chart.fold(&event);
-        let is_reading = match (&event, folded) {
-            (ChartEvent::Reading(_), Folded::Duplicate) => return true,
-            (ChartEvent::Reading(reading), Folded::InOrder | Folded::Late) => {
-                self.judge(Trigger::Reading(reading), policy, zone);
-                true
-            }
-            (ChartEvent::Override { .. }, _) => {
-                self.judge(Trigger::Clock, policy, zone);
+        self.checked = arrival;
+        match what {
+            What::Limits(at, overrides) => {
+                self.limit(at, overrides, bench);
                 false
             }
-            (
-                ChartEvent::Admission { .. }
-                | ChartEvent::Discharge { .. }
-                | ChartEvent::Pause { .. }
-                | ChartEvent::End { .. },
-                _,
-            ) => false,
-        };
-        self.next_check = self.chart.next_check(policy, zone, self.now);
+            What::Entry(entry) => self.take_entry(entry, bench),
+        }
+    }
+
+    fn take_entry(&mut self, entry: Entry, bench: &Bench) -> bool {
+        let is_reading = entry.is_reading();
+        let sample = entry.sample;
+        // A name is copied only where a finding may need it.
+        let spare = (!self.open.is_empty() || self.followed.state().is_late(&sample)).then(|| entry.clone());
+        match self.followed.take(entry, &bench.days) {
+            Took::New(glance) if is_reading && self.is_asked(glance) => {
+                let latest =
+                    || self.followed.recent().get(self.followed.recent().len().checked_sub(1)?).cloned();
+                if let Some(reading) =
+                    spare.or_else(latest).and_then(|entry| entry.to_reading(&self.patient, self.now))
+                {
+                    self.judge(Trigger::Reading(&reading), glance, bench);
+                }
+            }
+            Took::New(_) | Took::Duplicate => {}
+        }
         is_reading
     }
 
+    /// Whether anything can follow: a finding, or the closing of a case.
+    fn is_asked(&self, glance: Glance) -> bool {
+        !glance.is_quiet()
+            || self.open.iter().any(|case| match case.problem {
+                // A reading may be what was missing.
+                Problem::Silence | Problem::MissingMeasurement | Problem::Device => true,
+                // Nothing closes these but quiet, which is looked after when the next finding comes.
+                Problem::Decompensation
+                | Problem::BloodPressure
+                | Problem::Pulse
+                | Problem::Oxygen
+                | Problem::Symptoms
+                | Problem::DataQuality
+                | Problem::Gateway
+                | Problem::Technical => false,
+            })
+    }
+
+    fn limit(&mut self, at: Timestamp, overrides: Overrides, bench: &Bench) {
+        if self.limits.as_ref().is_none_or(|(held, _)| at >= *held) {
+            self.followed.retune(Arc::new(Tuning::of(&bench.policy, &overrides)), &bench.days);
+            self.limits = Some((at, overrides));
+        }
+        self.judge(Trigger::Clock, Glance::QUIET, bench);
+    }
+
     /// Runs every check that falls due up to `until`.
-    fn pass_time(&mut self, until: Timestamp, policy: &Policy, zone: &TimeZone) {
-        while let Some(check) = self.next_check.filter(|check| *check <= until) {
-            self.now = check;
-            self.judge(Trigger::Clock, policy, zone);
-            self.next_check = self.chart.next_check(policy, zone, check);
+    fn pass_time(&mut self, until: Timestamp, bench: &Bench) {
+        let tuning = Arc::clone(self.followed.tuning());
+        if self.followed.state().is_early(&tuning, &bench.days, until) {
+            return;
+        }
+        let next = |followed: &Followed, after| followed.state().next_check(&tuning, &bench.days, after);
+        let mut check = next(&self.followed, self.checked);
+        while let Some(at) = check.filter(|at| *at <= until) {
+            (self.now, self.checked) = (at, at);
+            self.judge(Trigger::Clock, Glance::QUIET, bench);
+            check = next(&self.followed, at);
         }
     }
 
-    fn judge(&mut self, trigger: Trigger<'_>, policy: &Policy, zone: &TimeZone) {
-        let input = Input { policy, chart: &self.chart, trigger, now: self.now, zone };
+    fn judge(&mut self, trigger: Trigger<'_>, glance: Glance, bench: &Bench) {
+        let input = Input {
+            policy: &bench.policy,
+            tuning: self.followed.tuning(),
+            state: self.followed.state(),
+            recent: self.followed.recent(),
+            glance,
+            trigger,
+            now: self.now,
+            days: &bench.days,
+        };
         let findings = assess(&input);
         if findings.is_empty() && self.open.is_empty() {
             return;
         }
         let situation = Situation {
-            policy,
+            policy: &bench.policy,
             open: &self.open,
             closed: &[],
             trigger,
             now: self.now,
-            zone,
+            zone: bench.days.zone(),
             quiet_closes: true,
         };
         for change in triage(&situation, findings) {
@@ -98,7 +160,7 @@ impl PatientReplay {
         match change {
             TaskChange::Open { problem, priority, at, due_at: _, competence: _, findings } => {
                 let mut task = ReplayTask {
-                    patient: self.chart.patient().clone(),
+                    patient: self.patient.clone(),
                     opened_at: at,
                     closed_at: None,
                     priority,
@@ -143,9 +205,9 @@ impl PatientReplay {
         self.now.days_since(self.began) / 365.25
     }
 
-    pub(super) fn finish(mut self, policy: &Policy) -> Vec<ReplayTask> {
+    pub(super) fn finish(mut self, bench: &Bench) -> Vec<ReplayTask> {
         for case in &self.open {
-            let quiet_at = case.last_finding_at.plus_millis(policy.case_quiet_ms());
+            let quiet_at = case.last_finding_at.plus_millis(bench.policy.case_quiet_ms());
             if quiet_at <= self.now
                 && let Some(task) = task_of(&mut self.tasks, &case.id)
             {
@@ -156,18 +218,11 @@ impl PatientReplay {
     }
 }
 
-/// The event with the arrival it really had: never before one that came earlier.
-fn arrived(event: ChartEvent, arrival: Timestamp) -> ChartEvent {
-    match event {
-        ChartEvent::Reading(mut reading) => {
-            reading.received_at = arrival;
-            ChartEvent::Reading(reading)
-        }
-        ChartEvent::Admission { .. }
-        | ChartEvent::Discharge { .. }
-        | ChartEvent::Pause { .. }
-        | ChartEvent::Override { .. }
-        | ChartEvent::End { .. } => event,
+impl Entry {
+    /// The reading as far as rules and triage ask about it, arrived at `received_at`; `None` for what staff entered.
+    fn to_reading(&self, patient: &PatientId, received_at: Timestamp) -> Option<Reading> {
+        let (id, content) = (self.name.to_id()?, self.sample.to_content()?);
+        Some(Reading { id, patient: patient.clone(), at: self.sample.at, received_at, content })
     }
 }
 

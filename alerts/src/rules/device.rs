@@ -8,30 +8,35 @@
 
 use std::collections::BTreeSet;
 
-use vitals::{Content, Kind, Timestamp};
+use vitals::{Kind, Timestamp};
 
 use super::{Case, Seen};
-use crate::calendar::local_date;
-use crate::chart::{Attempt, whole};
 use crate::finding::{Priority, Problem};
+use crate::state::{Entry, Glance, Source, whole};
 use crate::words::Bilingual;
 
+/// More failures than this in a row are not counted.
+const COUNTED_MAX: usize = 20;
+
 pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
-    let rule = case.rules.device?;
-    let Content::Vitals { kind, .. } = &case.reading.content else { return None };
-    let attempts = || case.input.chart.attempts().rev().filter(|attempt| attempt.kind == *kind);
-    let latest = attempts().next().filter(|latest| latest.failed && latest.id == case.reading.id)?;
-    let failures: Vec<&Attempt> = attempts().take_while(|attempt| attempt.failed).take(20).collect();
+    let rule = case.input.tuning.rules.device.filter(|_| case.set_off(Glance::FAILED))?;
+    let Source::Vitals(kind) = case.sample.source else { return None };
+    let attempts = || case.input.recent.iter().rev().filter(|entry| entry.sample.is_attempt(kind));
+    let latest = attempts().next().filter(|latest| latest.name.to_id().as_ref() == Some(&case.reading.id))?;
+    let failures: Vec<&Entry> =
+        attempts().take_while(|attempt| attempt.sample.is_failure()).take(COUNTED_MAX).collect();
     let span_ms = whole(rule.hours) * Timestamp::HOUR_MS;
-    let close = failures.iter().filter(|failure| latest.at.millis_since(failure.at) <= span_ms).count();
-    let dates: BTreeSet<_> = failures.iter().map(|failure| local_date(failure.at, case.input.zone)).collect();
+    let latest_at = latest.sample.at;
+    let close =
+        failures.iter().filter(|failure| latest_at.millis_since(failure.sample.at) <= span_ms).count();
+    let dates: BTreeSet<_> = failures.iter().map(|failure| case.input.days.day(failure.sample.at)).collect();
     let many = i64::try_from(close).unwrap_or(i64::MAX);
     let days = i64::try_from(dates.len()).unwrap_or(i64::MAX);
     let often = many >= whole(rule.failures);
     if !often && days < whole(rule.days) {
         return None;
     }
-    let (name_sv, name_en) = names(*kind);
+    let (name_sv, name_en) = names(kind);
     let (count, limit) = if often { (many, rule.failures) } else { (days, rule.days) };
     let text = if often {
         Bilingual::of(
@@ -47,12 +52,12 @@ pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
     Some(Seen {
         problem: Problem::Device,
         priority: Priority::Routine,
-        rule: rule_name(*kind),
+        rule: rule_name(kind),
         observed: u32::try_from(count).ok().map(f64::from),
         limit: Some(limit),
         unit: "",
         text,
-        readings: failures.iter().rev().map(|failure| failure.id.clone()).collect(),
+        readings: failures.iter().rev().filter_map(|failure| failure.name.to_id()).collect(),
     })
 }
 

@@ -8,16 +8,19 @@
 //!
 //! **Invariant:** what a trend leaves out, a person is told.
 
-use vitals::{Quantity, Reading};
+use vitals::Quantity;
 
 use super::{Case, Seen};
-use crate::chart::{Chart, Doubt, Point, Series};
+use crate::chart::Doubt;
 use crate::finding::{Priority, Problem};
+use crate::state::{FOLLOWED, Glance, SampleDoubt, Source, Verdict, Weights, seconds_between};
 use crate::words::{Bilingual, number};
 
 pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
-    let (quantity, point) = doubted(case.input.chart, case.reading)?;
-    let doubt = point.doubt?;
+    if !case.set_off(Glance::DOUBT) {
+        return None;
+    }
+    let (quantity, value, doubt) = doubted(case)?;
     let limit = match doubt {
         Doubt::FarFromUsual { median_kg, .. } => Some(median_kg),
         Doubt::Impossible | Doubt::DeviceDoubts | Doubt::Time => None,
@@ -26,27 +29,53 @@ pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
         problem: Problem::DataQuality,
         priority: Priority::Routine,
         rule: rule_name(&doubt),
-        observed: Some(point.value),
+        observed: Some(value),
         limit,
         unit: unit(quantity),
-        text: text(quantity, point, &doubt),
-        readings: vec![point.id.clone()],
+        text: text(quantity, value, &doubt),
+        readings: vec![case.reading.id.clone()],
     })
 }
 
 /// The first value of the reading that is in doubt.
-fn doubted<'a>(chart: &'a Chart, reading: &Reading) -> Option<(Quantity, &'a Point)> {
-    let followed: [(Quantity, &Series); 5] = [
-        (Quantity::WeightKg, chart.weight()),
-        (Quantity::SystolicMmhg, chart.systolic()),
-        (Quantity::DiastolicMmhg, chart.diastolic()),
-        (Quantity::PulsePerMin, chart.pulse()),
-        (Quantity::Spo2Percent, chart.spo2()),
-    ];
-    followed
-        .into_iter()
-        .filter_map(|(quantity, series)| Some((quantity, series.of(reading)?)))
-        .find(|(_, point)| point.doubt.is_some())
+fn doubted(case: &Case<'_>) -> Option<(Quantity, f64, Doubt)> {
+    let sample = &case.sample;
+    FOLLOWED.iter().find_map(|quantity| {
+        let value = sample.measured(*quantity)?;
+        let doubt = if sample.is_impossible(*quantity, value) {
+            Doubt::Impossible
+        } else {
+            match sample.doubt {
+                Some(SampleDoubt::Device) => Doubt::DeviceDoubts,
+                Some(SampleDoubt::Time) => Doubt::Time,
+                None if *quantity == Quantity::WeightKg => far(case)?,
+                None => return None,
+            }
+        };
+        Some((*quantity, value, doubt))
+    })
+}
+
+/// What the weighings up to this one say of it.
+fn far(case: &Case<'_>) -> Option<Doubt> {
+    let mut weights = Weights::default();
+    let mut latest = None;
+    let start = case.input.recent.iter().next()?.sample.at;
+    for entry in case.input.recent.iter().take_while(|entry| entry.sample.at <= case.reading.at) {
+        if entry.sample.source == Source::Discharge {
+            weights = Weights::default();
+        }
+        if let Some(kg) = entry.sample.usable(Quantity::WeightKg) {
+            let verdict = weights.take(seconds_between(start, entry.sample.at), kg, |_| ());
+            if entry.name.to_id().as_ref() == Some(&case.reading.id) {
+                latest = Some(verdict);
+            }
+        }
+    }
+    match latest? {
+        Verdict::Usable => None,
+        Verdict::Far { median_kg, other_unit_kg } => Some(Doubt::FarFromUsual { median_kg, other_unit_kg }),
+    }
 }
 
 const fn rule_name(doubt: &Doubt) -> &'static str {
@@ -59,8 +88,8 @@ const fn rule_name(doubt: &Doubt) -> &'static str {
     }
 }
 
-fn text(quantity: Quantity, point: &Point, doubt: &Doubt) -> Bilingual {
-    let value = number(point.value, 1);
+fn text(quantity: Quantity, observed: f64, doubt: &Doubt) -> Bilingual {
+    let value = number(observed, 1);
     let unit = unit(quantity);
     match doubt {
         Doubt::Impossible => Bilingual::of(
@@ -75,7 +104,7 @@ fn text(quantity: Quantity, point: &Point, doubt: &Doubt) -> Bilingual {
             format!("{} {unit}: när det mättes är osäkert, används inte i trender", value.sv),
             format!("{} {unit}: when it was measured is uncertain, not used in trends", value.en),
         ),
-        Doubt::FarFromUsual { median_kg, other_unit_kg } => far_text(point.value, *median_kg, *other_unit_kg),
+        Doubt::FarFromUsual { median_kg, other_unit_kg } => far_text(observed, *median_kg, *other_unit_kg),
     }
 }
 

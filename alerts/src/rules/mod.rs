@@ -1,38 +1,35 @@
-//! What the rules of a policy see in a chart: one file for each family, and [`assess`], which asks them all.
+//! What the rules of a policy say: one file for each family, and [`assess`], which asks them all.
 //!
-//! Each rule says in its own words when a case opens and when it closes. A case also closes when staff close it; a
+//! What counts is decided in [`crate::state`], reading by reading; here it is put into words and traced to readings. Each
+//! rule says in its own words when a case opens and when it closes. A case also closes when staff close it; a
 //! replay, where nobody acts, closes it when no finding has joined for the policy's `case_quiet_days`.
 //!
 //! **Invariants:** the answer depends on the [`Input`] alone; it is the same for the same input, and total: whatever the
-//! chart holds, `assess` returns.
+//! state and the history hold, `assess` returns.
 
 mod decompensation;
 pub(crate) mod device;
 mod doubt;
-mod limits;
 mod oxygen;
 mod pressure;
 mod pulse;
 pub(crate) mod silence;
-mod symptom_signs;
 mod symptoms;
-mod vital_signs;
-mod weight_jump;
-mod weight_sign;
+mod weight;
 
-use jiff::tz::TimeZone;
 use vitals::{Reading, ReadingId, Timestamp};
 
 use crate::calendar::local_date;
 use crate::chart::Chart;
 use crate::finding::{Finding, Priority, Problem, Reason};
-use crate::policy::{Policy, Rules};
+use crate::policy::Policy;
+use crate::state::{Glance, LocalDays, Recent, Sample, State, Tuning};
 use crate::words::{Bilingual, day_month};
 
 /// What made somebody ask.
 #[derive(Clone, Copy, Debug)]
 pub enum Trigger<'a> {
-    /// This reading arrived; the chart already holds it.
+    /// This reading arrived; the state and the history already hold it.
     Reading(&'a Reading),
     /// Time passed, or something other than a reading changed.
     Clock,
@@ -41,49 +38,66 @@ pub enum Trigger<'a> {
 /// Everything a judgement rests on.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
-    /// The limits.
+    /// Whose version is named.
     pub policy: &'a Policy,
-    /// The patient's chart, with the trigger's reading folded in.
-    pub chart: &'a Chart,
+    /// The policy's rules with the patient's own limits laid over them.
+    pub tuning: &'a Tuning,
+    /// The patient's state, with the trigger's reading folded in.
+    pub state: &'a State,
+    /// The history of the last months, with the trigger's reading. Not looked at while the glance is quiet.
+    pub recent: &'a Recent,
+    /// What the trigger's reading set off.
+    pub glance: Glance,
     /// What made somebody ask.
     pub trigger: Trigger<'a>,
     /// The time of asking.
     pub now: Timestamp,
-    /// The patient's time zone: a day of silence is a day there.
-    pub zone: &'a TimeZone,
+    /// The patient's days.
+    pub days: &'a LocalDays,
 }
 
 /// What every rule of the policy sees, in a stable order: clinical first.
 #[must_use]
 pub fn assess(input: &Input<'_>) -> Vec<Finding> {
-    let (rules, unused) = input.policy.rules_for(input.chart.overrides());
-    let mut seen = Vec::new();
     match input.trigger {
+        Trigger::Reading(_) if input.glance.is_quiet() => Vec::new(),
         Trigger::Reading(reading) => {
-            let case = Case { input, rules: &rules, reading };
-            seen.extend(decompensation::see(&case));
-            seen.extend(weight_jump::see(&case));
-            seen.extend(symptoms::see(&case));
-            seen.extend(pressure::see(&case));
-            seen.extend(pulse::see(&case));
-            seen.extend(oxygen::see(&case));
-            seen.extend(doubt::see(&case));
-            seen.extend(device::see(&case));
+            let seen = see(&Case { input, reading, sample: Sample::of(reading) });
+            seen.into_iter().map(|seen| seen.into_finding(input)).collect()
         }
         Trigger::Clock => {
-            seen.extend(silence::see(input, &rules));
-            seen.extend(unusable_limits(&unused));
+            let silence = silence::see(input);
+            let seen = silence.into_iter().chain(unusable_limits(input.tuning.unusable_limits()));
+            seen.map(|seen| seen.into_finding(input)).collect()
         }
     }
-    seen.into_iter().map(|seen| seen.into_finding(input)).collect()
+}
+
+fn see(case: &Case<'_>) -> Vec<Seen> {
+    let mut seen = decompensation::see(case);
+    seen.extend(weight::see(case));
+    seen.extend(symptoms::see(case));
+    seen.extend(pressure::see(case));
+    seen.extend(pulse::see(case));
+    seen.extend(oxygen::see(case));
+    seen.extend(doubt::see(case));
+    seen.extend(device::see(case));
+    seen
 }
 
 /// A reading under judgement.
 #[derive(Clone, Copy)]
 struct Case<'a> {
     input: &'a Input<'a>,
-    rules: &'a Rules,
     reading: &'a Reading,
+    sample: Sample,
+}
+
+impl Case<'_> {
+    /// Whether the reading set off any of `what`.
+    const fn set_off(&self, what: Glance) -> bool {
+        self.input.glance.has(what)
+    }
 }
 
 /// What a rule saw, before it is dated and signed with the policy's version.
@@ -107,7 +121,7 @@ impl Seen {
             && reading.received_at.max(input.now).millis_since(reading.at) >= input.policy.late_after_ms()
         {
             late = true;
-            let day = day_month(local_date(reading.at, input.zone));
+            let day = day_month(local_date(reading.at, input.days.zone()));
             text.sv.push_str(&format!(" (mätt {}, kom sent)", day.sv));
             text.en.push_str(&format!(" (measured {}, arrived late)", day.en));
         }
@@ -160,14 +174,6 @@ fn unusable_limits(keys: &[String]) -> Option<Seen> {
     })
 }
 
-/// Points that grow from 0 at `from` to 1 at `full`.
-fn ramp(value: f64, from: f64, full: f64) -> f64 {
-    if full <= from {
-        return if value > from { 1.0 } else { 0.0 };
-    }
-    ((value - from) / (full - from)).clamp(0.0, 1.0)
-}
-
 /// The nearest whole number of days.
 #[allow(clippy::cast_possible_truncation)]
 fn whole_days(days: f64) -> i64 {
@@ -178,8 +184,12 @@ fn whole_days(days: f64) -> i64 {
 /// a second such value, or an extreme one, to tell staff.
 #[must_use]
 pub(crate) fn asks_for_repeat(reading: &Reading, chart: &Chart, policy: &Policy) -> bool {
-    let rules = policy.rules_for(chart.overrides()).0;
-    pressure::is_beyond(&rules, chart, reading)
-        || pulse::is_beyond(&rules, chart, reading)
-        || oxygen::is_beyond(&rules, chart, reading)
+    let tuning = Tuning::of(policy, chart.overrides());
+    // How somebody feels is a matter of days; which midnight divides them makes no difference to a repeat.
+    let days = LocalDays::new(jiff::tz::TimeZone::UTC);
+    let state = State::rebuild(chart.recent(), &tuning, &days);
+    let (sample, day) = (Sample::of(reading), days.day(reading.at));
+    pressure::is_beyond(&sample, &state, day, &tuning)
+        || pulse::is_beyond(&sample, &state, day, &tuning)
+        || oxygen::is_beyond(&sample, &tuning)
 }

@@ -1,124 +1,115 @@
 //! Blood pressure beyond its limits, which are narrower when symptoms go with it (BEAT-HF, table 1).
 //!
 //! **Opens** at the second reading in a row beyond the same side, or at once beyond an extreme limit, or below
-//! the lower one with a clear symptom. Every further such reading joins. **Closes** by staff; readings within limits join nothing.
+//! the lower one with a clear symptom. Every further such reading joins; where the policy has a hysteresis, only an extreme
+//! one, until the person's usual pressure has left the limit. **Closes** by staff; readings within limits join nothing.
 //!
 //! **Invariant:** the reading that caused a finding is its last.
 
-use vitals::{Quantity, Reading, ReadingId};
+use vitals::{Quantity, ReadingId};
 
-use super::limits::{Beyond, Feeling, Side, before, feeling};
 use super::{Case, Seen};
-use crate::chart::{Chart, Point, Series};
 use crate::finding::{Priority, Problem};
-use crate::policy::{BloodPressure, Rules};
+use crate::state::{Beyond, Feeling, Glance, Sample, Side, State, Tuning};
 use crate::words::{Bilingual, number};
 
 pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
-    let rule = case.rules.blood_pressure?;
-    case.reading.measured(Quantity::SystolicMmhg)?;
-    let chart = case.input.chart;
-    let feeling = feeling(chart, case.reading.at, rule.symptom_hours);
-    let (systolic_low, systolic_high, diastolic_high) = sides(&rule);
+    let [low, high, diastolic_high] = case.input.state.pressure_sides(case.input.tuning)?;
     let rows = [
-        (chart.systolic(), systolic_low, "systolic_low"),
-        (chart.systolic(), systolic_high, "systolic_high"),
-        (chart.diastolic(), diastolic_high, "diastolic_high"),
+        (Glance::SYSTOLIC_LOW, Quantity::SystolicMmhg, low, "systolic_low"),
+        (Glance::SYSTOLIC_HIGH, Quantity::SystolicMmhg, high, "systolic_high"),
+        (Glance::DIASTOLIC_HIGH, Quantity::DiastolicMmhg, diastolic_high, "diastolic_high"),
     ];
     rows.into_iter()
-        .filter_map(|(series, side, name)| judge(case, &rule, series, &side, feeling, name))
+        .filter(|(what, ..)| case.set_off(*what))
+        .filter_map(|(_, quantity, side, rule)| judge(case, quantity, &side, rule))
         .max_by_key(|seen| seen.priority)
 }
 
-/// Whether either pressure of `reading` lies beyond a limit.
-pub(super) fn is_beyond(rules: &Rules, chart: &Chart, reading: &Reading) -> bool {
-    let Some(rule) = rules.blood_pressure else { return false };
-    let feeling = feeling(chart, reading.at, rule.symptom_hours);
-    let (systolic_low, systolic_high, diastolic_high) = sides(&rule);
-    let beyond = |quantity, side: Side| {
-        reading.measured(quantity).is_some_and(|value| side.beyond(value, feeling).is_some())
+fn judge(case: &Case<'_>, quantity: Quantity, side: &Side, name: &'static str) -> Option<Seen> {
+    let rule = case.input.tuning.rules.blood_pressure?;
+    let (name_sv, name_en) = match quantity == Quantity::DiastolicMmhg {
+        true => ("undertryck", "diastolic"),
+        false => ("övertryck", "systolic"),
     };
-    beyond(Quantity::SystolicMmhg, systolic_low)
-        || beyond(Quantity::SystolicMmhg, systolic_high)
-        || beyond(Quantity::DiastolicMmhg, diastolic_high)
+    let words = Words { problem: Problem::BloodPressure, rule: name, unit: "mmHg", name_sv, name_en };
+    let hours = (rule.symptom_hours, rule.above_habit);
+    beyond(case, quantity, side, &Within { hours, repeat_days: rule.repeat_days }, &words)
 }
 
-const fn sides(rule: &BloodPressure) -> (Side, Side, Side) {
-    (
-        Side {
-            low: true,
-            limit: rule.systolic_low_mmhg,
-            limit_with_symptoms: rule.systolic_low_symptoms_mmhg,
-            extreme: rule.systolic_low_extreme_mmhg,
-        },
-        Side {
-            low: false,
-            limit: rule.systolic_high_mmhg,
-            limit_with_symptoms: rule.systolic_high_symptoms_mmhg,
-            extreme: rule.systolic_high_extreme_mmhg,
-        },
-        Side {
-            low: false,
-            limit: rule.diastolic_high_mmhg,
-            limit_with_symptoms: rule.diastolic_high_mmhg,
-            extreme: rule.diastolic_high_extreme_mmhg,
-        },
-    )
+/// How a limit is told.
+pub(super) struct Words {
+    pub(super) problem: Problem,
+    pub(super) rule: &'static str,
+    pub(super) unit: &'static str,
+    pub(super) name_sv: &'static str,
+    pub(super) name_en: &'static str,
 }
 
-fn judge(
+/// What is looked at beside a value: answers of so many hours, so far above habit; a value so many days before.
+pub(super) struct Within {
+    pub(super) hours: (f64, Option<f64>),
+    pub(super) repeat_days: f64,
+}
+
+/// A value that lies beyond `side`, and the one before it where that does too.
+pub(super) fn beyond(
     case: &Case<'_>,
-    rule: &BloodPressure,
-    series: &Series,
+    quantity: Quantity,
     side: &Side,
-    feeling: Feeling,
-    name: &'static str,
+    within: &Within,
+    words: &Words,
 ) -> Option<Seen> {
-    let point = series.of(case.reading).filter(|point| point.doubt.is_none())?;
-    let beyond = side.beyond(point.value, feeling)?;
-    let earlier = before(series, &point.id, point.at, rule.repeat_days)
-        .filter(|earlier| side.beyond(earlier.value, feeling).is_some());
-    if earlier.is_none() && !beyond.stands_alone(feeling) {
-        return None;
-    }
+    let value = case.sample.usable(quantity)?;
+    let at = case.reading.at;
+    let feeling = case.input.state.feeling(case.input.days.day(at), within.hours.0, within.hours.1);
+    // What arrived late was judged by how the person felt then, which the state may no longer know.
+    let beyond = side.beyond(value, feeling).or_else(|| side.beyond(value, Feeling::Symptoms))?;
+    let earlier = case
+        .input
+        .recent
+        .before(quantity, at, &case.reading.id, within.repeat_days)
+        .filter(|(earlier, _)| side.beyond(*earlier, feeling).is_some());
     let urgent = beyond.extreme || feeling == Feeling::Clear;
+    let said = beyond_text(value, earlier.as_ref().map(|(value, _)| *value), beyond, feeling, words.unit);
     Some(Seen {
-        problem: Problem::BloodPressure,
+        problem: words.problem,
         priority: if urgent { Priority::Urgent } else { Priority::Soon },
-        rule: name,
-        observed: Some(point.value),
+        rule: words.rule,
+        observed: Some(value),
         limit: Some(beyond.limit),
-        unit: "mmHg",
-        text: text(point, earlier, beyond, feeling, name == "diastolic_high"),
-        readings: readings(earlier, &point.id),
+        unit: words.unit,
+        text: Bilingual::of(
+            format!("{} {}", words.name_sv, said.sv),
+            format!("{} {}", words.name_en, said.en),
+        ),
+        readings: readings(earlier.map(|(_, id)| id), &case.reading.id),
     })
 }
 
+/// Whether either pressure of `sample` lies beyond a limit.
+pub(super) fn is_beyond(sample: &Sample, state: &State, day: i32, tuning: &Tuning) -> bool {
+    let (Some(rule), Some([low, high, diastolic_high])) =
+        (&tuning.rules.blood_pressure, state.pressure_sides(tuning))
+    else {
+        return false;
+    };
+    let feeling = state.feeling(day, rule.symptom_hours, rule.above_habit);
+    let beyond = |quantity, side: Side| {
+        sample.measured(quantity).is_some_and(|value| side.beyond(value, feeling).is_some())
+    };
+    beyond(Quantity::SystolicMmhg, low)
+        || beyond(Quantity::SystolicMmhg, high)
+        || beyond(Quantity::DiastolicMmhg, diastolic_high)
+}
+
 /// The reading before, if it counted, then the causing one.
-pub(super) fn readings(earlier: Option<&Point>, id: &ReadingId) -> Vec<ReadingId> {
-    earlier.map(|earlier| earlier.id.clone()).into_iter().chain([id.clone()]).collect()
+pub(super) fn readings(earlier: Option<ReadingId>, id: &ReadingId) -> Vec<ReadingId> {
+    earlier.into_iter().chain([id.clone()]).collect()
 }
 
-fn text(
-    point: &Point,
-    earlier: Option<&Point>,
-    beyond: Beyond,
-    feeling: Feeling,
-    diastolic: bool,
-) -> Bilingual {
-    let (name_sv, name_en) = if diastolic { ("undertryck", "diastolic") } else { ("övertryck", "systolic") };
-    let said = beyond_text(point.value, earlier.map(|earlier| earlier.value), beyond, feeling, "mmHg");
-    Bilingual::of(format!("{name_sv} {}", said.sv), format!("{name_en} {}", said.en))
-}
-
-/// "172 mmHg (gräns 170), även förra gången 175; med besvär".
-pub(super) fn beyond_text(
-    value: f64,
-    earlier: Option<f64>,
-    beyond: Beyond,
-    feeling: Feeling,
-    unit: &str,
-) -> Bilingual {
+/// "172 mmHg, över gränsen 170; gången före 175; med besvär".
+fn beyond_text(value: f64, earlier: Option<f64>, beyond: Beyond, feeling: Feeling, unit: &str) -> Bilingual {
     let (value, limit) = (number(value, 0), number(beyond.limit, 0));
     let (way_sv, way_en) = if beyond.low { ("under", "below") } else { ("över", "above") };
     let mut text = Bilingual::of(

@@ -1,66 +1,36 @@
 //! Pulse beyond its limits, which are narrower when symptoms go with it (BEAT-HF, table 1).
 //!
 //! **Opens** at the second reading in a row beyond the same side, or at once beyond an extreme limit, or below
-//! the lower one with a clear symptom. Every further such reading joins. **Closes** by staff; readings within limits join nothing.
+//! the lower one with a clear symptom. Every further such reading joins; where the policy has a hysteresis, only an extreme
+//! one, until the person's usual pulse has left the limit. **Closes** by staff; readings within limits join nothing.
 //!
 //! **Invariant:** only resting pulses of cuffs and finger clips are judged.
 
-use vitals::Reading;
+use vitals::Quantity;
 
-use super::limits::{Feeling, Side, before, feeling};
-use super::pressure::{beyond_text, readings};
+use super::pressure::{Within, Words, beyond};
 use super::{Case, Seen};
-use crate::chart::Chart;
-use crate::finding::{Priority, Problem};
-use crate::policy::{Pulse, Rules};
-use crate::words::Bilingual;
+use crate::finding::Problem;
+use crate::state::{Glance, Sample, State, Tuning};
 
 pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
-    let rule = case.rules.pulse?;
-    let chart = case.input.chart;
-    let point = chart.pulse().of(case.reading).filter(|point| point.doubt.is_none())?;
-    let feeling = feeling(chart, point.at, rule.symptom_hours);
-    let (side, beyond) =
-        sides(&rule).into_iter().find_map(|side| Some((side, side.beyond(point.value, feeling)?)))?;
-    let earlier = before(chart.pulse(), &point.id, point.at, rule.repeat_days)
-        .filter(|earlier| side.beyond(earlier.value, feeling).is_some());
-    if earlier.is_none() && !beyond.stands_alone(feeling) {
-        return None;
-    }
-    let urgent = beyond.extreme || feeling == Feeling::Clear;
-    let said = beyond_text(point.value, earlier.map(|earlier| earlier.value), beyond, feeling, "/min");
-    Some(Seen {
-        problem: Problem::Pulse,
-        priority: if urgent { Priority::Urgent } else { Priority::Soon },
-        rule: if beyond.low { "pulse_low" } else { "pulse_high" },
-        observed: Some(point.value),
-        limit: Some(beyond.limit),
-        unit: "/min",
-        text: Bilingual::of(format!("puls {}", said.sv), format!("pulse {}", said.en)),
-        readings: readings(earlier, &point.id),
-    })
+    let (rule, [low, high]) =
+        (case.input.tuning.rules.pulse?, case.input.state.pulse_sides(case.input.tuning)?);
+    let rows = [(Glance::PULSE_LOW, low, "pulse_low"), (Glance::PULSE_HIGH, high, "pulse_high")];
+    let (_, side, name) = rows.into_iter().find(|(what, ..)| case.set_off(*what))?;
+    let words =
+        Words { problem: Problem::Pulse, rule: name, unit: "/min", name_sv: "puls", name_en: "pulse" };
+    let hours = (rule.symptom_hours, rule.above_habit);
+    beyond(case, Quantity::PulsePerMin, &side, &Within { hours, repeat_days: rule.repeat_days }, &words)
 }
 
-/// Whether the resting pulse of `reading` lies beyond a limit.
-pub(super) fn is_beyond(rules: &Rules, chart: &Chart, reading: &Reading) -> bool {
-    let (Some(rule), Some(point)) = (rules.pulse, chart.pulse().of(reading)) else { return false };
-    let feeling = feeling(chart, reading.at, rule.symptom_hours);
-    sides(&rule).iter().any(|side| side.beyond(point.value, feeling).is_some())
-}
-
-const fn sides(rule: &Pulse) -> [Side; 2] {
-    [
-        Side {
-            low: true,
-            limit: rule.low_per_min,
-            limit_with_symptoms: rule.low_symptoms_per_min,
-            extreme: rule.low_extreme_per_min,
-        },
-        Side {
-            low: false,
-            limit: rule.high_per_min,
-            limit_with_symptoms: rule.high_symptoms_per_min,
-            extreme: rule.high_extreme_per_min,
-        },
-    ]
+/// Whether the resting pulse of `sample` lies beyond a limit.
+pub(super) fn is_beyond(sample: &Sample, state: &State, day: i32, tuning: &Tuning) -> bool {
+    let (Some(rule), Some(sides), Some(pulse)) =
+        (&tuning.rules.pulse, state.pulse_sides(tuning), sample.measured(Quantity::PulsePerMin))
+    else {
+        return false;
+    };
+    let feeling = state.feeling(day, rule.symptom_hours, rule.above_habit);
+    sides.iter().any(|side| side.beyond(pulse, feeling).is_some())
 }

@@ -2,7 +2,8 @@
 //!
 //! The ladder (EMPOWER): day 2 a message to the patient, day 3 a call, day 4 a call to the next of kin, day 5 the
 //! clinician is told, and again once a week. Days are local days; a day counts from the policy's hour. A hospital stay or
-//! a pause excuses silence, and the days count anew from its end.
+//! a pause excuses silence, and the days count anew from its end. For who by habit or by plan measures more seldom than
+//! daily, every step waits as much longer (`state/presence.rs`).
 //!
 //! **Opens** a `silence` case at the first step, and each step joins with its priority. **Closes** by itself when a recent
 //! reading arrives. `missing_measurement` opens when a person who weighs themselves is heard of, but no weight comes for
@@ -12,25 +13,27 @@
 //! nor of one whose monitoring ended.
 
 use super::{Input, Seen};
-use crate::chart::{Chart, whole};
 use crate::finding::{Priority, Problem};
-use crate::policy::{Rules, Silence};
+use crate::policy::Silence;
+use crate::state::{silent_days, whole};
 use crate::words::Bilingual;
 
 /// The rule of the first step, whose action is a message to the patient.
 pub(crate) const MESSAGE_RULE: &str = "silence_message";
 
-pub(super) fn see(input: &Input<'_>, rules: &Rules) -> Option<Seen> {
-    let limits = rules.silence?;
-    if input.chart.ended().is_some_and(|ended| input.now > ended) {
+pub(super) fn see(input: &Input<'_>) -> Option<Seen> {
+    let limits = input.tuning.rules.silence?;
+    let presence = input.state.presence();
+    if presence.ended().is_some_and(|ended| input.now > ended) {
         return None;
     }
-    let since = input.chart.expected_since(input.now, &limits)?;
-    let days = Chart::silent_days(since, input.now, &limits, input.zone);
-    ladder(days, &limits).or_else(|| missing_weight(input, &limits))
+    let since = presence.expected_since(input.now, &limits)?;
+    let days = silent_days(since, input.now, &limits, input.days.zone());
+    let longer = presence.usual_gap_days(&limits);
+    ladder(days, longer, &limits).or_else(|| missing_weight(input, longer, &limits))
 }
 
-fn ladder(days: u32, limits: &Silence) -> Option<Seen> {
+fn ladder(days: u32, longer: i64, limits: &Silence) -> Option<Seen> {
     let steps = [
         (
             limits.clinician_days,
@@ -62,12 +65,12 @@ fn ladder(days: u32, limits: &Silence) -> Option<Seen> {
         ),
     ];
     let (step_days, rule, priority, next_sv, next_en) =
-        steps.into_iter().find(|(step_days, ..)| i64::from(days) >= whole(*step_days))?;
+        steps.into_iter().find(|(step_days, ..)| i64::from(days) >= whole(*step_days) + longer)?;
     Some(seen(
         Problem::Silence,
         priority,
         rule,
-        (days, step_days),
+        (days, step_days + usual_gap(longer)),
         Bilingual::of(
             format!("inga värden på {days} dagar; {next_sv}"),
             format!("no values for {days} days; {next_en}"),
@@ -75,17 +78,22 @@ fn ladder(days: u32, limits: &Silence) -> Option<Seen> {
     ))
 }
 
-fn missing_weight(input: &Input<'_>, limits: &Silence) -> Option<Seen> {
-    let since = input.chart.weight_expected_since(input.now, limits)?;
-    let days = Chart::silent_days(since, input.now, limits, input.zone);
-    if i64::from(days) < whole(limits.missing_weight_days) {
+/// The person's usual gap as a number of a reason, days.
+fn usual_gap(longer: i64) -> f64 {
+    u32::try_from(longer).map_or(0.0, f64::from)
+}
+
+fn missing_weight(input: &Input<'_>, longer: i64, limits: &Silence) -> Option<Seen> {
+    let since = input.state.presence().weight_expected_since(input.now, limits)?;
+    let days = silent_days(since, input.now, limits, input.days.zone());
+    if i64::from(days) < whole(limits.missing_weight_days) + longer {
         return None;
     }
     Some(seen(
         Problem::MissingMeasurement,
         Priority::Routine,
         "missing_weight",
-        (days, limits.missing_weight_days),
+        (days, limits.missing_weight_days + usual_gap(longer)),
         Bilingual::of(
             format!("ingen vikt på {days} dagar, men andra värden kommer"),
             format!("no weight for {days} days, while other values come"),

@@ -6,57 +6,34 @@
 //!
 //! **Invariant:** a red flag has no habit: it counts however often it was said.
 
-use vitals::{Symptom, SymptomAnswers};
+use vitals::Symptom;
 
-use super::symptom_signs::{HabitSpan, habit_of};
 use super::{Case, Seen};
 use crate::finding::{Priority, Problem};
+use crate::state::Glance;
 use crate::words::Bilingual;
 
-/// How old the answers of a habit are, days, as for the combined detector.
-const HABIT_DAYS: (f64, f64) = (10.0, 90.0);
-
 pub(super) fn see(case: &Case<'_>) -> Vec<Seen> {
-    let (Some(rule), Some(answers)) = (case.rules.symptoms, case.reading.symptoms()) else {
+    let Some(answers) = case.sample.answers().filter(|_| case.set_off(Glance::SYMPTOMS)) else {
         return Vec::new();
     };
-    let red_flags = [Symptom::BreathlessAtRest, Symptom::ChestPain, Symptom::Fainting];
-    let mut seen: Vec<Seen> = red_flags
-        .into_iter()
-        .filter_map(|symptom| said(case, answers, symptom, rule.red_flag_grade))
-        .collect();
-    let habitual =
-        [(Symptom::Orthopnoea, rule.orthopnoea_grade), (Symptom::Breathlessness, rule.breathlessness_grade)];
-    let span =
-        HabitSpan { from_days: HABIT_DAYS.0, until_days: HABIT_DAYS.1, prior_count: rule.habit_prior_count };
-    for (symptom, grade) in habitual {
-        if let Some(one) = said(case, answers, symptom, grade) {
-            let habit = habit_of(case.input.chart, symptom, case.reading.at, span);
-            if one.observed.is_some_and(|observed| observed - habit >= rule.above_habit) {
-                seen.push(one);
-            }
-        }
-    }
-    seen
+    let flagged = case.input.state.flagged(answers, case.input.tuning);
+    flagged.map(|(symptom, grade, limit)| said(case, symptom, f64::from(grade), limit)).collect()
 }
 
-fn said(case: &Case<'_>, answers: &SymptomAnswers, symptom: Symptom, grade: f64) -> Option<Seen> {
-    let observed = f64::from(answers.get(symptom)?.grade());
-    if observed < grade {
-        return None;
-    }
+fn said(case: &Case<'_>, symptom: Symptom, observed: f64, limit: f64) -> Seen {
     let (name_sv, name_en) = names(symptom);
     let (degree_sv, degree_en) = degree(observed);
-    Some(Seen {
+    Seen {
         problem: Problem::Symptoms,
         priority: Priority::Urgent,
         rule: rule_name(symptom),
         observed: Some(observed),
-        limit: Some(grade),
+        limit: Some(limit),
         unit: "",
         text: Bilingual::of(format!("{name_sv}: {degree_sv}"), format!("{name_en}: {degree_en}")),
         readings: vec![case.reading.id.clone()],
-    })
+    }
 }
 
 const fn degree(grade: f64) -> (&'static str, &'static str) {

@@ -33,6 +33,23 @@ pub async fn set(tx: &mut Tx, name: &str, value: i64) -> Result<(), StoreError> 
     Ok(())
 }
 
+/// Sets the counter `name` to `to` if it still is `from`, and says whether it was. A counter that is not there is 0.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn step(tx: &mut Tx, name: &str, from: i64, to: i64) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "INSERT INTO counter (name, value) SELECT $1, $3 WHERE $2 = 0 OR EXISTS (SELECT 1 FROM counter WHERE name = $1)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE counter.value = $2",
+    )
+    .bind(name)
+    .bind(from)
+    .bind(to)
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// The counter `name`; 0 when it was never counted.
 ///
 /// # Errors

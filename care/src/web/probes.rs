@@ -12,17 +12,17 @@ use serde_json::json;
 
 use super::AppState;
 use super::failure::Failure;
-use crate::health::{Chain, State as PartState};
+use crate::health::State as PartState;
 
 /// `GET /livez`: the process answers.
 pub(crate) async fn live() -> Json<serde_json::Value> {
     Json(json!({ "status": "alive" }))
 }
 
-/// `GET /readyz`: 200 when every part of the chain works, else 503; which part, either way.
+/// `GET /readyz`: 200 when every part that is needed to take in, judge and show readings works, else 503; which part, either
+/// way.
 pub(crate) async fn ready(State(state): State<AppState>) -> Response {
     let now = state.clock.now();
-    let chain = state.health.chain(now);
     let store_answers = state.store.read().await.is_ok();
     let parts: BTreeMap<&str, serde_json::Value> = state
         .health
@@ -39,7 +39,7 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Response {
             (part.key(), value)
         })
         .collect();
-    let ready = store_answers && matches!(chain, Chain::Whole { .. });
+    let ready = store_answers && state.health.is_ready(now);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({ "ready": ready, "at": now, "store_answers": store_answers, "parts": parts });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()

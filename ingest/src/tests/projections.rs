@@ -1,12 +1,17 @@
 //! A projection in memory, that fails now and then.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use care::clock::Clock;
+use care::health::{Health, Part, State};
+use care::live::Feed;
 use care::readings::Recorded;
 use serde_json::json;
 
 use super::house::{Home, envelope, run};
-use crate::projection::{Projection, ProjectionError, rebuild, step};
+use crate::projection::{Feeding, Projection, ProjectionError, lag, rebuild, step};
+use crate::stop::switch;
 
 /// What it took, by the reading's id: taking twice is no harm.
 #[derive(Default)]
@@ -60,5 +65,46 @@ fn a_projection_has_every_reading_in_order_of_arrival_though_it_failed_between()
         rebuild(&home.store, &lost).await.expect("begins again");
         assert_eq!(step(&home.store, &mut lost).await.expect("a step"), 4);
         assert_eq!(lost.rows, memory.rows, "losing it loses nothing");
+    });
+}
+
+/// A server that never answers.
+struct Gone;
+
+impl Projection for Gone {
+    fn name(&self) -> &str {
+        "gone"
+    }
+
+    async fn take(&mut self, _: &[Recorded]) -> Result<(), ProjectionError> {
+        Err(ProjectionError { what: "nobody there".to_owned() })
+    }
+}
+
+#[test]
+fn a_projection_that_fails_for_long_is_said_to_be_broken_and_nothing_waits_for_it() {
+    run(async {
+        let home = Home::open().await;
+        home.up(&envelope("ob", 1, 80.0));
+        home.receipted("ob", 1).await;
+        let health = Health::of([Part::Projection]);
+        let feeding = Feeding {
+            store: home.store.clone(),
+            feed: Feed::default(),
+            health: health.clone(),
+            clock: Clock::system(),
+            broken_after: Duration::from_millis(500),
+        };
+        let (switch, stop) = switch();
+        let task = tokio::spawn(feeding.run(Gone, stop));
+        let broken = || matches!(health.parts()[0], (Part::Projection, State::Broken { .. }));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!broken(), "a restart of the server is no news");
+        while !broken() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(lag(&home.store, "gone").await.expect("the store answers"), 1);
+        switch.turn();
+        task.await.expect("it stops");
     });
 }

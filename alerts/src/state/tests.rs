@@ -1,0 +1,1 @@
+//! What a state holds and how it is folded.
