@@ -32,7 +32,7 @@ fn the_server_knows_every_key_of_its_example() {
 
 #[test]
 fn the_gateway_takes_its_example() {
-    let file = packaging("config/vagen-gateway.toml");
+    let file = packaging("config/gateway.toml");
     let config =
         gateway::config::read(Some(&file), gateway::config::Overrides::default()).expect("a configuration");
     assert_eq!(config.gateway.as_str(), "gw-0001");
@@ -62,7 +62,7 @@ fn the_example_register_applies_once_and_then_changes_nothing() {
 fn units_start_what_there_is_and_restart_it() {
     for (unit, starts) in [
         ("systemd/vagen.service", "/usr/bin/vagen serve --config /etc/vagen/serve.toml"),
-        ("systemd/vagen-gateway.service", "/usr/bin/vagen-gateway run --config /etc/vagen-gateway.toml"),
+        ("systemd/vagen-gateway.service", "/usr/bin/vagen-gateway run --config /etc/vagen/gateway.toml"),
     ] {
         let unit = text(unit);
         assert!(unit.contains(&format!("ExecStart={starts}\n")));

@@ -20,6 +20,8 @@ pub enum Part {
     Watch,
     /// The copy of the record for long charts. Nothing that decides waits for it.
     Projection,
+    /// Telling somebody outside when another part stands still.
+    Alarm,
 }
 
 impl Part {
@@ -31,6 +33,7 @@ impl Part {
             Self::Store => "store",
             Self::Watch => "watch",
             Self::Projection => "projection",
+            Self::Alarm => "alarm",
         }
     }
 
@@ -39,7 +42,7 @@ impl Part {
     pub const fn is_needed(self) -> bool {
         match self {
             Self::Broker | Self::Store | Self::Watch => true,
-            Self::Projection => false,
+            Self::Projection | Self::Alarm => false,
         }
     }
 }
@@ -143,7 +146,8 @@ impl Health {
     }
 }
 
-const STALE_MS: i64 = 3 * Timestamp::MINUTE_MS;
+/// How long a part counts as working after it was seen to.
+pub const STALE_MS: i64 = 3 * Timestamp::MINUTE_MS;
 
 /// What is not known while `part` does not work, in words.
 #[must_use]
@@ -164,6 +168,10 @@ pub fn unseen(part: Part) -> Words {
         Part::Projection => Words::new(
             "Långa diagram och rapporter kan sakna de senaste värdena. Larm och arbetslista påverkas inte.",
             "Long charts and reports may lack the latest values. Alerts and the worklist are not affected.",
+        ),
+        Part::Alarm => Words::new(
+            "Ingen vet om driftlarm når fram utanför den här sidan.",
+            "Nobody knows whether operating alarms get through outside this page.",
         ),
     }
 }

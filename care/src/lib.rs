@@ -8,6 +8,7 @@
 pub mod access;
 pub mod accounts;
 pub mod admission;
+pub mod alarm;
 pub(crate) mod answers;
 pub mod audit;
 #[cfg(feature = "web")]

@@ -15,9 +15,11 @@ use gateway::home::{Duty, Home, Rules};
 use gateway::io::capture::{CapturePlayer, Pace};
 use gateway::io::clock::{self, Clock};
 use gateway::io::radio::Radio;
+use gateway::io::service;
 use gateway::outbox::{Status, status};
 use gateway::source::BleSource;
-use gateway::{Ended, Gateway, capture};
+use gateway::vigil::Vigil;
+use gateway::{Ended, Gateway, StartError, capture};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Where the outbox is when neither a file nor the command line says.
@@ -130,20 +132,46 @@ async fn run(run: Run) -> Result<(), Failure> {
             play(config, player, Duration::from_secs(run.timeout_s)).await
         }
         None => {
-            log_to_stderr(config.log_level);
-            let clock = Clock::system(config.assume_clock_synced);
-            let radio = Radio::start(clock.clone());
-            let gateway = Gateway::open(config, radio, clock).map_err(wrong)?;
-            gateway.run(told_to_stop()?).await.map(|_| ()).map_err(failed)
+            service::log(config.log_level);
+            daemon(config).await
         }
     }
 }
 
-async fn play(config: Config, player: CapturePlayer, timeout: Duration) -> Result<(), Failure> {
+/// The gateway as a service, until it is told to stop.
+async fn daemon(config: Config) -> Result<(), Failure> {
+    let (clock, vigil) = (Clock::system(config.assume_clock_synced), Vigil::default());
+    let stop = told_to_stop()?;
+    let radio = Radio::start_watched(clock.clone(), vigil.clone());
+    let gateway = Gateway::open(config, radio, clock).map_err(not_started)?.watched_by(vigil.clone());
+    let reporting = service::report(vigil, gateway.depth());
+    let running = gateway.run(async {
+        stop.await;
+        service::stopping();
+    });
+    tokio::select! {
+        done = running => done.map(|_| ()).map_err(failed),
+        // It reports for as long as it is asked.
+        () = reporting => Ok(()),
+    }
+}
+
+/// What starting again may mend is a failure; what it cannot is wrong, and systemd leaves it be.
+fn not_started(error: StartError) -> Failure {
+    match &error {
+        StartError::Open(error) if error.may_pass() => failed(error),
+        StartError::Open(_) => wrong(error),
+        StartError::Store(_) => failed(error),
+    }
+}
+
+async fn play(mut config: Config, player: CapturePlayer, timeout: Duration) -> Result<(), Failure> {
+    // A recording keeps nothing back, room or not.
+    config.limits.reserve_bytes = 0;
     let timeout = timeout.saturating_add(player.lasts());
     let (clock, level) = (player.clock(), config.log_level);
-    let gateway = Gateway::open(config, player, clock).map_err(wrong)?;
-    log_to_stderr(level);
+    let gateway = Gateway::open(config, player, clock).map_err(not_started)?;
+    service::log(level);
     let depth = gateway.depth();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = gateway.run(async {
@@ -185,7 +213,7 @@ async fn record(file: &Path) -> Result<(), Failure> {
         .create_new(true)
         .open(file)
         .map_err(|error| Failure::Wrong(format!("{}: {error}", file.display())))?;
-    log_to_stderr(LogLevel::Info);
+    service::log(LogLevel::Info);
     let mut radio = Radio::start(Clock::system(false));
     // A recording never sets a device's clock: it shall show what the gateway will meet.
     let mut home =
@@ -214,7 +242,7 @@ async fn record(file: &Path) -> Result<(), Failure> {
 }
 
 async fn scan(listen: Duration) -> Result<(), Failure> {
-    log_to_stderr(LogLevel::Warn);
+    service::log(LogLevel::Warn);
     let mut radio = Radio::start(Clock::system(false));
     let mut seen = std::collections::BTreeSet::new();
     let until = tokio::time::sleep(listen);
@@ -292,20 +320,6 @@ fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-fn log_to_stderr(level: LogLevel) {
-    // btleplug and rumqttc speak of every packet at debug; ours is what a technician asked for.
-    let filter =
-        tracing_subscriber::EnvFilter::new(format!("warn,gateway={0},vagen_gateway={0}", level.key()));
-    let installed = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .try_init();
-    if let Err(error) = installed {
-        let _ = writeln!(std::io::stderr(), "vagen-gateway: no log: {error}");
-    }
 }
 
 fn say(text: &str) -> Result<(), Failure> {

@@ -7,14 +7,19 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use devices::session::Consent;
 use serde::Deserialize;
 use vitals::{DeviceId, GatewayId};
 
 use crate::home::Rules;
-use crate::outbox::Limits;
+use crate::io::signal::Setup;
+use crate::outbox::{Limits, MIB, RESERVE_BYTES};
+
+mod broker;
+mod signal;
+
+pub use broker::{Broker, BrokerError, TlsFiles};
 
 /// Everything a gateway needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +34,8 @@ pub struct Config {
     pub home: Rules,
     /// How much the database may keep.
     pub limits: Limits,
+    /// What the person at home sees and hears.
+    pub signal: Setup,
     /// What goes to the log.
     pub log_level: LogLevel,
     /// Whether the system's clock counts as right without asking the system.
@@ -45,30 +52,11 @@ impl Config {
             broker,
             home: Rules::default(),
             limits: Limits::default(),
+            signal: Setup::default(),
             log_level: LogLevel::default(),
             assume_clock_synced: false,
         }
     }
-}
-
-/// An MQTT broker: `mqtt://host:port`, or `mqtts://host:port` with certificates.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broker {
-    /// Its name or address.
-    pub host: String,
-    /// Its port; 1883, or 8883 with TLS, where the URL names none.
-    pub port: u16,
-    /// Present for `mqtts`.
-    pub tls: Option<TlsFiles>,
-}
-
-/// Certificates, as PEM files. Read anew at every connection, so that a renewed one is taken up by itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// Who may vouch for the broker.
-    pub ca: PathBuf,
-    /// The gateway's certificate and its private key.
-    pub client: Option<(PathBuf, PathBuf)>,
 }
 
 /// How much goes to the log.
@@ -177,7 +165,38 @@ pub const KEYS: &[(&str, &str, &str)] = &[
     (
         "outbox_rows_max",
         "100000",
-        "The most readings on disk. With that many unreceipted, new ones wait and the log says so.",
+        "The most readings on disk. With that many unreceipted, devices keep new ones and the log says so.",
+    ),
+    (
+        "outbox_mib_max",
+        "256",
+        "The most the database may take, MiB; 8 more beside it. History makes way first, then as above.",
+    ),
+    (
+        "signal_lamp",
+        "",
+        "A lamp that says what became of a weighing: \"/dev/gpiochip0:17\"; \"!/dev/...\" where low is lit.",
+    ),
+    ("signal_buzzer", "", "A buzzer that says it too, in the same form. Silent in the quiet hours."),
+    (
+        "signal_player",
+        "",
+        "A program that plays a sound instead: [\"aplay\", \"-q\"]. The file comes as its last argument.",
+    ),
+    (
+        "signal_sounds",
+        "\"/usr/share/vagen-gateway/sounds\"",
+        "The folder with received.wav, delivered.wav and wrong.wav for it.",
+    ),
+    (
+        "signal_quiet",
+        "\"21:30-07:00\"",
+        "When nothing blinks or sounds by itself, by the box's time zone. \"00:00-00:00\" for never.",
+    ),
+    (
+        "signal_wrong_after_h",
+        "12",
+        "How long a reading may wait for its receipt before the signal says that something is wrong, h.",
     ),
     (
         "log_level",
@@ -207,6 +226,13 @@ struct File {
     consents: Option<BTreeMap<String, ConsentFile>>,
     history_days: Option<u32>,
     outbox_rows_max: Option<u64>,
+    outbox_mib_max: Option<u32>,
+    signal_lamp: Option<String>,
+    signal_buzzer: Option<String>,
+    signal_player: Option<Vec<String>>,
+    signal_sounds: Option<PathBuf>,
+    signal_quiet: Option<String>,
+    signal_wrong_after_h: Option<u32>,
     log_level: Option<LogLevel>,
     assume_clock_synced: Option<bool>,
 }
@@ -267,15 +293,30 @@ fn parse(text: &str, name: &Path, overrides: Overrides) -> Result<Config, Config
     let defaults = Limits::default();
     let limits = Limits {
         rows_max: file.outbox_rows_max.unwrap_or(defaults.rows_max),
+        bytes_max: file.outbox_mib_max.map_or(defaults.bytes_max, |mib| u64::from(mib) * MIB),
+        reserve_bytes: RESERVE_BYTES,
         history_days: file.history_days.unwrap_or(defaults.history_days),
     };
+    if limits.bytes_max == 0 {
+        return Err(refused("outbox_mib_max", "must be at least 1".to_owned()));
+    }
     if limits.rows_max == 0 {
         return Err(refused("outbox_rows_max", "must be at least 1".to_owned()));
     }
     let home = rules(file.devices, file.consents).map_err(|(key, error)| refused(key, error.to_string()))?;
+    let signal = signal::setup(signal::Keys {
+        lamp: file.signal_lamp,
+        buzzer: file.signal_buzzer,
+        player: file.signal_player,
+        sounds: file.signal_sounds,
+        quiet: file.signal_quiet,
+        wrong_after_h: file.signal_wrong_after_h,
+    })
+    .map_err(|(key, message)| refused(key, message))?;
     Ok(Config {
         home,
         limits,
+        signal,
         log_level: file.log_level.unwrap_or_default(),
         assume_clock_synced: file.assume_clock_synced.unwrap_or_default(),
         ..Config::new(gateway, outbox, broker)
@@ -307,40 +348,6 @@ fn malformed(text: &str, name: &Path, error: &toml::de::Error) -> ConfigError {
         Some(_) | None => words.join(" "),
     };
     ConfigError::Malformed { file: name.to_owned(), line, message }
-}
-
-/// Why a text is no broker.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not mqtt://host:port or mqtts://host:port")]
-pub struct BrokerError(String);
-
-impl FromStr for Broker {
-    type Err = BrokerError;
-
-    fn from_str(text: &str) -> Result<Self, BrokerError> {
-        let wrong = || BrokerError(text.chars().take(80).collect());
-        let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
-        let (tls, default_port) = match scheme {
-            "mqtt" => (None, 1883),
-            "mqtts" => (Some(TlsFiles::default()), 8883),
-            _ => return Err(wrong()),
-        };
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
-        // An IPv6 address stands in brackets: its colons are not the port's.
-        let (host, port) = match (rest.rsplit_once(':'), rest.ends_with(']')) {
-            (Some((host, port)), false) => {
-                (host, port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?)
-            }
-            (Some(_), true) | (None, _) => (rest, default_port),
-        };
-        let bracketed = host.starts_with('[') && host.ends_with(']');
-        let plain =
-            host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
-        if host.is_empty() || !(bracketed || plain) {
-            return Err(wrong());
-        }
-        Ok(Self { host: host.to_owned(), port, tls })
-    }
 }
 
 /// Every key with its default and a line on what it does, as a file that can be edited.
@@ -380,6 +387,12 @@ mod tests {
             ("history_days = \"long\"", "g.toml: line 3: history_days: invalid type"),
             ("history_days = -1", "g.toml: line 3: history_days: invalid value"),
             ("outbox_rows_max = 0", "g.toml: outbox_rows_max: must be at least 1"),
+            ("outbox_mib_max = 0", "g.toml: outbox_mib_max: must be at least 1"),
+            ("signal_lamp = \"GPIO17\"", "g.toml: signal_lamp: \"GPIO17\" is not /dev/gpiochipN:LINE"),
+            ("signal_buzzer = \"/dev/x\"", "g.toml: signal_buzzer: \"/dev/x\" is not"),
+            ("signal_player = []", "g.toml: signal_player: must name a program"),
+            ("signal_quiet = \"22-7\"", "g.toml: signal_quiet: \"22-7\" is not HH:MM-HH:MM"),
+            ("signal_wrong_after_h = 0", "g.toml: signal_wrong_after_h: must be at least 1"),
             ("log_level = \"loud\"", "g.toml: line 3: log_level: unknown variant `loud`"),
             ("devices = [\"kitchen scale\"]", "g.toml: devices: device id"),
             ("consents = { scale = { user = 1, code = 1 } }", "g.toml: consents: device id"),
@@ -406,31 +419,6 @@ mod tests {
             of("gateway = \"gw\"\nbroker = \"mqtts://h\""),
             Err("g.toml: ca: is needed by mqtts".into())
         );
-    }
-
-    /// Rows by RFC 3986 (authority) and the ports registered for MQTT.
-    #[test]
-    fn a_broker_is_a_url() {
-        let rows = [
-            ("mqtt://127.0.0.1:1883", Some(("127.0.0.1", 1883, false))),
-            ("mqtt://broker", Some(("broker", 1883, false))),
-            ("mqtts://broker.example", Some(("broker.example", 8883, true))),
-            ("mqtt://[::1]:2883", Some(("[::1]", 2883, false))),
-            ("mqtt://[::1]", Some(("[::1]", 1883, false))),
-            ("mqtt://broker:1883/", Some(("broker", 1883, false))),
-            ("broker:1883", None),
-            ("http://broker:1883", None),
-            ("mqtt://", None),
-            ("mqtt://broker:99999", None),
-            ("mqtt://broker:0", None),
-            ("mqtt://user@broker", None),
-            ("mqtt://bro ker", None),
-        ];
-        for (text, expected) in rows {
-            let broker = text.parse::<Broker>().ok();
-            let got = broker.as_ref().map(|it| (it.host.as_str(), it.port, it.tls.is_some()));
-            assert_eq!(got, expected, "{text}");
-        }
     }
 
     /// The printed configuration, with what must be given, is one that is read, and holds every default.

@@ -7,6 +7,8 @@
 //! | [`home`] | what is heard of each device becomes what must be done |
 //! | [`outbox`] | on disk, in sequence, until the server's receipt |
 //! | [`uplink`] | what to send, when to send it again, what the answers mean |
+//! | [`vigil`] | who gets on with their work, and what is wrong |
+//! | [`signal`] | what the person at home sees and hears of it |
 //! | [`config`] | one TOML file |
 //! | [`io`] | radio, MQTT, files and clocks: the edge |
 //! | [`run`] | all of it together |
@@ -22,8 +24,10 @@ pub mod home;
 pub mod io;
 pub mod outbox;
 pub mod run;
+pub mod signal;
 pub mod source;
 pub mod uplink;
+pub mod vigil;
 
 pub use config::Config;
 pub use io::clock::Clock;

@@ -7,6 +7,7 @@
 //! disk or said to be lost.
 
 use std::future::Future;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -15,8 +16,10 @@ use crate::io::carry::Carrier;
 use crate::io::clock::{Clock, watch_system};
 use crate::io::listen::{Listener, Tally};
 use crate::io::mqtt::MqttLink;
+use crate::io::signal::{Board, show};
 use crate::outbox::{Depth, OpenError, Outbox, SharedOutbox, StoreError};
 use crate::source::BleSource;
+use crate::vigil::{Part, Trouble, Vigil};
 
 /// Why a gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +31,9 @@ pub enum StartError {
     #[error("the outbox cannot be read: {0}")]
     Store(#[from] StoreError),
 }
+
+/// How often the outbox proves that it can be written.
+const TOUCH_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a gateway stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +51,7 @@ pub struct Gateway<S> {
     source: S,
     clock: Clock,
     outbox: SharedOutbox,
+    vigil: Vigil,
 }
 
 impl<S: BleSource> Gateway<S> {
@@ -54,10 +61,19 @@ impl<S: BleSource> Gateway<S> {
     /// [`StartError`] when the outbox does not open.
     pub fn open(config: Config, source: S, clock: Clock) -> Result<Self, StartError> {
         let opened = Outbox::open(&config.outbox, &config.gateway, config.limits, clock.now())?;
+        let vigil = Vigil::default();
         if let Some((aside, salvaged)) = opened.set_aside {
             tracing::error!(aside = %aside.display(), salvaged, "a new outbox was started; keep the broken file");
+            vigil.set_aside();
         }
-        Ok(Self { config, source, clock, outbox: SharedOutbox::new(opened.outbox) })
+        Ok(Self { config, source, clock, outbox: SharedOutbox::new(opened.outbox), vigil })
+    }
+
+    /// The same, telling `vigil` how it gets on.
+    #[must_use]
+    pub fn watched_by(self, vigil: Vigil) -> Self {
+        (0..self.vigil.watch().borrow().set_aside).for_each(|_| vigil.set_aside());
+        Self { vigil, ..self }
     }
 
     /// The outbox's depth, now and whenever it changes: `unreceipted == 0` means that all has its receipt.
@@ -71,14 +87,21 @@ impl<S: BleSource> Gateway<S> {
     /// # Errors
     /// [`StartError::Store`] when the outbox cannot be read at the start.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(Ended, Tally), StartError> {
-        let Self { config, source, clock, outbox } = self;
+        let Self { config, source, clock, outbox, vigil } = self;
+        let (board, missing) = Board::open(&config.signal);
+        for error in missing {
+            tracing::error!(%error, "the signal at home goes without this line");
+        }
         let (health, devices) = watch::channel(Vec::new());
         let id = outbox.id().await;
         // Two processes may speak for one gateway (a technician at a desk, the box at home): each by its own name.
         let client_id = format!("{}.{}", config.gateway, id.as_str().get(..8).unwrap_or(id.as_str()));
         let link = MqttLink::new(config.broker.clone(), config.gateway.clone(), client_id);
-        let mut listener = Listener::new(&config, source, outbox.clone(), clock.clone(), health).await?;
-        let mut carrier = Carrier::new(link, outbox.clone(), clock.clone(), devices).await;
+        let listener = Listener::new(&config, source, outbox.clone(), clock.clone(), health).await?;
+        let mut listener = listener.watched_by(vigil.clone());
+        let carrier = Carrier::new(link, outbox.clone(), clock.clone(), devices).await;
+        let mut carrier = carrier.watched_by(vigil.clone());
+        let shown = show(config.signal, board, vigil.clone(), outbox.watch(), clock.clone());
         let ended = {
             let drained = async {
                 listener.run().await;
@@ -96,6 +119,8 @@ impl<S: BleSource> Gateway<S> {
                 () = drained => Ended::Drained,
                 () = carrier.run() => Ended::Stopped,
                 () = watched => Ended::Stopped,
+                () = touched(&outbox, &vigil) => Ended::Stopped,
+                () = shown => Ended::Stopped,
             }
         };
         if ended == Ended::Stopped {
@@ -103,7 +128,28 @@ impl<S: BleSource> Gateway<S> {
         }
         carrier.hang_up();
         // The goodbye is one small packet; a broker that does not take it notices by itself.
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
         Ok((ended, listener.tally()))
+    }
+}
+
+/// Has the outbox prove again and again that it can be written, and ask for room. A full disk is an answer; a disk that
+/// fails is none, and starting again checks the file.
+async fn touched(outbox: &SharedOutbox, vigil: &Vigil) {
+    loop {
+        let lacking = match outbox.with(|outbox| outbox.touch().and_then(|()| outbox.lacks())).await {
+            Ok(lacking) => Ok(lacking.is_some()),
+            Err(StoreError::DiskFull) => Ok(true),
+            Err(StoreError::Failed(error)) => Err(error),
+        };
+        match lacking {
+            Ok(lacking) => {
+                vigil.moved(Part::Outbox, Instant::now());
+                vigil.trouble(Trouble::NoRoom, lacking);
+            }
+            Err(ref error) => tracing::error!(%error, "the outbox cannot be written"),
+        }
+        vigil.trouble(Trouble::OutboxFails, lacking.is_err());
+        tokio::time::sleep(TOUCH_EVERY).await;
     }
 }

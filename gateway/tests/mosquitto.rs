@@ -20,6 +20,8 @@ use vitals::{
 };
 
 type Stored = Arc<Mutex<BTreeMap<String, BTreeSet<u64>>>>;
+/// Each number in the order in which it first came.
+type Order = Arc<Mutex<Vec<u64>>>;
 
 fn now() -> Timestamp {
     Timestamp::from_millis(1_767_251_040_000).expect("2026-01-01T07:04:00Z")
@@ -78,7 +80,7 @@ fn spawn(config: &Path) -> Option<Child> {
 
 /// The server: stores numbers, answers with the receipt through the first gap. Its session is clean, so what the
 /// broker had queued for it when it was killed is gone.
-fn serve(port: u16, stored: Stored) {
+fn serve(port: u16, stored: Stored, order: Order) {
     let mut options = MqttOptions::new("server", "127.0.0.1", port);
     options.set_max_packet_size(1 << 20, 1 << 20);
     let (client, mut connection) = Client::new(options, 1_000);
@@ -94,6 +96,8 @@ fn serve(port: u16, stored: Stored) {
                     let mut stored = stored.lock().expect("sound");
                     let outbox = several[0]["outbox"].as_str().expect("text").to_owned();
                     let numbers = stored.entry(outbox.clone()).or_default();
+                    let came = several.iter().map(|it| it["seq"].as_u64().expect("a number"));
+                    order.lock().expect("sound").extend(came.filter(|seq| !numbers.contains(seq)));
                     numbers.extend(several.iter().map(|it| it["seq"].as_u64().expect("a number")));
                     let through = (1_u64..).take_while(|seq| numbers.contains(seq)).count();
                     let receipt =
@@ -118,7 +122,7 @@ fn nothing_is_lost_when_the_broker_is_killed() {
         return;
     };
     let stored = Stored::default();
-    serve(port, Arc::clone(&stored));
+    serve(port, Arc::clone(&stored), Order::default());
     let gateway: GatewayId = "gw-0001".parse().expect("a token");
     let opened =
         Outbox::open(&folder.path().join("o.db"), &gateway, Limits::default(), now()).expect("opens");
@@ -154,4 +158,54 @@ fn nothing_is_lost_when_the_broker_is_killed() {
     });
     let stored = stored.lock().expect("sound");
     assert_eq!(stored.values().map(BTreeSet::len).collect::<Vec<_>>(), [600]);
+}
+
+/// Thirty days without a network, twenty readings a day, the box started anew each night: all of it is kept, goes out
+/// oldest first, and can be asked for again.
+#[test]
+fn thirty_days_without_a_network_come_out_in_order() {
+    const DAYS: i64 = 30;
+    const A_DAY: u32 = 20;
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
+    let (path, gateway): (_, GatewayId) = (folder.path().join("o.db"), "gw-0001".parse().expect("a token"));
+    let open = |now| Outbox::open(&path, &gateway, Limits::default(), now).expect("opens").outbox;
+    let mut nth = 0;
+    for day in 0..DAYS {
+        let (today, mut outbox) = (now().plus_days(day), open(now().plus_days(day)));
+        for _ in 0..A_DAY {
+            let sealing = Sealing { heard_at: today, ..frame(nth) };
+            outbox.seal(&sealing, today).expect("seals");
+            nth += 1;
+        }
+    }
+    let back = now().plus_days(DAYS);
+    let outbox = SharedOutbox::new(open(back));
+    assert_eq!(outbox.watch().borrow().unreceipted, u64::from(nth));
+
+    let Some(_broker) = Broker::start(folder.path(), port) else {
+        eprintln!("mosquitto is not installed: nothing was drained");
+        return;
+    };
+    let (stored, order) = (Stored::default(), Order::default());
+    serve(port, Arc::clone(&stored), Arc::clone(&order));
+    let url = format!("mqtt://127.0.0.1:{port}");
+    let link = MqttLink::new(url.parse().expect("a broker"), gateway.clone(), "test".into());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let asked = runtime.block_on(async {
+        let (_devices, devices) = watch::channel(Vec::new());
+        let mut carrier = Carrier::new(link, outbox.clone(), Clock::of(move || back), devices).await;
+        let mut depth = outbox.watch();
+        let all = depth.wait_for(|depth| depth.unreceipted == 0);
+        tokio::select! {
+            () = carrier.run() => unreachable!("it carries for ever"),
+            done = tokio::time::timeout(Duration::from_secs(60), all) => { done.expect("in a minute").expect("open"); }
+        }
+        let last = vitals::Seq::new(u64::from(nth)).expect("a number");
+        outbox.with(move |outbox| outbox.resend(vitals::Seq::FIRST, last, back)).await.expect("answers")
+    });
+    assert_eq!((asked.again, asked.voided), (u64::from(nth), 0), "receipted today, so kept as history");
+    let order = order.lock().expect("sound");
+    assert!(order.is_sorted(), "oldest first: {:?}", &order[..20]);
+    assert_eq!(order.len(), 600);
 }

@@ -225,6 +225,42 @@ fn a_request_to_resend_is_answered() {
     wait_for("every receipt", || depth.borrow_and_update().unreceipted == 0);
 }
 
+/// The file broke; the server asks for what it lacks of it. By the interface: a gateway that no longer has what it is asked
+/// for sends a void. One that never had it (another's outbox) says nothing.
+#[test]
+fn numbers_of_an_outbox_that_broke_are_declared_void() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let old = {
+        let shared = outbox(folder.path(), 3, None);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(shared.id())
+    };
+    // The last page is an index's or a table's: SQLite's check complains, the name can still be read.
+    let path = folder.path().join("o.db");
+    let bytes = std::fs::read(&path).expect("reads");
+    let page = bytes.len() - 4_096;
+    std::fs::write(&path, [&bytes[..page], &[0x5a; 4_096]].concat()).expect("writes");
+    let outbox = outbox(folder.path(), 0, None);
+    let server = Server::start(Rules::default());
+    let mut depth = carry(&server, &outbox);
+    wait_for("every receipt", || {
+        let depth = *depth.borrow_and_update();
+        depth.last_seq > 0 && depth.unreceipted == 0
+    });
+    let before = server.published("/up").len();
+    for name in ["another", old.as_str()] {
+        let ask = format!(r#"{{"v":1,"resend":{{"outbox":"{name}","from":2,"to":3}}}}"#);
+        server.say("vagen/v1/gw-0001/down", ask.as_bytes());
+    }
+    wait_for("the voids", || server.published("/up").len() > before);
+    a_while();
+    let said = server.published("/up").split_off(before);
+    assert_eq!(said.len(), 1, "nothing for the other's");
+    let said: serde_json::Value = serde_json::from_slice(&said[0]).expect("JSON");
+    let void = |seq| serde_json::json!({"v": 1, "gateway": "gw-0001", "outbox": old.as_str(), "seq": seq, "void": "its outbox is gone"});
+    assert_eq!(said, serde_json::json!([void(2), void(3)]));
+}
+
 /// The sign of life, key by key as the interface has it.
 #[test]
 fn a_sign_of_life_comes_with_every_connection() {

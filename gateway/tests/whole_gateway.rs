@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use devices::Uuid16;
@@ -21,6 +22,8 @@ struct SimulatedHome {
     now: Timestamp,
     events: mpsc::UnboundedReceiver<Event>,
     scale: mpsc::UnboundedSender<Event>,
+    /// What the scale was asked for.
+    asked: Arc<Mutex<Vec<Action>>>,
 }
 
 impl SimulatedHome {
@@ -29,7 +32,7 @@ impl SimulatedHome {
         let advertised =
             Event::Advertised { service_uuids: vec![Uuid16(0x181d)], service_data: Default::default() };
         scale.send(advertised).expect("listened to");
-        Self { device: device.parse().expect("an address"), now: at(0), events, scale }
+        Self { device: device.parse().expect("an address"), now: at(0), events, scale, asked: Arc::default() }
     }
 
     fn say(&self, event: Event) {
@@ -47,6 +50,7 @@ impl BleSource for SimulatedHome {
 
     async fn act(&mut self, _device: &DeviceId, action: Action) {
         let uuid = |uuid| Uuid16(uuid);
+        self.asked.lock().expect("sound").push(action.clone());
         match action {
             Action::Connect => {
                 self.say(Event::Connected { characteristics: vec![uuid(0x2a08), uuid(0x2a9d)] });
@@ -170,4 +174,56 @@ async fn a_full_outbox_holds_up_and_does_not_hold_the_stop() {
     assert_eq!((ended, tally.sealed), (Ended::Stopped, 2));
     assert!(started.elapsed() < Duration::from_millis(2_300), "{:?}", started.elapsed());
     assert_eq!(gateway::outbox::status(&path).expect("reads").last_seq, 2);
+}
+
+/// A full outbox does not answer a scale that asks to be heard: what it measured stays in it, until a receipt makes room.
+#[tokio::test]
+async fn a_full_outbox_leaves_readings_in_the_device() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(Rules { receipt: false, ..Rules::default() });
+    let mut config = Config::new(
+        "gw-0001".parse().expect("a token"),
+        folder.path().join("o.db"),
+        server.url.parse().expect("a broker"),
+    );
+    config.limits.rows_max = 2;
+    let full = SimulatedHome::new("546c0e000002");
+    for minute in 0..2 {
+        let bytes = vec![0x02, 0x94, 0x3e, 0xea, 0x07, 1, 1, 7, minute, 0];
+        full.say(Event::Notified { uuid: Uuid16(0x2a9d), bytes });
+    }
+    let gateway = Gateway::open(config.clone(), full, Clock::of(|| at(0))).expect("opens");
+    gateway.run(tokio::time::sleep(Duration::from_millis(300))).await.expect("a sound outbox");
+
+    let home = SimulatedHome::new("546c0e000001");
+    let (scale, asked) = (home.scale.clone(), home.asked.clone());
+    let gateway = Gateway::open(config, home, Clock::of(|| at(0))).expect("opens");
+    let mut depth = gateway.depth();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let task = tokio::spawn(gateway.run(async {
+        let _ = stopped.await;
+    }));
+    let advertises = tokio::spawn(async move {
+        let service_uuids = vec![Uuid16(0x181d)];
+        while scale
+            .send(Event::Advertised {
+                service_uuids: service_uuids.clone(),
+                service_data: Default::default(),
+            })
+            .is_ok()
+        {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    assert_eq!(asked.lock().expect("sound").len(), 0, "nothing is asked of the scale");
+    assert_eq!(depth.borrow().last_seq, 2);
+    server.set(Rules::default());
+    server.cut();
+    let heard = depth.wait_for(|depth| depth.last_seq == 3 && depth.unreceipted == 0);
+    tokio::time::timeout(Duration::from_secs(10), heard).await.expect("in time").expect("it runs");
+    assert_eq!(asked.lock().expect("sound").first(), Some(&Action::Connect));
+    let _ = stop.send(());
+    task.await.expect("no panic").expect("a sound outbox");
+    advertises.abort();
 }

@@ -3,11 +3,13 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
+use care::alarm::Settings;
 use ingest::questdb;
 use serde::Deserialize;
 
 use crate::cli::{ServeArguments, StoreArguments};
 use crate::failure::{Failure, OrFail};
+use crate::serve::alarm;
 
 /// Where the store is when nobody says.
 const DATA: &str = "vagen-data";
@@ -15,7 +17,7 @@ const HTTP: &str = "127.0.0.1:8080";
 const MQTT: &str = "127.0.0.1:1883";
 
 /// Every key with its default and a line on what it does.
-pub(crate) const PRINTED: &str = r#"# The directory that holds the store. Made if it is missing. Relative to where vagen is started.
+const PRINTED: &str = r#"# The directory that holds the store. Made if it is missing. Relative to where vagen is started.
 data = "vagen-data"
 
 # The dashboard's address, as [HOST:]PORT; port 0 picks a free one. Put a TLS proxy in front to reach it from outside.
@@ -41,6 +43,11 @@ https = false
 log = "info"
 "#;
 
+/// Every key of every table.
+pub(crate) fn printed() -> String {
+    format!("{PRINTED}{}", alarm::PRINTED)
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -53,6 +60,7 @@ struct File {
     questdb_password_file: Option<PathBuf>,
     https: Option<bool>,
     log: Option<String>,
+    alarm: Option<alarm::Table>,
 }
 
 /// Which broker.
@@ -71,6 +79,7 @@ pub(crate) struct Config {
     pub(crate) http: SocketAddr,
     pub(crate) broker: Broker,
     pub(crate) questdb: Option<questdb::Address>,
+    pub(crate) alarm: Option<Settings>,
     pub(crate) https: bool,
     pub(crate) log: String,
 }
@@ -94,6 +103,7 @@ impl Config {
         let questdb = questdb_of(&file)?;
         Ok(Self {
             questdb,
+            alarm: file.alarm.as_ref().map(alarm::Table::settings).transpose()?.flatten(),
             data: arguments.store.data.clone().or(file.data).unwrap_or_else(|| DATA.into()),
             http: address("http", listen.http.as_deref().or(file.http.as_deref()).unwrap_or(HTTP))?,
             broker,
@@ -109,6 +119,7 @@ impl Config {
             http: address("http", http.unwrap_or(HTTP))?,
             broker: Broker::Embedded(loopback(mqtt.unwrap_or(MQTT))?),
             questdb: None,
+            alarm: None,
             https: false,
             log: "warn".to_owned(),
         })
@@ -175,9 +186,20 @@ mod tests {
 
     #[test]
     fn the_printed_configuration_is_read_and_names_every_key() {
-        let file: File = toml::from_str(PRINTED).expect("it is a configuration");
-        let File { data, http, mqtt, broker, questdb, questdb_user, questdb_password_file, https, log } =
-            file;
+        let file: File = toml::from_str(&printed()).expect("it is a configuration");
+        let File {
+            data,
+            http,
+            mqtt,
+            broker,
+            questdb,
+            questdb_user,
+            questdb_password_file,
+            https,
+            log,
+            alarm,
+        } = file;
+        assert!(alarm.is_some_and(|table| table.settings().is_ok_and(|settings| settings.is_none())));
         assert_eq!((questdb.as_deref(), questdb_user.as_deref()), (Some(""), Some("")));
         assert_eq!(questdb_password_file.as_deref(), Some(Path::new("")));
         assert_eq!(

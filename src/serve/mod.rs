@@ -26,6 +26,7 @@ use crate::ready;
 use crate::serve::config::{Broker, Config};
 use crate::serve::projection::Projecting;
 
+mod alarm;
 pub(crate) mod config;
 mod projection;
 
@@ -71,7 +72,8 @@ impl Running {
         let (options, mqtt) = broker(&config.broker).await?;
         let parts = [Part::Broker, Part::Store, Part::Watch];
         let projected = config.questdb.as_ref().map(|_| Part::Projection);
-        let (feed, health) = (Feed::default(), Health::of(parts.into_iter().chain(projected)));
+        let told = config.alarm.as_ref().map(|_| Part::Alarm);
+        let (feed, health) = (Feed::default(), Health::of(parts.into_iter().chain(projected).chain(told)));
         let house = ingest::service::House {
             store: store.clone(),
             policies: policies(),
@@ -108,6 +110,9 @@ impl Running {
             None => None,
         };
         let (stop, mut stopping) = watch::channel(false);
+        if let Some(settings) = &config.alarm {
+            drop(alarm::start(settings, health.clone(), feed.clone(), clock.clone(), stopping.clone())?);
+        }
         let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
         let web = tokio::spawn(web::serve(listener, web::router(state), stopped));
         Ok(Self { store, feed, health, clock, ingest, projection, http, mqtt, stop, web })
@@ -168,7 +173,7 @@ async fn broker(broker: &Broker) -> Result<(ingest::Options, String), Failure> {
 pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
     if arguments.print_config {
         use std::io::Write as _;
-        return std::io::stdout().write_all(config::PRINTED.as_bytes()).or_fail();
+        return std::io::stdout().write_all(config::printed().as_bytes()).or_fail();
     }
     let config = Config::of(arguments)?;
     log_to_stderr(&config.log)?;

@@ -97,7 +97,8 @@ impl Tally {
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn fixed(number: f32) -> u16 {
-    (number * UNIT).round().clamp(0.0, f32::from(u16::MAX)) as u16
+    // Numbers are not negative; a cast cuts, and holds at the ends.
+    (number * UNIT + 0.5) as u16
 }
 
 /// The old answers to all symptoms together.
@@ -285,14 +286,13 @@ impl Habits {
     }
 
     /// How the symptom at `place` of [`SCORED`] stands on `day`; `None` when it was not answered of late.
-    pub(crate) fn stand(&self, place: usize, day: i32, rule: &SymptomRule) -> Option<Stand> {
+    pub(crate) fn stand(&self, place: usize, day: i32, scale: f32, rule: &SymptomRule) -> Option<Stand> {
         let (mut sum, mut count, mut latest) = (0.0, 0.0, None);
         for grade in self.recent(day, rule.recent_days).filter_map(|worst| worst.get(place)) {
             sum += f32::from(grade);
             count += 1.0;
             latest = latest.or(Some(grade));
         }
-        let scale = self.scale(rule);
         let habit = self.habit(place, rule.prior_count);
         Some(Stand { recent: sum / count, latest: latest?, habit, scale })
     }

@@ -76,10 +76,16 @@ impl Side {
 
     /// Whether `value` lies inside whatever the person feels: most values, and all that is asked of them.
     pub(crate) fn is_inside(&self, value: f64) -> bool {
+        if self.low { value >= self.inner() } else { value <= self.inner() }
+    }
+
+    /// The innermost value that is inside whatever the person feels.
+    pub(crate) fn inner(&self) -> f64 {
         if self.low {
-            value >= self.limit.max(self.limit_with_symptoms).max(self.extreme)
+            self.limit.max(self.limit_with_symptoms).max(self.extreme)
         } else {
-            value <= self.limit.min(self.limit_with_symptoms) && value < self.extreme
+            // The upper extreme counts itself.
+            self.limit.min(self.limit_with_symptoms).min(self.extreme.next_down())
         }
     }
 

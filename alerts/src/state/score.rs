@@ -115,8 +115,8 @@ impl Own {
         }
         let kept = self.young.len().saturating_sub(passed);
         for aged in self.young.iter().skip(kept).rev().filter(|aged| **aged > 0) {
-            self.sum = KEPT_A_DAY.mul_add(self.sum, f32::from(aged - 1) / 100.0);
-            self.count = KEPT_A_DAY.mul_add(self.count, 1.0);
+            self.sum = KEPT_A_DAY * self.sum + f32::from(aged - 1) / 100.0;
+            self.count = KEPT_A_DAY * self.count + 1.0;
         }
         self.young.copy_within(..kept, passed.min(LAG_DAYS + 1));
         self.young.iter_mut().take(passed).for_each(|day| *day = 0);

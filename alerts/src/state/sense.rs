@@ -2,23 +2,17 @@
 //!
 //! **Invariant:** every decision rests on the state and the tuning alone.
 
-use vitals::{Quantity, Symptom};
+use vitals::Symptom;
 
-use super::limit::{Feeling, Side};
-use super::presence::whole;
 use super::score::{Height, level, level_kept};
-use super::trend::{DAY_S, Smoothed};
+use super::trend::Smoothed;
 use super::tuning::Signs;
-use super::{Answers, Glance, Jump, LastValue, Moment, SCORED, Sample, Stand, State, Tuning};
+use super::{Answers, Glance, Jump, Moment, SCORED, Stand, State, Tuning};
 use crate::finding::Priority;
 use crate::policy::{Decompensation, WeightSlope};
 
 /// The person is not known before values span so many days.
 const VITAL_DAYS_MIN: f32 = 7.0;
-/// Answers count this far above habit when they move a limit, grades.
-const ABOVE_HABIT: f32 = 0.75;
-/// How many answers of "none" the habit starts from that limits are moved against.
-const HABIT_PRIOR_COUNT: f32 = 2.0;
 pub(crate) const RED_FLAGS: [Symptom; 3] = [Symptom::BreathlessAtRest, Symptom::ChestPain, Symptom::Fainting];
 
 /// Whether a red flag was said.
@@ -97,15 +91,20 @@ impl State {
         if self.habits.is_calm(day, signs.symptoms.recent_days) {
             return 0.0;
         }
+        let scale = self.habits.scale(&signs.symptoms);
         (0..SCORED.len())
-            .filter_map(|place| self.symptom_sign(place, day, signs))
+            .filter_map(|place| self.symptom_sign_at(place, day, scale, signs))
             .map(|(_, points)| points)
             .sum()
     }
 
     /// How the symptom at `place` of [`SCORED`] stands on `day`, and the points it gives, if any.
     pub(crate) fn symptom_sign(&self, place: usize, day: i32, signs: &Signs) -> Option<(Stand, f32)> {
-        let stand = self.habits.stand(place, day, &signs.symptoms)?;
+        self.symptom_sign_at(place, day, self.habits.scale(&signs.symptoms), signs)
+    }
+
+    fn symptom_sign_at(&self, place: usize, day: i32, scale: f32, signs: &Signs) -> Option<(Stand, f32)> {
+        let stand = self.habits.stand(place, day, scale, &signs.symptoms)?;
         let rule = &signs.rule;
         let (from, full) = match SCORED.get(place)? {
             // Asked as yes or no, so that one grade is all there is.
@@ -259,159 +258,6 @@ impl State {
             .filter(|line| line.gain_kg > rule.gain_kg && line.probability <= rule.probability_max)
     }
 
-    pub(super) fn sense_pressure(&mut self, sample: &Sample, moment: Moment, tuning: &Tuning) -> Glance {
-        let (Some(rule), Some([low, high, diastolic_high])) =
-            (&tuning.rules.blood_pressure, self.pressure_sides(tuning))
-        else {
-            return Glance::QUIET;
-        };
-        let mut glance = Glance::QUIET;
-        let asks = Asks {
-            symptom_hours: rule.symptom_hours,
-            above_habit: rule.above_habit,
-            repeat_days: rule.repeat_days,
-            repeat_hours_min: rule.repeat_hours_min,
-            hold_days_max: rule.hold_days_max,
-            usual: self.usual_systolic(tuning),
-            alone: true,
-        };
-        if let Some(systolic) = sample.usable(Quantity::SystolicMmhg) {
-            let sides = [(low, Glance::SYSTOLIC_LOW), (high, Glance::SYSTOLIC_HIGH)];
-            glance = glance.and(self.sense_limits(&sides, systolic, SYSTOLIC, moment, &asks));
-        }
-        if let Some(diastolic) = sample.usable(Quantity::DiastolicMmhg) {
-            let sides = [(diastolic_high, Glance::DIASTOLIC_HIGH)];
-            let asks = Asks { usual: None, ..asks };
-            glance = glance.and(self.sense_limits(&sides, diastolic, DIASTOLIC, moment, &asks));
-        }
-        glance
-    }
-
-    /// The limits of pressure for this person: systolic low, systolic high, diastolic high.
-    pub(crate) fn pressure_sides(&self, tuning: &Tuning) -> Option<[Side; 3]> {
-        let [low, high, diastolic_high] = tuning.pressure?;
-        let margin = tuning.rules.blood_pressure.and_then(|rule| rule.usual_margin_mmhg);
-        let usual = self.usual_systolic(tuning).filter(|_| margin.is_some());
-        Some([low.about(usual, margin), high.about(usual, margin), diastolic_high])
-    }
-
-    /// The limits of pulse for this person: low, high.
-    pub(crate) fn pulse_sides(&self, tuning: &Tuning) -> Option<[Side; 2]> {
-        let margin = tuning.rules.pulse.and_then(|rule| rule.usual_margin_per_min);
-        let usual = self.usual_pulse(tuning).filter(|_| margin.is_some());
-        Some(tuning.pulse?.map(|side| side.about(usual, margin)))
-    }
-
-    fn usual_systolic(&self, tuning: &Tuning) -> Option<f32> {
-        Some(self.systolic_sign(tuning.signs.as_ref()?)?.slow)
-    }
-
-    fn usual_pulse(&self, tuning: &Tuning) -> Option<f32> {
-        Some(self.pulse_sign(tuning.signs.as_ref()?)?.slow)
-    }
-
-    pub(super) fn sense_pulse(&mut self, sample: &Sample, moment: Moment, tuning: &Tuning) -> Glance {
-        let (Some(rule), Some([low, high]), Some(pulse)) =
-            (&tuning.rules.pulse, self.pulse_sides(tuning), sample.usable(Quantity::PulsePerMin))
-        else {
-            return Glance::QUIET;
-        };
-        let asks = Asks {
-            symptom_hours: rule.symptom_hours,
-            above_habit: rule.above_habit,
-            repeat_days: rule.repeat_days,
-            repeat_hours_min: rule.repeat_hours_min,
-            hold_days_max: rule.hold_days_max,
-            usual: self.usual_pulse(tuning),
-            alone: true,
-        };
-        let sides = [(low, Glance::PULSE_LOW), (high, Glance::PULSE_HIGH)];
-        self.sense_limits(&sides, pulse, PULSE, moment, &asks)
-    }
-
-    pub(super) fn sense_oxygen(&mut self, sample: &Sample, moment: Moment, tuning: &Tuning) -> Glance {
-        let (Some(rule), Some(side)) = (&tuning.rules.oxygen, tuning.oxygen) else { return Glance::QUIET };
-        let Some(percent) = sample.usable(Quantity::Spo2Percent) else { return Glance::QUIET };
-        let asks = Asks {
-            symptom_hours: 0.0,
-            above_habit: None,
-            repeat_days: rule.repeat_days,
-            repeat_hours_min: rule.repeat_hours_min,
-            hold_days_max: rule.hold_days_max,
-            usual: None,
-            alone: !sample.weak_signal,
-        };
-        self.sense_limits(&[(side, Glance::SPO2_LOW)], percent, SPO2, moment, &asks)
-    }
-
-    fn sense_limits(
-        &mut self,
-        sides: &[(Side, Glance)],
-        value: f64,
-        place: usize,
-        moment: Moment,
-        asks: &Asks,
-    ) -> Glance {
-        let before = self.last.get(place).copied().unwrap_or_default();
-        let lasted_s = f64::from(moment.at_s.saturating_sub(before.at_s));
-        // No value is 0: that one was never set.
-        let is_again = before.value > 0.0 && lasted_s < asks.repeat_hours_min.unwrap_or(0.0) * 3600.0;
-        if let Some(last) = self.last.get_mut(place).filter(|_| !is_again) {
-            *last = LastValue { value: points(value), at_s: moment.at_s };
-        }
-        let may_repeat = before.value > 0.0 && !is_again && lasted_s <= asks.repeat_days * f64::from(DAY_S);
-        let mut glance = Glance::QUIET;
-        for (side, bit) in sides {
-            self.leave(side, *bit, value, moment, asks);
-            if side.is_inside(value) {
-                continue;
-            }
-            let feeling = self.feeling(moment.day, asks.symptom_hours, asks.above_habit);
-            let counts = side.beyond(value, feeling).is_some_and(|beyond| {
-                let repeated = may_repeat && side.beyond(f64::from(before.value), feeling).is_some();
-                let alone = asks.alone && beyond.stands_alone(feeling);
-                if self.held.has(*bit) { beyond.extreme && (alone || repeated) } else { alone || repeated }
-            });
-            if counts {
-                glance = glance.and(*bit);
-                if side.hysteresis.is_some() && !self.held.has(*bit) {
-                    (self.held, self.held_day) = (self.held.and(*bit), moment.day);
-                }
-            }
-        }
-        glance
-    }
-
-    /// Lets a side that has counted count again, once what is usual has left it or it was long ago.
-    fn leave(&mut self, side: &Side, bit: Glance, value: f64, moment: Moment, asks: &Asks) {
-        if !self.held.has(bit) {
-            return;
-        }
-        let is_left = side.is_left(value) && asks.usual.is_none_or(|usual| side.is_left(f64::from(usual)));
-        let held_days = f64::from(moment.day.saturating_sub(self.held_day));
-        if is_left || asks.hold_days_max.is_some_and(|most| held_days >= most) {
-            self.held = self.held.without(bit);
-        }
-    }
-
-    /// How the person feels around local day `day`, by forms of `hours` before.
-    pub(crate) fn feeling(&self, day: i32, hours: f64, above_habit: Option<f64>) -> Feeling {
-        let days = i32::try_from(whole(hours / 24.0)).unwrap_or(0);
-        if self.red_flag_day >= day.saturating_sub(days) && self.red_flag_day <= day {
-            return Feeling::Clear;
-        }
-        if self.habits.is_calm(day, days) {
-            return Feeling::Well;
-        }
-        let least = above_habit.map_or(ABOVE_HABIT, points);
-        let feels = |(place, symptom): (usize, &Symptom)| {
-            let grade = self.habits.worst(place, day, days)?;
-            let above = f32::from(grade) - self.habits.habit(place, HABIT_PRIOR_COUNT) >= least;
-            above.then(|| feeling_of(*symptom, grade))
-        };
-        SCORED.iter().enumerate().filter_map(feels).max().unwrap_or(Feeling::Well)
-    }
-
     pub(super) fn sense_answers(&self, answers: Answers, tuning: &Tuning) -> Glance {
         let told = !answers.all_none() && self.flagged(answers, tuning).next().is_some();
         Glance::SYMPTOMS.when(told)
@@ -441,45 +287,5 @@ impl State {
             });
             (!usual).then_some((symptom, grade, from))
         })
-    }
-}
-
-/// What a rule asks beside its limits.
-struct Asks {
-    symptom_hours: f64,
-    above_habit: Option<f64>,
-    repeat_days: f64,
-    repeat_hours_min: Option<f64>,
-    hold_days_max: Option<f64>,
-    /// The person's slow average, where there is one.
-    usual: Option<f32>,
-    /// Whether one extreme value is enough.
-    alone: bool,
-}
-
-const SYSTOLIC: usize = 0;
-const DIASTOLIC: usize = 1;
-const PULSE: usize = 2;
-const SPO2: usize = 3;
-
-const fn feeling_of(symptom: Symptom, grade: u8) -> Feeling {
-    match (symptom, grade) {
-        (_, 0) | (Symptom::Fatigue | Symptom::WorseThanYesterday, _) => Feeling::Well,
-        (Symptom::Breathlessness | Symptom::Dizziness, 1) => Feeling::Symptoms,
-        (Symptom::Orthopnoea | Symptom::Swelling | Symptom::Cough | Symptom::Palpitations, 1) => {
-            Feeling::Well
-        }
-        (
-            Symptom::Breathlessness
-            | Symptom::Dizziness
-            | Symptom::ChestPain
-            | Symptom::Fainting
-            | Symptom::BreathlessAtRest
-            | Symptom::Orthopnoea
-            | Symptom::Swelling
-            | Symptom::Cough
-            | Symptom::Palpitations,
-            _,
-        ) => Feeling::Clear,
     }
 }

@@ -120,8 +120,8 @@ impl Trend {
     }
 
     fn end(&mut self, next_s: i32, smoothing: &Smoothing) -> Option<Sitting> {
-        let sitting = self.sitting(smoothing)?;
-        let (now, gap_days) = (sitting.smoothed, sitting.gap_days);
+        let mut sitting = self.averages(smoothing)?;
+        let (now, gap_days) = (&sitting.smoothed, sitting.gap_days);
         (self.squares, self.differences) = self.noise_sums(now.last, gap_days, smoothing);
         (self.fast, self.slow) = (now.fast, now.slow);
         if next_s.saturating_sub(self.sitting_s) > STALE_S {
@@ -129,12 +129,16 @@ impl Trend {
         }
         (self.before, self.before_s) = (now.last, self.sitting_s);
         self.ended = self.ended.saturating_add(1);
+        sitting.smoothed.noise = noise((self.squares, self.differences), smoothing);
         Some(sitting)
     }
 
     /// The sitting under way; `None` without any.
     pub(crate) fn sitting(&self, smoothing: &Smoothing) -> Option<Sitting> {
-        Some(Sitting { smoothed: self.now(smoothing)?, gap_days: self.gap_days() })
+        let mut sitting = self.averages(smoothing)?;
+        let sums = self.noise_sums(sitting.smoothed.last, sitting.gap_days, smoothing);
+        sitting.smoothed.noise = noise(sums, smoothing);
+        Some(sitting)
     }
 
     /// Days from the sitting before to the one under way.
@@ -147,24 +151,27 @@ impl Trend {
             Some(gap) if gap <= DIFFERENCE_DAYS_MAX => {
                 let cut = DIFFERENCE_CUT * smoothing.noise_prior;
                 let difference = (mean - self.before).clamp(-cut, cut);
-                (
-                    NOISE_KEPT.mul_add(self.squares, difference * difference),
-                    NOISE_KEPT.mul_add(self.differences, 1.0),
-                )
+                // Not fused: without the instruction for it that is a slow call.
+                (NOISE_KEPT * self.squares + difference * difference, NOISE_KEPT * self.differences + 1.0)
             }
             Some(_) | None => (self.squares, self.differences),
         }
     }
 
-    /// The averages with the sitting under way; `None` without any.
+    /// The averages with the sitting under way, and noise; `None` without any.
     pub(crate) fn now(&self, smoothing: &Smoothing) -> Option<Smoothed> {
+        Some(self.sitting(smoothing)?.smoothed)
+    }
+
+    /// The averages with the sitting under way, without noise.
+    fn averages(&self, smoothing: &Smoothing) -> Option<Sitting> {
         if self.in_sitting == 0 {
             return None;
         }
         let mean = self.sum / f32::from(self.in_sitting);
-        let gap = self.gap_days();
+        let gap_days = self.gap_days();
         let count = self.ended.saturating_add(1);
-        let (fast, slow) = match gap {
+        let (fast, slow) = match gap_days {
             None => (mean, mean),
             Some(gap) => {
                 let least = 1.0 / f32::from(count);
@@ -175,19 +182,18 @@ impl Trend {
                 )
             }
         };
-        let (squares, differences) = self.noise_sums(mean, gap, smoothing);
-        let weight = smoothing.noise_prior_count;
-        let prior = weight * smoothing.noise_prior * smoothing.noise_prior;
-        Some(Smoothed {
-            fast,
-            slow,
-            noise: ((prior + squares) / (weight + differences)).sqrt(),
-            count,
-            known_days: days(self.sitting_s.saturating_sub(self.first_s)),
-            last_s: self.sitting_s,
-            last: mean,
-        })
+        let known_days = days(self.sitting_s.saturating_sub(self.first_s));
+        let smoothed =
+            Smoothed { fast, slow, noise: 0.0, count, known_days, last_s: self.sitting_s, last: mean };
+        Some(Sitting { smoothed, gap_days })
     }
+}
+
+/// The noise that sums of squares and of differences make, shrunk to the prior.
+fn noise((squares, differences): (f32, f32), smoothing: &Smoothing) -> f32 {
+    let weight = smoothing.noise_prior_count;
+    let prior = weight * smoothing.noise_prior * smoothing.noise_prior;
+    ((prior + squares) / (weight + differences)).sqrt()
 }
 
 /// How far a person's averages differ from each other by habit: the root mean square of fast less slow, over some two months.
@@ -223,8 +229,8 @@ impl Swing {
 
     fn age(&mut self) {
         let kept = SWING_KEPT.powi(i32::from(self.young_counts[1]));
-        self.squares = kept.mul_add(self.squares, self.young[1]);
-        self.count = kept.mul_add(self.count, f32::from(self.young_counts[1]));
+        self.squares = kept * self.squares + self.young[1];
+        self.count = kept * self.count + f32::from(self.young_counts[1]);
         self.young = [0.0, self.young[0]];
         self.young_counts = [0, self.young_counts[0]];
     }

@@ -20,7 +20,12 @@ pub struct Tuning {
     pub(crate) pressure: Option<[Side; 3]>,
     pub(crate) pulse: Option<[Side; 2]>,
     pub(crate) oxygen: Option<Side>,
+    /// Between these lies what no limit asks about: systolic, diastolic, pulse.
+    pub(crate) inside: [(f64, f64); 3],
 }
+
+/// Where there are no limits, everything lies inside.
+const ANY: (f64, f64) = (f64::MIN, f64::MAX);
 
 /// What the combined detector needs at every reading.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,12 +44,20 @@ impl Tuning {
     pub fn of(policy: &Policy, overrides: &Overrides) -> Self {
         let (rules, unused) = policy.rules_for(overrides);
         let rules = rules.into_owned();
+        let pressure = rules.blood_pressure.map(|rule| rule.sides());
+        let pulse = rules.pulse.map(|rule| rule.sides());
+        let inside = [
+            pressure.map_or(ANY, |[low, high, _]| (low.inner(), high.inner())),
+            pressure.map_or(ANY, |[_, _, high]| (f64::MIN, high.inner())),
+            pulse.map_or(ANY, |[low, high]| (low.inner(), high.inner())),
+        ];
         Self {
+            inside,
             habit: HabitShape::of(rules.decompensation.as_ref()),
             weight: weight_smoothing(&rules),
             signs: rules.decompensation.map(Signs::of),
-            pressure: rules.blood_pressure.map(|rule| rule.sides()),
-            pulse: rules.pulse.map(|rule| rule.sides()),
+            pressure,
+            pulse,
             oxygen: rules.oxygen.map(|rule| rule.side()),
             unused,
             rules,

@@ -208,7 +208,8 @@ fn far_g(median_g: i32) -> i32 {
 
 #[allow(clippy::cast_possible_truncation)]
 fn to_grams(kg: f64) -> i32 {
-    (kg * 1000.0).round() as i32
+    // Weights are not negative, so that half a gram and a cut round.
+    (kg * 1000.0 + 0.5) as i32
 }
 
 fn other_unit(kg: f64, usual_kg: f64) -> Option<f64> {

@@ -64,6 +64,7 @@ pub fn router(state: AppState) -> Router {
         .route("/chain", get(chain::show))
         .route("/livez", get(probes::live))
         .route("/readyz", get(probes::ready))
+        .route("/watchdog", get(probes::watchdog))
         .route("/metrics", get(probes::metrics))
         .route("/static/{version}/{name}", get(asset::serve))
         .merge(patient::router())

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::AppState;
 use super::failure::Failure;
-use crate::health::State as PartState;
+use crate::health::{Chain, State as PartState};
 
 /// `GET /livez`: the process answers.
 pub(crate) async fn live() -> Json<serde_json::Value> {
@@ -43,6 +43,16 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Response {
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({ "ready": ready, "at": now, "store_answers": store_answers, "parts": parts });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// `GET /watchdog`: 200 when every part works, the ones that can be missed for a while too, else 503. For somebody outside who
+/// asks each minute, and alarms on anything but 200, no answer included.
+pub(crate) async fn watchdog(State(state): State<AppState>) -> Response {
+    let (status, word) = match state.health.chain(state.clock.now()) {
+        Chain::Whole { .. } => (StatusCode::OK, "whole"),
+        Chain::Broken { .. } => (StatusCode::SERVICE_UNAVAILABLE, "broken"),
+    };
+    (status, [(header::CACHE_CONTROL, "no-store")], word).into_response()
 }
 
 /// `GET /metrics`, in the Prometheus text format.

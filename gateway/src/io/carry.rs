@@ -11,8 +11,9 @@ use vitals::{DeviceHealth, OutboxId, Resend, Seq};
 use super::clock::Clock;
 use crate::outbox::{Depth, Receipted, SharedOutbox, StoreError};
 use crate::uplink::courier::Order;
-use crate::uplink::message::{Said, batch, down_topic, heartbeat, heartbeat_topic, said, up_topic};
+use crate::uplink::message::{Said, batch, down_topic, gone, heartbeat, heartbeat_topic, said, up_topic};
 use crate::uplink::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, Courier, Delivery, Link, LinkEvent};
+use crate::vigil::{Part, TURN_EVERY, Vigil};
 
 /// Carries for one gateway until it is dropped or [`Carrier::run`]'s caller stops polling.
 pub struct Carrier<L> {
@@ -24,6 +25,7 @@ pub struct Carrier<L> {
     devices: watch::Receiver<Vec<DeviceHealth>>,
     courier: Courier,
     complained: bool,
+    vigil: Vigil,
 }
 
 impl<L: Link> Carrier<L> {
@@ -36,7 +38,14 @@ impl<L: Link> Carrier<L> {
     ) -> Self {
         let (id, depth) = (outbox.id().await, outbox.watch());
         let courier = Courier::new(Instant::now(), Box::new(random_fraction));
-        Self { link, outbox, id, depth, clock, devices, courier, complained: false }
+        let vigil = Vigil::default();
+        Self { link, outbox, id, depth, clock, devices, courier, complained: false, vigil }
+    }
+
+    /// The same, telling `vigil` how it gets on.
+    #[must_use]
+    pub fn watched_by(self, vigil: Vigil) -> Self {
+        Self { vigil, ..self }
     }
 
     /// Carries for ever.
@@ -47,13 +56,11 @@ impl<L: Link> Carrier<L> {
                 self.carry_out(order).await;
                 depth = *self.depth.borrow_and_update();
             }
-            let deadline = self.courier.next_deadline();
-            let timer = async {
-                match deadline {
-                    Some(at) => tokio::time::sleep_until(at.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let now = Instant::now();
+            self.vigil.moved(Part::Uplink, now);
+            let turn = now + TURN_EVERY;
+            let timer =
+                tokio::time::sleep_until(self.courier.next_deadline().map_or(turn, |at| at.min(turn)).into());
             tokio::select! {
                 event = self.link.next() => self.happened(event).await,
                 // The outbox lives as long as we do: its side of the watch is never closed.
@@ -119,7 +126,10 @@ impl<L: Link> Carrier<L> {
         tracing::error!(%seq, "the server has not taken this number in ten sendings; it is set aside and declared void");
         let now = self.clock.now();
         match self.outbox.with(move |outbox| outbox.void(seq, "no receipt after 10 sendings", now)).await {
-            Ok(_) => self.courier.voided(),
+            Ok(_) => {
+                self.vigil.set_aside();
+                self.courier.voided();
+            }
             Err(error) => self.store_failed(&error),
         }
     }
@@ -147,8 +157,13 @@ impl<L: Link> Carrier<L> {
                     self.resend(wanted).await;
                 }
             }
-            // Of an outbox that was before this one, or of a colleague's replay: nothing to do with us.
-            Said::Foreign(outbox) => tracing::debug!(%outbox, "a message for another outbox"),
+            // Of an outbox that was before this one, or of a colleague's replay, which is nothing to do with us.
+            Said::Foreign(outbox, wanted) => {
+                tracing::debug!(%outbox, "a message for another outbox");
+                if let Some(wanted) = wanted {
+                    self.asked_for_what_is_gone(wanted).await;
+                }
+            }
             Said::Malformed(why) => {
                 if !self.complained {
                     tracing::warn!(
@@ -172,6 +187,7 @@ impl<L: Link> Carrier<L> {
                     resealed,
                     "the server knows numbers that this outbox does not: it counts anew"
                 );
+                self.vigil.set_aside();
                 self.id = self.outbox.id().await;
                 self.courier.rewind(Seq::FIRST);
             }
@@ -187,6 +203,26 @@ impl<L: Link> Carrier<L> {
                 self.courier.rewind(from);
             }
             Err(error) => self.store_failed(&error),
+        }
+    }
+
+    /// Numbers of a file that broke or that counted anew: what could be read of it has other numbers now, so these will
+    /// never come. The server asks again for what one message does not hold, or where it is lost.
+    async fn asked_for_what_is_gone(&mut self, wanted: Resend) {
+        let outbox = wanted.outbox.clone();
+        match self.outbox.with(move |it| it.was(&outbox)).await {
+            Ok(true) if self.courier.may_send_aside() => {}
+            Ok(_) => return,
+            Err(error) => return self.store_failed(&error),
+        }
+        tracing::warn!(outbox = %wanted.outbox, from = %wanted.from, to = %wanted.to, "the server asks for what is gone");
+        let gateway = self.outbox.gateway().clone();
+        match gone(&gateway, &wanted) {
+            Ok(payload) => match self.link.publish(&up_topic(&gateway), payload, Delivery::Acknowledged) {
+                Ok(()) => self.courier.sent_aside(),
+                Err(full) => self.lost(&full.to_string()),
+            },
+            Err(error) => tracing::error!(%error, "the voids could not be written"),
         }
     }
 

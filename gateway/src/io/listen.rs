@@ -1,14 +1,16 @@
 //! Listens to a source and does the duties that follow: above all, sealing.
 //!
-//! A measurement that cannot be sealed (disk full, outbox full) is held and tried again, and nothing more is taken
-//! from the source until it is: the log says so each time.
+//! Where there is no room, devices that ask to be heard are not answered: they keep what they measured and ask again.
+//! A measurement that was already heard and cannot be sealed is held and tried again, its device is told to go, and
+//! nothing more is taken from the source until it is stored: the log says so each time.
 //!
 //! **Invariant:** every duty is done before the next event is taken.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use devices::Settings;
+use devices::session::{Action, Event};
 use futures::FutureExt as _;
 use tokio::sync::watch;
 use vitals::{DeviceHealth, Timestamp, hex};
@@ -16,14 +18,17 @@ use vitals::{DeviceHealth, Timestamp, hex};
 use super::clock::{Clock, local_offset_s};
 use crate::config::Config;
 use crate::home::{Duty, Home};
-use crate::outbox::{SealError, Sealed, Sealing, SharedOutbox, StoreError, Undecoded};
+use crate::outbox::{Depth, Limit, SealError, Sealed, Sealing, SharedOutbox, StoreError, Undecoded};
 use crate::source::BleSource;
+use crate::vigil::{Part, TURN_EVERY, Trouble, Vigil};
 
 /// The first pause before a measurement that could not be sealed is tried again, and the longest.
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 /// How long what was already heard may take to reach the disk once the gateway is told to stop.
 const LAST_WORDS: Duration = Duration::from_millis(800);
+/// How long an answer to whether there is room holds.
+const ROOM_ASKED_EVERY: Duration = Duration::from_secs(10);
 
 /// What listening came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +51,16 @@ pub struct Listener<S> {
     tally: Tally,
     /// What is still to be done. A duty leaves only when it is done, so that a stop in the middle forgets none.
     queue: VecDeque<Duty>,
+    vigil: Vigil,
+    depth: watch::Receiver<Depth>,
+    room: Room,
+}
+
+/// Whether devices are answered.
+#[derive(Debug, Default)]
+struct Room {
+    asked_at: Option<Instant>,
+    lacking: Option<Limit>,
 }
 
 impl<S: BleSource> Listener<S> {
@@ -63,7 +78,25 @@ impl<S: BleSource> Listener<S> {
         let known = outbox.with(|outbox| outbox.devices()).await?;
         let home = Home::new(config.home.clone(), settings(&clock), known);
         health.send_replace(home.health());
-        Ok(Self { source, home, outbox, clock, health, tally: Tally::default(), queue: VecDeque::new() })
+        let depth = outbox.watch();
+        Ok(Self {
+            source,
+            home,
+            outbox,
+            clock,
+            health,
+            tally: Tally::default(),
+            queue: VecDeque::new(),
+            vigil: Vigil::default(),
+            depth,
+            room: Room::default(),
+        })
+    }
+
+    /// The same, telling `vigil` how it gets on.
+    #[must_use]
+    pub fn watched_by(self, vigil: Vigil) -> Self {
+        Self { vigil, ..self }
     }
 
     /// Listens until the source ends.
@@ -101,23 +134,52 @@ impl<S: BleSource> Listener<S> {
     /// Queues the next event's duties, or a deadline's; `None` at the source's end.
     async fn turn(&mut self) -> Option<()> {
         let now = self.clock.now();
-        let timer = async {
-            match self.home.next_deadline() {
-                // A capture's clock stands still between its events; asking again every second costs nothing.
-                Some(at) => tokio::time::sleep(until(at, now)).await,
-                None => std::future::pending().await,
-            }
-        };
+        self.vigil.moved(Part::Listener, Instant::now());
+        // A capture's clock stands still between its events; asking again every second costs nothing.
+        let pause = self.home.next_deadline().map_or(TURN_EVERY, |at| until(at, now).min(TURN_EVERY));
         let event = tokio::select! {
             event = self.source.next() => Some(event?),
-            () = timer => None,
+            () = tokio::time::sleep(pause) => None,
         };
         self.home.set_settings(settings(&self.clock));
+        let event = match event {
+            Some(heard) if asks_to_be_heard(&heard.event) && !self.has_room().await => None,
+            event => event,
+        };
         self.queue.extend(match event {
             Some(event) => self.home.handle(event),
             None => self.home.handle_timeout(self.clock.now()),
         });
         Some(())
+    }
+
+    /// Whether a device may be answered: asked of the outbox now and then, and said when it changes.
+    async fn has_room(&mut self) -> bool {
+        let now = Instant::now();
+        // A receipt makes room; without one, only others can have made some on the disk.
+        let may_have_changed = self.room.lacking.is_some() && self.depth.has_changed().unwrap_or(false);
+        let is_old = |at: Instant| now.saturating_duration_since(at) >= ROOM_ASKED_EVERY;
+        if may_have_changed || self.room.asked_at.is_none_or(is_old) {
+            self.depth.mark_unchanged();
+            let lacking = match self.outbox.with(|outbox| outbox.lacks()).await {
+                Ok(lacking) => lacking,
+                // What fails is found, said and tried again where a reading is sealed.
+                Err(error) => {
+                    tracing::warn!(%error, "whether there is room is not known");
+                    None
+                }
+            };
+            match (self.room.lacking, lacking) {
+                (None, Some(limit)) => {
+                    tracing::error!(%limit, "no room: devices are not answered and keep what they measure");
+                }
+                (Some(_), None) => tracing::info!("there is room again: devices are answered"),
+                (None, None) | (Some(_), Some(_)) => {}
+            }
+            self.vigil.trouble(Trouble::NoRoom, lacking.is_some());
+            self.room = Room { asked_at: Some(now), lacking };
+        }
+        self.room.lacking.is_none()
     }
 
     async fn carry_out(&mut self) {
@@ -141,17 +203,20 @@ impl<S: BleSource> Listener<S> {
 
     async fn seal(&mut self, sealing: Sealing) {
         let device = sealing.device.id.clone();
-        let mut pause = RETRY_FIRST;
+        let (mut pause, mut troubled) = (RETRY_FIRST, None);
         loop {
             let (attempt, now) = (sealing.clone(), self.clock.now());
             match self.outbox.with(move |outbox| outbox.seal(&attempt, now)).await {
                 Ok(Sealed::New(seq)) => {
                     self.tally.sealed += 1;
+                    self.stored(&troubled);
+                    self.vigil.sealed();
                     tracing::info!(%device, %seq, kind = %sealing.measurement.kind, "sealed");
                     return;
                 }
                 Ok(Sealed::Known(seq)) => {
                     self.tally.known += 1;
+                    self.stored(&troubled);
                     tracing::debug!(%device, %seq, "heard before");
                     return;
                 }
@@ -159,12 +224,27 @@ impl<S: BleSource> Listener<S> {
                     let reason = format!("{bytes} bytes, at most {bytes_max} can be carried");
                     return self.keep(kept(sealing, reason)).await;
                 }
-                Err(error @ (SealError::Full { .. } | SealError::Store(_))) => {
+                Err(error @ (SealError::Full(_) | SealError::Store(_))) => {
                     tracing::error!(%device, %error, "a reading waits for room; nothing more is taken until it is stored");
+                    if troubled.is_none() {
+                        // What the device has not sent yet stays in it.
+                        self.source.act(&sealing.device.id, Action::Disconnect).await;
+                    }
+                    troubled = Some(trouble_of(&error));
+                    self.vigil.trouble(trouble_of(&error), true);
+                    self.vigil.moved(Part::Listener, Instant::now());
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(RETRY_MAX);
                 }
             }
+        }
+    }
+
+    /// A reading is on disk: what kept it from there is over, and room is asked for anew.
+    fn stored(&mut self, troubled: &Option<Trouble>) {
+        if let Some(trouble) = troubled {
+            self.vigil.trouble(*trouble, false);
+            self.room.asked_at = None;
         }
     }
 
@@ -176,6 +256,19 @@ impl<S: BleSource> Listener<S> {
             tracing::error!(%error, device = said.device, characteristic = said.characteristic, hex = said.hex,
                 "a frame that could not be decoded was not stored either");
         }
+    }
+}
+
+/// Whether answering this event makes a device send, and then forget, what it has. An advertisement that carries data
+/// has sent it already.
+fn asks_to_be_heard(event: &Event) -> bool {
+    matches!(event, Event::Advertised { service_data, .. } if service_data.is_empty())
+}
+
+fn trouble_of(error: &SealError) -> Trouble {
+    match error {
+        SealError::Full(_) | SealError::Store(StoreError::DiskFull) => Trouble::NoRoom,
+        SealError::TooLarge { .. } | SealError::Store(StoreError::Failed(_)) => Trouble::OutboxFails,
     }
 }
 

@@ -7,3 +7,5 @@ pub mod clock;
 pub mod listen;
 pub mod mqtt;
 pub mod radio;
+pub mod service;
+pub mod signal;

@@ -28,6 +28,7 @@ use vitals::DeviceId;
 use super::agent::Agent;
 use super::clock::Clock;
 use crate::source::{BleSource, RadioEvent};
+use crate::vigil::{Part, TURN_EVERY, Trouble, Vigil};
 use conversation::{Airtime, Conversation};
 
 /// How long to wait before Bluetooth is tried again.
@@ -49,9 +50,15 @@ impl Radio {
     /// Starts listening, as soon and as long as the box has Bluetooth. `clock` dates what is heard.
     #[must_use]
     pub fn start(clock: Clock) -> Self {
+        Self::start_watched(clock, Vigil::default())
+    }
+
+    /// The same, telling `vigil` how it gets on and whether there is Bluetooth.
+    #[must_use]
+    pub fn start_watched(clock: Clock, vigil: Vigil) -> Self {
         let (heard, events) = mpsc::channel(EVENTS);
         let (requests, asked) = mpsc::channel(EVENTS);
-        let working = tokio::spawn(work(Ear { heard, clock }, asked));
+        let working = tokio::spawn(work(Ear { heard, clock, vigil }, asked));
         Self { events, requests, working }
     }
 }
@@ -79,6 +86,7 @@ impl Drop for Radio {
 struct Ear {
     heard: mpsc::Sender<RadioEvent>,
     clock: Clock,
+    vigil: Vigil,
 }
 
 impl Ear {
@@ -108,14 +116,19 @@ enum RadioError {
 async fn work(ear: Ear, mut requests: mpsc::Receiver<(DeviceId, Action)>) {
     let mut said = String::new();
     loop {
+        let asked_at = Instant::now();
+        ear.vigil.moved(Part::Radio, asked_at);
         let error = match Air::open(&ear).await {
             Ok(mut air) => {
-                tracing::info!("listening for devices");
+                let adapter_ms = u64::try_from(asked_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+                tracing::info!(adapter_ms, "listening for devices");
+                ear.vigil.trouble(Trouble::RadioGone, false);
                 said.clear();
                 air.listen(&mut requests).await
             }
             Err(error) => error,
         };
+        ear.vigil.trouble(Trouble::RadioGone, true);
         let text = error.to_string();
         if text == said {
             tracing::debug!(text, "still no Bluetooth");
@@ -160,7 +173,13 @@ impl<'a> Air<'a> {
 
     async fn listen(&mut self, requests: &mut mpsc::Receiver<(DeviceId, Action)>) -> RadioError {
         loop {
+            self.ear.vigil.moved(Part::Radio, Instant::now());
             let done = tokio::select! {
+                // A bluetoothd that hangs sends no events, and no end of them: now and then it has to answer.
+                () = tokio::time::sleep(TURN_EVERY) => match self.adapter.adapter_state().await {
+                    Ok(_) => Ok(()),
+                    Err(error) => return error.into(),
+                },
                 event = self.events.next() => match event {
                     Some(event) => self.happened(event).await,
                     None => return RadioError::StreamEnded,

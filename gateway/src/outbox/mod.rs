@@ -8,6 +8,7 @@
 //! a number without a receipt always has a message that can be sent.
 
 mod open;
+mod room;
 mod seal;
 mod settle;
 mod shared;
@@ -19,6 +20,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use vitals::{DeviceIdentity, GatewayId, OutboxId, RawFrame, Seq, TimedMeasurement, Timestamp};
 
 pub use open::{OpenError, Opened};
+pub use room::{Limit, Limits, MIB, RESERVE_BYTES, SESSION_ROWS};
 pub use seal::SealError;
 pub use settle::{Asked, Receipted};
 pub use shared::SharedOutbox;
@@ -33,22 +35,6 @@ pub struct Depth {
     pub unreceipted: u64,
     /// The lowest number without a receipt.
     pub head: Option<Seq>,
-}
-
-/// How much an outbox may keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The most envelopes on disk, receipted or not. With that many unreceipted, sealing is refused.
-    pub rows_max: u64,
-    /// How long a receipted envelope is kept to answer a request to resend, days.
-    pub history_days: u32,
-}
-
-impl Default for Limits {
-    /// 100 000 envelopes (about 70 MB; fifty years of a couple's mornings) and 90 days.
-    fn default() -> Self {
-        Self { rows_max: 100_000, history_days: 90 }
-    }
 }
 
 /// The newest receipted envelopes that stay whatever the clock says: a clock that jumps ten years must not empty the history.
@@ -135,6 +121,9 @@ pub struct Outbox {
     gateway: GatewayId,
     limits: Limits,
     depth: Depth,
+    /// How many envelopes are on disk, receipted or not.
+    rows: u64,
+    reserve: room::Reserve,
     _lock: File,
 }
 
@@ -272,5 +261,7 @@ fn one_text(db: &Connection, sql: &str) -> rusqlite::Result<Option<String>> {
 
 #[cfg(test)]
 mod model_test;
+#[cfg(test)]
+mod room_test;
 #[cfg(test)]
 mod tests;

@@ -6,18 +6,24 @@
 //! **Invariant:** an [`Outbox`] that opened has passed SQLite's check and is held by this process alone.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use vitals::envelope::Envelope;
 use vitals::{GatewayId, OutboxId, Timestamp};
 
+use super::room::Reserve;
 use super::{Depth, Limits, Outbox, Sealing, StoreError, one_text};
 
 /// The schema this program writes. A file of a later one is refused.
 const SCHEMA_VERSION: i64 = 1;
 /// Marks the file as ours ("Vout"), so that another program's database is not taken for an outbox.
 const APPLICATION_ID: i64 = 0x566f_7574;
+
+/// What a long transaction leaves of the write-ahead log, bytes.
+const JOURNAL_BYTES_KEPT: i64 = 4 * 1024 * 1024;
 
 const SCHEMA: &str = "
 CREATE TABLE outbox (only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL, gateway TEXT NOT NULL,
@@ -88,6 +94,21 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Whether trying again later may go better: somebody else lets go of the file, the disk has room again.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::InUse { .. } | Self::Store { .. } => true,
+            Self::Unusable { source, .. } => !matches!(
+                source.kind(),
+                ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory
+            ),
+            Self::NewerSchema { .. } | Self::NotOurs { .. } | Self::OtherGateway { .. } => false,
+        }
+    }
+}
+
 /// An outbox, and what happened to the file that was there before.
 #[derive(Debug)]
 pub struct Opened {
@@ -118,38 +139,58 @@ impl Outbox {
         now: Timestamp,
     ) -> Result<Opened, OpenError> {
         let lock = lock(path)?;
-        let store = |source: StoreError| OpenError::Store { path: path.to_owned(), source };
-        let mut broken = None;
-        let db = match connect(path)? {
-            (db, Inspection::Sound) => db,
-            (db, Inspection::Broken(why)) => {
-                drop(db);
-                tracing::error!(path = %path.display(), why, "the outbox file is broken; setting it aside");
-                broken = Some(set_aside(path, now)?);
-                connect(path)?.0
-            }
+        let mut reserve = Reserve::beside(path, limits.reserve_bytes);
+        let (db, broken) = match sound(path, gateway, now) {
+            // A full disk may lack the few pages that reading a write-ahead log takes.
+            Err(OpenError::Store { .. }) if reserve.give_up() => sound(path, gateway, now)?,
+            done => done?,
         };
-        prepare(&db, path, gateway, now)?;
-        settle_in(&db).map_err(|error| store(error.into()))?;
+        let store = |source: StoreError| OpenError::Store { path: path.to_owned(), source };
         let id = one_text(&db, "SELECT id FROM outbox").map_err(|error| store(error.into()))?;
         let id = id
             .and_then(|id| id.parse::<OutboxId>().ok())
             .ok_or_else(|| OpenError::NotOurs { path: path.to_owned() })?;
-        let mut outbox =
-            Self { db, id, gateway: gateway.clone(), limits, depth: Depth::default(), _lock: lock };
+        let rows: i64 = db
+            .query_row("SELECT count(*) FROM envelope", [], |row| row.get(0))
+            .map_err(|error| store(error.into()))?;
+        let (gateway, depth, rows) = (gateway.clone(), Depth::default(), rows.unsigned_abs());
+        let mut outbox = Self { db, id, gateway, limits, depth, rows, reserve, _lock: lock };
         outbox.look().map_err(store)?;
         let set_aside = broken.map(|aside| {
             let salvaged = outbox.salvage(&aside, now);
+            outbox.report(salvaged, now);
             (aside, salvaged)
         });
         Ok(Opened { outbox, set_aside })
     }
 
+    fn remember_former(&mut self, id: &str) {
+        if let Err(error) = self.db.execute("INSERT OR IGNORE INTO former (id) VALUES (?1)", [id]) {
+            tracing::error!(%error, id, "the name of the broken outbox was not kept");
+        }
+    }
+
+    /// Tells the server, under a number of its own, that there was a file that broke: somebody should know.
+    fn report(&mut self, salvaged: u64, now: Timestamp) {
+        let words = format!("the outbox file was broken and set aside, {salvaged} readings were sealed anew");
+        if let Err(error) = self.tell(&words, now) {
+            tracing::error!(%error, "the server is not told of the broken outbox");
+        }
+    }
+
     /// Seals anew what can still be read of a broken file's unreceipted envelopes. Those the server already has it
     /// recognises by the device's time and bytes.
     fn salvage(&mut self, aside: &Path, now: Timestamp) -> u64 {
-        let read = || -> rusqlite::Result<Vec<String>> {
+        let opened = || {
             let db = Connection::open_with_flags(aside, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(|_| db)
+        };
+        match opened().and_then(|db| one_text(&db, "SELECT id FROM outbox")) {
+            Ok(Some(id)) => self.remember_former(&id),
+            Ok(None) | Err(_) => tracing::warn!("the broken outbox does not even say its name"),
+        }
+        let read = || -> rusqlite::Result<Vec<String>> {
+            let db = opened()?;
             let mut query =
                 db.prepare("SELECT body FROM envelope WHERE receipted_at IS NULL AND void = 0 ORDER BY seq")?;
             let rows = query.query_map([], |row| row.get(0))?;
@@ -188,6 +229,27 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
+/// The database at `path`, sound and ready, and the new name of a broken one that was there before.
+fn sound(
+    path: &Path,
+    gateway: &GatewayId,
+    now: Timestamp,
+) -> Result<(Connection, Option<PathBuf>), OpenError> {
+    let mut broken = None;
+    let db = match connect(path)? {
+        (db, Inspection::Sound) => db,
+        (db, Inspection::Broken(why)) => {
+            drop(db);
+            tracing::error!(path = %path.display(), why, "the outbox file is broken; setting it aside");
+            broken = Some(set_aside(path, now)?);
+            connect(path)?.0
+        }
+    };
+    prepare(&db, path, gateway, now)?;
+    settle_in(&db).map_err(|error| OpenError::Store { path: path.to_owned(), source: error.into() })?;
+    Ok((db, broken))
+}
+
 /// Opens the file and has SQLite check it. Only what SQLite itself calls corrupt counts as broken: a disk that is
 /// full or a folder that cannot be written must not cost anybody their outbox.
 fn connect(path: &Path) -> Result<(Connection, Inspection), OpenError> {
@@ -206,6 +268,8 @@ fn connect(path: &Path) -> Result<(Connection, Inspection), OpenError> {
 }
 
 fn check(db: &Connection) -> rusqlite::Result<Option<String>> {
+    // Closing a file that turns out to be broken must not write what is in its log into it: it is evidence.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     db.busy_timeout(std::time::Duration::from_secs(5))?;
     let first = one_text(db, "PRAGMA quick_check(1)")?;
     if first.as_deref() != Some("ok") {
@@ -216,8 +280,12 @@ fn check(db: &Connection) -> rusqlite::Result<Option<String>> {
 
 /// A write-ahead log, and every commit on disk before it counts.
 fn settle_in(db: &Connection) -> rusqlite::Result<()> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     db.pragma_update(None, "journal_mode", "WAL")?;
-    db.pragma_update(None, "synchronous", "FULL")
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "journal_size_limit", JOURNAL_BYTES_KEPT)?;
+    // Not a new schema: an older program passes over a table it does not know.
+    db.execute_batch("CREATE TABLE IF NOT EXISTS former (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID")
 }
 
 fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf, OpenError> {
@@ -239,10 +307,13 @@ fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf, OpenError> {
         name.push(journal);
         match std::fs::rename(suffixed(journal), name) {
             Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(unusable(error)),
         }
     }
+    // The new names must be as durable as what is written next under the old one.
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(unusable)?;
     Ok(aside)
 }
 

@@ -10,7 +10,8 @@ use rusqlite::{OptionalExtension, Transaction, TransactionBehavior};
 use vitals::envelope::{ClockClass, ENVELOPE_BYTES_MAX, Envelope, FRAME_BYTES_MAX, Version1};
 use vitals::{Seq, Timestamp};
 
-use super::{Outbox, Sealed, Sealing, StoreError, number, seq_of};
+use super::room::make_room;
+use super::{Limit, Outbox, Sealed, Sealing, StoreError, number, seq_of};
 
 /// The most frames remembered for recognising replays; beyond, the oldest are forgotten and the server recognises them.
 const HEARD_ROWS_MAX: u64 = 200_000;
@@ -19,11 +20,8 @@ const HEARD_ROWS_MAX: u64 = 200_000;
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
     /// As many unreceipted envelopes as may be kept. Retried: a receipt makes room.
-    #[error("the outbox is full: {rows_max} envelopes wait for their receipts")]
-    Full {
-        /// The limit.
-        rows_max: u64,
-    },
+    #[error("the outbox is full: {0}")]
+    Full(Limit),
     /// Larger than the interface carries. Never succeeds.
     #[error("the envelope would have {bytes} bytes, at most {bytes_max} are carried")]
     TooLarge {
@@ -51,6 +49,16 @@ impl Outbox {
     /// # Errors
     /// [`SealError`]; nothing was stored then, or it was and the next call says [`Sealed::Known`].
     pub fn seal(&mut self, sealing: &Sealing, now: Timestamp) -> Result<Sealed, SealError> {
+        match self.attempt(sealing, now) {
+            // The place held on the disk is held for this.
+            Err(SealError::Store(StoreError::DiskFull)) if self.reserve.give_up() => {
+                self.attempt(sealing, now)
+            }
+            done => done,
+        }
+    }
+
+    fn attempt(&mut self, sealing: &Sealing, now: Timestamp) -> Result<Sealed, SealError> {
         if sealing.raw.bytes.len() > FRAME_BYTES_MAX {
             return Err(SealError::TooLarge { bytes: sealing.raw.bytes.len(), bytes_max: FRAME_BYTES_MAX });
         }
@@ -59,7 +67,7 @@ impl Outbox {
         if let Some(seq) = known(&transaction, &key)? {
             return Ok(Sealed::Known(seq));
         }
-        make_room(&transaction, self.limits.rows_max)?;
+        let made = make_room(&transaction, self.limits, self.rows)?;
         let last: i64 = transaction.query_row("SELECT last_seq FROM outbox", [], |row| row.get(0))?;
         let seq = seq_of(last.saturating_add(1))?;
         let envelope = Envelope {
@@ -79,6 +87,7 @@ impl Outbox {
         }
         store(&transaction, seq, now, &body, &key)?;
         transaction.commit()?;
+        self.rows = self.rows + 1 - made;
         self.look()?;
         Ok(Sealed::New(seq))
     }
@@ -116,21 +125,6 @@ fn known(transaction: &Transaction<'_>, key: &str) -> rusqlite::Result<Option<Se
         .query_row([key], |row| row.get(0))
         .optional()?;
     seq.map(seq_of).transpose()
-}
-
-/// Deletes the oldest receipted envelopes where the limit asks for it; an unreceipted one never.
-fn make_room(transaction: &Transaction<'_>, rows_max: u64) -> Result<(), SealError> {
-    let rows: i64 = transaction.query_row("SELECT count(*) FROM envelope", [], |row| row.get(0))?;
-    let surplus = rows.saturating_add(1).saturating_sub(number(rows_max));
-    if surplus <= 0 {
-        return Ok(());
-    }
-    let deleted = transaction.execute(
-        "DELETE FROM envelope WHERE seq IN
-           (SELECT seq FROM envelope WHERE receipted_at IS NOT NULL ORDER BY seq LIMIT ?1)",
-        [surplus],
-    )?;
-    if number(deleted as u64) < surplus { Err(SealError::Full { rows_max }) } else { Ok(()) }
 }
 
 fn store(

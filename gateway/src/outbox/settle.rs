@@ -42,6 +42,12 @@ impl Outbox {
         if through > self.depth.last_seq {
             let resealed = self.start_anew(now)?;
             self.look()?;
+            self.tell(
+                &format!(
+                    "the outbox was older than what was sent from it; it counts anew, {resealed} readings"
+                ),
+                now,
+            )?;
             return Ok(Receipted::Forgotten { resealed });
         }
         if self.depth.head.is_none_or(|head| head.get() > through) {
@@ -52,8 +58,9 @@ impl Outbox {
             "UPDATE envelope SET receipted_at = ?1 WHERE seq <= ?2 AND receipted_at IS NULL",
             (now.as_millis(), number(through)),
         )?;
-        prune(&transaction, self.limits.history_days, now)?;
+        let pruned = prune(&transaction, self.limits.history_days, now)?;
         transaction.commit()?;
+        self.rows = self.rows.saturating_sub(pruned as u64);
         self.look()?;
         Ok(Receipted::Settled(settled as u64))
     }
@@ -85,6 +92,7 @@ impl Outbox {
             )?;
         }
         transaction.commit()?;
+        self.rows += gaps.len() as u64;
         self.look()?;
         Ok(Asked { again: again as u64, voided: gaps.len() as u64 })
     }
@@ -112,6 +120,36 @@ impl Outbox {
         Ok(moved > 0)
     }
 
+    /// Whether this gateway's database once bore that name: the file broke, or counted anew. What it held has other
+    /// numbers now.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn was(&self, id: &OutboxId) -> Result<bool, StoreError> {
+        let mut query = self.db.prepare("SELECT 1 FROM former WHERE id = ?1")?;
+        Ok(query.exists([id.as_str()])?)
+    }
+
+    /// Takes a number for nothing but a word to the server: a void under which there never was an envelope. The server
+    /// opens a task for it, so that what happened in a home is seen by somebody.
+    ///
+    /// # Errors
+    /// [`StoreError`]; no number was taken then.
+    pub fn tell(&mut self, words: &str, now: Timestamp) -> Result<Seq, StoreError> {
+        let seq = seq_of(number(self.depth.last_seq + 1))?;
+        let body = void_body(&self.gateway, &self.id, seq, words)?;
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute(
+            "INSERT INTO envelope (seq, sealed_at, body, void) VALUES (?1, ?2, ?3, 1)",
+            (number(seq.get()), now.as_millis(), body),
+        )?;
+        transaction.execute("UPDATE outbox SET last_seq = ?1", [number(seq.get())])?;
+        transaction.commit()?;
+        self.rows += 1;
+        self.look()?;
+        Ok(seq)
+    }
+
     /// The file is older than what was sent from it (a restored disk, a card that lied about writing). Going on
     /// counting would give numbers that the server has already decided to other measurements, so the outbox takes
     /// a new id and counts from 1 again. Readings the server has it recognises by the device's time and bytes.
@@ -125,7 +163,9 @@ impl Outbox {
             .prepare("SELECT body FROM envelope WHERE receipted_at IS NULL AND void = 0 ORDER BY seq")?
             .query_map([], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
-        transaction.execute_batch("DELETE FROM envelope; DELETE FROM heard;")?;
+        transaction.execute_batch(
+            "INSERT OR IGNORE INTO former (id) SELECT id FROM outbox; DELETE FROM envelope; DELETE FROM heard;",
+        )?;
         let mut last = 0_u64;
         for body in bodies {
             let mut envelope: Envelope = serde_json::from_str(&body)
@@ -146,6 +186,7 @@ impl Outbox {
         )?;
         transaction.commit()?;
         self.id = id;
+        self.rows = last;
         Ok(last)
     }
 }

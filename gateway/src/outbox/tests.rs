@@ -104,11 +104,11 @@ fn a_capture_played_again_seals_nothing_new() {
 #[test]
 fn history_makes_room_and_what_waits_does_not() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut outbox = open(&folder.path().join("o.db"), Limits { rows_max: 3, history_days: 90 });
+    let mut outbox = open(&folder.path().join("o.db"), Limits { rows_max: 3, ..Limits::default() });
     for nth in 0..3 {
         outbox.seal(&weighing(nth), at(0)).expect("seals");
     }
-    assert!(matches!(outbox.seal(&weighing(3), at(0)), Err(SealError::Full { rows_max: 3 })));
+    assert!(matches!(outbox.seal(&weighing(3), at(0)), Err(SealError::Full(Limit::Rows(3)))));
     assert_eq!(
         outbox.depth(),
         Depth { last_seq: 3, unreceipted: 3, head: Some(seq(1)) },
@@ -123,7 +123,7 @@ fn history_makes_room_and_what_waits_does_not() {
 #[test]
 fn a_server_restored_from_a_backup_gets_what_is_kept_and_voids_for_the_rest() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut outbox = open(&folder.path().join("o.db"), Limits { rows_max: 2, history_days: 90 });
+    let mut outbox = open(&folder.path().join("o.db"), Limits { rows_max: 2, ..Limits::default() });
     outbox.seal(&weighing(0), at(0)).expect("seals");
     outbox.seal(&weighing(1), at(0)).expect("seals");
     outbox.receipt(2, at(1)).expect("settles");
@@ -167,7 +167,9 @@ fn a_file_that_forgot_numbers_starts_anew_and_resends() {
     let old = outbox.id().clone();
     assert_eq!(outbox.receipt(7, at(2)).expect("starts anew"), Receipted::Forgotten { resealed: 2 });
     assert_ne!(*outbox.id(), old);
-    assert_eq!(outbox.depth(), Depth { last_seq: 2, unreceipted: 2, head: Some(seq(1)) });
+    assert_eq!((outbox.was(&old).ok(), outbox.was(outbox.id()).ok()), (Some(true), Some(false)));
+    assert_eq!(outbox.depth(), Depth { last_seq: 3, unreceipted: 3, head: Some(seq(1)) });
+    assert!(void_of(&outbox, 3).is_some_and(|words| words.contains("counts anew, 2 readings")));
     let envelope: vitals::Envelope =
         serde_json::from_str(&outbox.due(0, 1, usize::MAX).expect("reads")[0].body).expect("an envelope");
     assert_eq!((&envelope.outbox, envelope.seq, envelope.raw), (outbox.id(), seq(1), weighing(1).raw));
@@ -182,7 +184,10 @@ fn a_broken_file_is_set_aside_and_what_can_be_read_is_sealed_anew() {
     let opened = Outbox::open(&path, &gateway(), Limits::default(), at(0)).expect("opens");
     let (aside, salvaged) = opened.set_aside.expect("a new name");
     assert_eq!(std::fs::read(&aside).expect("kept"), bytes);
-    assert_eq!((salvaged, opened.outbox.depth().last_seq), (0, 0));
+    assert_eq!(
+        (salvaged, void_of(&opened.outbox, 1)),
+        (0, Some("the outbox file was broken and set aside, 0 readings were sealed anew".into()))
+    );
     drop(opened.outbox);
     // A page of an index overwritten: the check complains, the envelopes are still there.
     std::fs::remove_file(&path).expect("removes");
@@ -196,7 +201,16 @@ fn a_broken_file_is_set_aside_and_what_can_be_read_is_sealed_anew() {
     let opened = Outbox::open(&path, &gateway(), Limits::default(), at(0)).expect("opens");
     assert_eq!(opened.set_aside.map(|(_, salvaged)| salvaged), Some(50));
     assert_ne!(*opened.outbox.id(), old);
-    assert_eq!(opened.outbox.depth().unreceipted, 50);
+    assert_eq!(opened.outbox.was(&old).ok(), Some(true));
+    assert_eq!(opened.outbox.depth().unreceipted, 51, "with the word to the server");
+    assert!(void_of(&opened.outbox, 51).is_some_and(|words| words.contains("50 readings")));
+}
+
+/// The words of the void under a number; the interface has them under `void`.
+fn void_of(outbox: &Outbox, number: u64) -> Option<String> {
+    let due = outbox.due(number - 1, 1, usize::MAX).expect("reads");
+    let body: serde_json::Value = serde_json::from_str(&due.first()?.body).expect("JSON");
+    body["void"].as_str().map(str::to_owned)
 }
 
 fn page_of(outbox: &Outbox, index: &str) -> u64 {

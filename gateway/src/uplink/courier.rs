@@ -189,6 +189,19 @@ impl Courier {
         }
     }
 
+    /// One more message went out that is none of this outbox's numbers.
+    pub fn sent_aside(&mut self) {
+        if let State::Up(connection) = &mut self.state {
+            connection.in_flight += 1;
+        }
+    }
+
+    /// Whether there is a place in the window for such a message.
+    #[must_use]
+    pub fn may_send_aside(&self) -> bool {
+        matches!(&self.state, State::Up(connection) if connection.in_flight < WINDOW)
+    }
+
     /// There was nothing left to send up to `through`.
     pub fn nothing_to_send(&mut self, through: u64) {
         if let State::Up(connection) = &mut self.state {
@@ -376,6 +389,62 @@ mod tests {
         courier.heard(now);
         let soon = courier.next_deadline().expect("a deadline");
         assert!(soon <= now + INTERVALS[0], "a server that speaks again is served at once");
+    }
+
+    /// Thirty days without a broker: attempts all the time, none more than 30 s after the one before and, once the pauses
+    /// have grown, none sooner than half of that; two boxes do not keep step. Then all of it, lowest first, window by
+    /// window.
+    #[test]
+    fn thirty_days_offline_are_patient_and_drain_in_order() {
+        let start = Instant::now();
+        let story = |mut jitter: f64| {
+            let mut courier = Courier::new(
+                start,
+                Box::new(move || {
+                    jitter = (jitter * 1.7 + 0.31).fract();
+                    jitter
+                }),
+            );
+            let (mut now, mut pauses) = (start, Vec::new());
+            while now < start + 30 * 86_400 * SECOND {
+                assert_eq!(courier.next_order(now, depth(1, 600)), Some(Order::Connect));
+                let pause = courier.lost(now);
+                pauses.push(pause);
+                now = courier.next_deadline().expect("another attempt");
+            }
+            (courier, now, pauses)
+        };
+        let (mut courier, now, pauses) = story(0.2);
+        assert!(pauses.iter().all(|pause| *pause <= RECONNECT_MAX));
+        assert!(pauses[6..].iter().all(|pause| *pause >= RECONNECT_MAX / 2), "it does not press");
+        assert!((86_400..=172_800).contains(&pauses.len()), "{} attempts", pauses.len());
+        let (_, _, others) = story(0.7);
+        let in_step = pauses.iter().zip(&others).filter(|(one, other)| one == other).count();
+        assert!(in_step * 100 < pauses.len(), "{in_step} pauses alike");
+
+        assert_eq!(courier.next_order(now, depth(1, 600)), Some(Order::Connect));
+        courier.connected(now);
+        let (mut head, mut sent) = (1, 0);
+        while head <= 600 {
+            match courier.next_order(now, depth(head, 600)) {
+                Some(Order::Subscribe | Order::Heartbeat) => {}
+                Some(Order::Send { after }) => {
+                    assert_eq!(after, sent, "in order, nothing left out");
+                    sent += 50;
+                    courier.sent(now, seq(sent));
+                    courier.acknowledged();
+                }
+                None => {
+                    courier.heard(now);
+                    head = sent + 1;
+                    if head > 600 {
+                        break;
+                    }
+                }
+                Some(other) => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(sent, 600);
     }
 
     /// Ten connections in a minute, the server alive all the time: none of them gave it the time to answer.

@@ -4,8 +4,11 @@
 //! error with words, never a guess.
 
 use vitals::envelope::Version1;
-use vitals::{DeviceHealth, Downstream, GatewayId, Heartbeat, OutboxId, Receipt, Resend, Timestamp};
+use vitals::{
+    DeviceHealth, Downstream, GatewayId, Heartbeat, OutboxId, Receipt, Resend, Seq, Timestamp, Void,
+};
 
+use super::BATCH_ROWS_MAX;
 use crate::outbox::{Depth, Due};
 
 /// The topic envelopes go up on.
@@ -36,6 +39,29 @@ pub fn batch(due: &[Due]) -> Vec<u8> {
             format!("[{}]", bodies.join(",")).into_bytes()
         }
     }
+}
+
+/// The most numbers declared void in one message about a database that is gone; the server asks again for the rest.
+pub const GONE_PER_MESSAGE_MAX: usize = BATCH_ROWS_MAX;
+
+/// Voids for numbers of a database that this gateway no longer has, as one message.
+///
+/// # Errors
+/// Whatever serde_json says; it has no reason to.
+pub fn gone(gateway: &GatewayId, wanted: &Resend) -> Result<Vec<u8>, serde_json::Error> {
+    let numbers = wanted.from.get()..=wanted.to.get();
+    let voids: Vec<Void> = numbers
+        .filter_map(|number| Seq::new(number).ok())
+        .take(GONE_PER_MESSAGE_MAX)
+        .map(|seq| Void {
+            v: Version1,
+            gateway: gateway.clone(),
+            outbox: wanted.outbox.clone(),
+            seq,
+            void: "its outbox is gone".to_owned(),
+        })
+        .collect();
+    serde_json::to_vec(&voids)
 }
 
 /// A sign of life.
@@ -73,8 +99,8 @@ pub enum Said {
         /// Numbers wanted again.
         resend: Option<Resend>,
     },
-    /// Meant for another database of this gateway.
-    Foreign(OutboxId),
+    /// Meant for another database of this gateway: which, and the numbers wanted again, if that is what it says.
+    Foreign(OutboxId, Option<Resend>),
     /// Not understood, and why.
     Malformed(String),
 }
@@ -89,8 +115,10 @@ pub fn said(payload: &[u8], outbox: &OutboxId) -> Said {
     let foreign = |named: &OutboxId| (named != outbox).then(|| named.clone());
     let receipt_for = down.receipt.as_ref().and_then(|receipt| foreign(&receipt.outbox));
     let resend_for = down.resend.as_ref().and_then(|resend| foreign(&resend.outbox));
-    if let (Some(other), None) | (_, Some(other)) = (receipt_for, resend_for) {
-        return Said::Foreign(other);
+    match (receipt_for, resend_for) {
+        (_, Some(other)) => return Said::Foreign(other, down.resend),
+        (Some(other), None) => return Said::Foreign(other, None),
+        (None, None) => {}
     }
     Said::Ours { receipt: down.receipt.map(|Receipt { through, .. }| through), resend: down.resend }
 }
@@ -99,7 +127,6 @@ pub fn said(payload: &[u8], outbox: &OutboxId) -> Said {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use vitals::Seq;
 
     fn outbox(name: &str) -> OutboxId {
         name.parse().expect("a label")
@@ -116,7 +143,17 @@ mod tests {
             (r#"{"v":1,"receipt":{"outbox":"5f0c...","through":0}}"#, ours(Some(0), None)),
             (r#"{"v":1,"resend":{"outbox":"5f0c...","from":1200,"to":1234}}"#, ours(None, Some(resend))),
             (r#"{"v":1,"message":"from a later version"}"#, ours(None, None)),
-            (r#"{"v":1,"receipt":{"outbox":"other","through":9}}"#, Some(Said::Foreign(outbox("other")))),
+            (
+                r#"{"v":1,"receipt":{"outbox":"other","through":9}}"#,
+                Some(Said::Foreign(outbox("other"), None)),
+            ),
+            (
+                r#"{"v":1,"resend":{"outbox":"other","from":1,"to":2}}"#,
+                Some(Said::Foreign(
+                    outbox("other"),
+                    Some(Resend { outbox: outbox("other"), from: seq(1), to: seq(2) }),
+                )),
+            ),
             (r#"{"v":2,"receipt":{"outbox":"5f0c...","through":9}}"#, None),
             (r#"{"v":1,"receipt":{"outbox":"5f0c...","through":-1}}"#, None),
             (r#"{"v":1,"receipt":{"outbox":"5f0c..."}}"#, None),
