@@ -151,7 +151,7 @@ fn compare(
 fn at_equal_cost(cohort: &Cohort<'_>, draft: &Draft, cost: f64) -> Option<Tally> {
     let (mut loose, mut strict) = (0.02, 2.0);
     let mut best: Option<Tally> = None;
-    for _ in 0..7 {
+    for _ in 0..6 {
         let times = f64::midpoint(loose, strict);
         let tally = cohort.replay(&draft.clone().scaled(times).policy()).sum();
         if tally.false_per_year() > cost {
