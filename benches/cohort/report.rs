@@ -120,7 +120,7 @@ impl Findings {
         page.push_str(
             "## Textbook detectors\n\nOn the same people, each in a few lines of its own. *Elsewhere* is what the same detectors did on \
              another made cohort, so that this one can be checked. *Weight alone* is the policy with every other channel off, its threshold \
-             moved until it costs what the detector costs.\n\n\
+             moved until it costs what the detector costs; a dash where it costs less at any threshold.\n\n\
              | detector | elsewhere | sensitivity | false a year | chance | 3 days | 5 days | lead, days | weight alone, at that cost |\n\
              |---|---|---|---|---|---|---|---|---|\n",
         );
