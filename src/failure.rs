@@ -46,6 +46,16 @@ impl Failure {
     }
 }
 
+impl From<Failure> for anyhow::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Input(line) => Self::msg(line),
+            Failure::Work(error) => error,
+            Failure::NobodyReads => Self::msg("nobody reads what is written"),
+        }
+    }
+}
+
 /// `?` on the errors of the work.
 pub(crate) trait OrFail<T> {
     /// The work failed.

@@ -1,6 +1,5 @@
 //! The ready file: tells whoever started the process that everything answers, and where.
 
-use std::net::SocketAddr;
 use std::path::Path;
 
 use serde::Serialize;
@@ -23,8 +22,8 @@ struct Ready<'a> {
 }
 
 /// Writes the file whole: a reader sees nothing or everything.
-pub(crate) fn write(file: &Path, http: SocketAddr, mqtt: &str, logins: &[Login]) -> std::io::Result<()> {
-    let ready = Ready { http: format!("http://{http}"), mqtt, pid: std::process::id(), logins };
+pub(crate) fn write(file: &Path, http: &str, mqtt: &str, logins: &[Login]) -> std::io::Result<()> {
+    let ready = Ready { http: http.to_owned(), mqtt, pid: std::process::id(), logins };
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut whole = tempfile::NamedTempFile::new_in(directory)?;
     serde_json::to_writer(&mut whole, &ready)?;

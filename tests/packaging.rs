@@ -58,6 +58,33 @@ fn the_example_register_applies_once_and_then_changes_nothing() {
     assert!(apply().is_empty(), "a second time there is nothing to change");
 }
 
+/// The broker's units watch files that are written, by the names under which they are written.
+#[test]
+fn the_broker_is_told_of_what_is_written() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("broker");
+    let arguments = ["broker", "config", "--name", "broker.example", "--data"].map(str::to_owned);
+    let data = folder.path().join("data").to_string_lossy().into_owned();
+    let arguments: Vec<String> =
+        arguments.into_iter().chain([data, "--out".to_owned(), out.to_string_lossy().into_owned()]).collect();
+    let written = vagen(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+    let serve: Table = text("config/serve.toml").parse().expect("a configuration");
+    let files = serve["gateways"]["files"].as_str().expect("a folder").to_owned();
+    let unit = text("systemd/vagen-broker.path");
+    let watched: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("PathChanged=")).collect();
+    assert_eq!(watched.len(), 2);
+    for path in watched {
+        let name =
+            path.strip_prefix(&format!("{files}/")).unwrap_or_else(|| panic!("{path} is not in {files}"));
+        assert!(out.join(name).is_file(), "{name}");
+    }
+    assert!(text("systemd/vagen.service").contains(&format!("ReadWritePaths=-{files}\n")));
+    let gateway: Table = text("config/gateway.toml").parse().expect("a configuration");
+    let kept = Path::new(gateway["key"].as_str().expect("a file")).parent().expect("a folder");
+    assert!(text("systemd/vagen-gateway.service").contains(&format!("ReadWritePaths=-{}\n", kept.display())));
+}
+
 #[test]
 fn units_start_what_there_is_and_restart_it() {
     for (unit, starts) in [

@@ -85,24 +85,29 @@ fn textbook_detectors_do_what_they_did_elsewhere() {
     }
 }
 
+/// What happens, the days of tasks, the days of events, and how many are found, three and five days before, and false.
+type Row = (&'static str, &'static [f64], &'static [f64], [u32; 4]);
+
 /// To add a case, add a row: days of tasks, days of events, how many found, three and five days before, false. By hand from
 /// the published rule.
 #[test]
 fn tasks_are_judged_as_the_published_interface_says() {
-    let rows: [(&str, &[f64], &[f64], [f64; 4]); 10] = [
-        ("nothing", &[], &[], [0.0; 4]),
-        ("an event that nothing told", &[], &[50.0], [0.0; 4]),
-        ("fourteen days before counts", &[36.0], &[50.0], [1.0, 1.0, 1.0, 0.0]),
-        ("more than fourteen is false", &[35.9], &[50.0], [0.0, 0.0, 0.0, 1.0]),
-        ("the first one's lead", &[44.0, 49.0], &[50.0], [1.0, 1.0, 1.0, 0.0]),
-        ("the evening before", &[49.5], &[50.0], [1.0, 0.0, 0.0, 0.0]),
-        ("twelve days after is not false", &[62.0], &[50.0], [0.0; 4]),
-        ("thirteen days after is", &[63.0], &[50.0], [0.0, 0.0, 0.0, 1.0]),
-        ("within 72 hours they are one", &[100.0, 102.0, 103.0], &[], [0.0, 0.0, 0.0, 1.0]),
-        ("past 72 hours they are two", &[100.0, 103.5], &[], [0.0, 0.0, 0.0, 2.0]),
+    let rows: [Row; 10] = [
+        ("nothing", &[], &[], [0; 4]),
+        ("an event that nothing told", &[], &[50.0], [0; 4]),
+        ("fourteen days before counts", &[36.0], &[50.0], [1, 1, 1, 0]),
+        ("more than fourteen is false", &[35.9], &[50.0], [0, 0, 0, 1]),
+        ("the first one's lead", &[44.0, 49.0], &[50.0], [1, 1, 1, 0]),
+        ("the evening before", &[49.5], &[50.0], [1, 0, 0, 0]),
+        ("twelve days after is not false", &[62.0], &[50.0], [0; 4]),
+        ("thirteen days after is", &[63.0], &[50.0], [0, 0, 0, 1]),
+        ("within 72 hours they are one", &[100.0, 102.0, 103.0], &[], [0, 0, 0, 1]),
+        ("past 72 hours they are two", &[100.0, 103.5], &[], [0, 0, 0, 2]),
     ];
     for (name, tasks, events, expected) in rows {
         let tally = judge(tasks, events, 1.0);
-        assert_eq!([tally.found, tally.found_3_days, tally.found_5_days, tally.wrong], expected, "{name}");
+        let counts =
+            [tally.found, tally.found_3_days, tally.found_5_days, tally.wrong].map(|count| count as u32);
+        assert_eq!(counts, expected, "{name}");
     }
 }

@@ -65,6 +65,19 @@ impl Role {
         Self::ALL.into_iter().find(|role| role.key() == key)
     }
 
+    /// Whether it looks after gateways: their codes, certificates and replacement.
+    #[must_use]
+    pub const fn keeps_gateways(self) -> bool {
+        match self {
+            Self::Technician | Self::Administrator => true,
+            Self::HeartFailureNurse
+            | Self::Physician
+            | Self::MunicipalNurse
+            | Self::HomeCare
+            | Self::MeasuringSupport => false,
+        }
+    }
+
     const fn reads_records(self) -> bool {
         match self {
             Self::HeartFailureNurse
@@ -317,15 +330,41 @@ pub async fn open_patient(
 /// # Errors
 /// [`AccessError::Denied`] for everybody else, or the store's.
 pub async fn open_register(store: &Store, subject: &Subject, now: Timestamp) -> Result<(), AccessError> {
-    let allowed = subject.role() == Some(Role::Administrator);
-    let why = if allowed {
-        Words::new("administratör", "administrator")
-    } else {
-        Words::new("registret är för administratörer", "the register is for administrators")
+    let decision = match subject.role() {
+        Some(Role::Administrator) => Decision::allow("administratör", "administrator"),
+        Some(_) | None => {
+            Decision::deny("registret är för administratörer", "the register is for administrators")
+        }
     };
-    let decision = Decision { allowed, why };
+    open(store, subject, "open register", decision, now).await
+}
+
+/// Lets whoever looks after home boxes see to them: technicians and administrators. No record is in it. Logged before it
+/// answers, allowed or denied.
+///
+/// # Errors
+/// [`AccessError::Denied`] for everybody else, or the store's.
+pub async fn open_gateways(store: &Store, subject: &Subject, now: Timestamp) -> Result<(), AccessError> {
+    let decision = if subject.role().is_some_and(Role::keeps_gateways) {
+        Decision::allow("sköter hemboxar", "looks after home boxes")
+    } else {
+        Decision::deny(
+            "hemboxarna är för tekniker och administratörer",
+            "home boxes are for technicians and administrators",
+        )
+    };
+    open(store, subject, "open gateways", decision, now).await
+}
+
+async fn open(
+    store: &Store,
+    subject: &Subject,
+    action: &str,
+    decision: Decision,
+    now: Timestamp,
+) -> Result<(), AccessError> {
     let mut tx = store.write().await?;
-    audit::append(&mut tx, &Entry::by(subject, "open register", None, &decision), now).await?;
+    audit::append(&mut tx, &Entry::by(subject, action, None, &decision), now).await?;
     tx.commit().await?;
-    if allowed { Ok(()) } else { Err(AccessError::Denied { why: decision.why }) }
+    if decision.allowed { Ok(()) } else { Err(AccessError::Denied { why: decision.why }) }
 }

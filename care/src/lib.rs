@@ -15,6 +15,7 @@ pub mod audit;
 pub(crate) mod chart;
 pub mod clock;
 pub mod conversations;
+pub mod enrolment;
 pub mod export;
 pub mod health;
 pub mod intake;

@@ -7,6 +7,7 @@
 //! reception whenever there is none.
 
 use jiff::civil;
+use serde::{Deserialize, Serialize};
 use vitals::{ClockClass, DeviceTime, Timestamp};
 
 use crate::models::Model;
@@ -30,6 +31,18 @@ pub enum ClockReading {
     Unset,
     /// It was read.
     Read(ClockPair),
+}
+
+/// How a device's clock stood when that was last known, kept for the day when a device sends and hangs up before its clock
+/// is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownClock {
+    /// What the device's clock showed, or was set to.
+    pub device: DeviceTime,
+    /// What the gateway's synchronised clock showed then.
+    pub gateway: Timestamp,
+    /// Whether it was set then and moved by it: records from before belong to another timeline.
+    pub moved: bool,
 }
 
 /// A measurement's place in time.
@@ -105,6 +118,37 @@ const SYNCED_WITHIN_S: i64 = 5;
 const DEFAULT_CLOCK_DAYS: i64 = 366;
 /// No reading of this product is older: a clock that shows an earlier year was never set, whatever its model.
 const EARLIEST_YEAR: i16 = 2015;
+
+/// A quartz clock of such a device drifts a few seconds a day: for so long a known one stays good to a minute or two.
+const KNOWN_CLOCK_GOOD_FOR_MS: i64 = 14 * Timestamp::DAY_MS;
+
+impl KnownClock {
+    /// Places a record of a clock that was not read this time; `None` where the known clock says nothing about it.
+    ///
+    /// It is weaker than a clock that was read, and says so: never better than `offset_corrected`, and a time that it
+    /// could not have shown means that somebody set it since, not that the record is wrong.
+    #[must_use]
+    pub fn place(
+        self,
+        device_time: DeviceTime,
+        heard_at: Timestamp,
+        model: Option<&Model>,
+    ) -> Option<Placed> {
+        let age_ms = heard_at.millis_since(self.gateway);
+        if !(0..=KNOWN_CLOCK_GOOD_FOR_MS).contains(&age_ms) || (self.moved && device_time < self.device) {
+            return None;
+        }
+        let pair = ClockPair { device: self.device, gateway: self.gateway };
+        let placed = place(Some(device_time), ClockReading::Read(pair), heard_at, true, model);
+        match placed.clock {
+            ClockClass::Synced | ClockClass::OffsetCorrected => {
+                Some(Placed { clock: ClockClass::OffsetCorrected, ..placed })
+            }
+            ClockClass::ClockUnset => Some(placed),
+            ClockClass::Discontinuity | ClockClass::None | ClockClass::GatewayUnsynced => None,
+        }
+    }
+}
 
 impl ClockPair {
     /// What must be added to the device's time, s. The device shows whole seconds begun, so the gateway's are counted alike.
@@ -190,6 +234,44 @@ mod tests {
             let got = place(shown(device), reading, heard_at, synced, models::find(model));
             let expected = Placed { measured_at: measured_at.parse().expect("a time"), clock, clock_offset_s };
             assert_eq!(got, expected, "{model} {device} {reading:?}");
+        }
+    }
+
+    /// To add a case, add a row: the record's time, heard at; then when and how well, or nothing. The clock was known at
+    /// 08:00 device time on 1 January, an hour ahead; worked by hand from the rule at [`KnownClock::place`].
+    #[test]
+    #[rustfmt::skip]
+    fn a_known_clock_stands_in_for_one_that_was_not_read() {
+        let heard = "2026-01-02T07:04:02.000Z";
+        let rows = [
+            ("2026-01-02T08:04:00", heard, false, Some(("2026-01-02T07:04:00.000Z", ClockClass::OffsetCorrected, Some(-3600)))),
+            ("2025-12-30T08:04:00", heard, false, Some(("2025-12-30T07:04:00.000Z", ClockClass::OffsetCorrected, Some(-3600)))),
+            // It was moved after this record: which timeline is this?
+            ("2025-12-30T08:04:00", heard, true, None),
+            ("2026-01-02T08:04:00", heard, true, Some(("2026-01-02T07:04:00.000Z", ClockClass::OffsetCorrected, Some(-3600)))),
+            // Somebody set it since: an hour ahead of its own reception.
+            ("2026-01-02T09:04:00", heard, false, None),
+            // Fifteen days later.
+            ("2026-01-16T08:00:00", "2026-01-16T07:00:01.000Z", false, None),
+            // The gateway's clock went back.
+            ("2025-12-31T08:00:00", "2025-12-31T07:00:00.000Z", false, None),
+            // Its battery was out since, and nobody has set it.
+            ("2010-01-02T00:04:00", heard, false, Some((heard, ClockClass::ClockUnset, None))),
+        ];
+        for (device, heard_at, moved, expected) in rows {
+            let known = KnownClock {
+                device: "2026-01-01T08:00:00".parse().expect("a device time"),
+                gateway: "2026-01-01T07:00:00.000Z".parse().expect("a time"),
+                moved,
+            };
+            let time = shown(device).expect("a device time");
+            let got = known.place(time, heard_at.parse().expect("a time"), models::find("FORA IR20"));
+            let expected = expected.map(|(measured_at, clock, clock_offset_s)| Placed {
+                measured_at: measured_at.parse().expect("a time"),
+                clock,
+                clock_offset_s,
+            });
+            assert_eq!(got, expected, "{device} {heard_at} {moved}");
         }
     }
 }

@@ -17,8 +17,10 @@ pub struct Model {
     pub name: &'static str,
     /// Who makes it.
     pub maker: &'static str,
-    /// What its name is matched against, in any case: `*` stands for anything.
+    /// What its name, or the model number it tells (2A24), is matched against, in any case: `*` stands for anything.
     pub patterns: &'static [&'static str],
+    /// What the manufacturer name it tells (2A29) is matched against, in any case, where its name told nothing.
+    pub makers: &'static [&'static str],
     /// What it sends.
     pub formats: &'static [Format],
     /// How its frames differ.
@@ -87,6 +89,8 @@ pub struct Behaviour {
     pub omits_time_when_unset: bool,
     /// Says nothing until it has been told the time (Transtek).
     pub speaks_once_told_the_time: bool,
+    /// Gives out its stored records when asked for them (2A52), oldest first.
+    pub record_access: bool,
     /// Deletes its records once they are transferred.
     pub deletes_after_transfer: bool,
     /// Hangs up by itself after sending what it has.
@@ -139,7 +143,21 @@ pub fn find(name: &str) -> Option<&'static Model> {
     all().iter().find(|model| model.is_called(name))
 }
 
+/// The first model with a pattern that the model `number` a device tells matches, by the `maker` that it names, where it
+/// names one.
+#[must_use]
+pub fn identify(maker: Option<&str>, number: &str) -> Option<&'static Model> {
+    all().iter().find(|model| model.is_called(number) && maker.is_none_or(|maker| model.is_made_by(maker)))
+}
+
 impl Model {
+    /// Whether `maker` is a name that this model's maker goes by, in any case.
+    #[must_use]
+    pub fn is_made_by(&self, maker: &str) -> bool {
+        let maker = maker.trim().to_lowercase();
+        self.makers.iter().any(|pattern| matches(pattern.to_lowercase().as_str(), &maker))
+    }
+
     /// Whether `name` is this model's name or matches one of its patterns, in any case.
     #[must_use]
     pub fn is_called(&self, name: &str) -> bool {
@@ -204,6 +222,30 @@ mod tests {
         ];
         for (name, expected) in rows {
             assert_eq!(find(name).map(|model| model.name), expected, "{name}");
+        }
+    }
+
+    /// To add a spelling, add a row: manufacturer name and model number as the devices tell them (2A29, 2A24).
+    #[test]
+    fn a_model_is_identified_by_its_number_and_maker() {
+        let rows = [
+            (Some("A&D Medical"), "UA-651BLE", Some("A&D UA-651BLE")),
+            (Some("A&D Company, Limited"), "UC-352BLE", Some("A&D UC-352BLE")),
+            (None, "UC-352BLE", Some("A&D UC-352BLE")),
+            (Some("Somebody else"), "UC-352BLE", None),
+            (Some("OMRON HEALTHCARE"), "HEM-9200T", Some("Omron HEM-9xxx")),
+            (Some("Beurer GmbH"), "BF720", Some("Beurer BF720")),
+            (Some("Beurer GmbH"), "1", None),
+        ];
+        for (maker, number, expected) in rows {
+            assert_eq!(identify(maker, number).map(|model| model.name), expected, "{maker:?} {number}");
+        }
+    }
+
+    #[test]
+    fn every_model_names_its_maker() {
+        for model in all() {
+            assert!(model.is_made_by(model.maker), "{}", model.name);
         }
     }
 

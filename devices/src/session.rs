@@ -8,50 +8,61 @@
 //! [`Action::Trouble`] with its bytes or as [`Action::Ignored`] with a reason, at the latest on [`Session::finish`]. Only
 //! advertisements, which a scale repeats many times a second, leave once for all their repeats.
 
+mod asking;
 mod broadcast;
 mod clock_set;
+mod holding;
 mod learned;
 mod messages;
 mod requests;
 mod state;
+mod timekeeping;
 mod waiting;
 
 use vitals::Timestamp;
 
-use self::broadcast::{Broadcast, Told};
-use self::learned::{is_control, learn};
+use self::broadcast::Broadcast;
+use self::holding::Waits;
 pub use self::messages::{Action, Consent, Event, Heard, Learned, Settings, Trouble, Why};
 use self::requests::{Known, is_worth_connecting};
 use self::state::{
-    CLOCK_READ_WITHIN_MS, CONNECT_WITHIN_MS, HANG_UP_WITHIN_MS, Link, REST_MS, SILENCE_MS, Stage,
-    UNREADABLE_REST_MS, WAIT_FOR_CLOCK_MS,
+    CLOCK_READ_WITHIN_MS, CONNECT_WITHIN_MS, Link, REST_MS, SILENCE_MS, Stage, WAIT_FOR_ANSWERS_MS,
 };
-use self::waiting::{Timeline, Waiting};
-use crate::clock::{ClockPair, ClockReading};
-use crate::decode::decode;
+use self::waiting::Waiting;
+use crate::clock::{ClockPair, ClockReading, KnownClock};
 use crate::format::{Format, Uuid16};
+use crate::memory::HeldFrame;
 use crate::models::Model;
 
 /// The conversation with one device.
 #[derive(Clone, Debug)]
 pub struct Session {
     model: Option<&'static Model>,
+    /// Who made it, as far as it said.
+    maker: Option<String>,
     settings: Settings,
     consent: Option<Consent>,
+    hides_address: bool,
     link: Link,
     stage: Stage,
     characteristics: Vec<Uuid16>,
     clock: ClockReading,
+    /// Whether the gateway's clock could be believed when the device's was read.
+    clock_is_sound: bool,
     /// What the device was told, and whether it took it.
     clock_told: Option<ClockPair>,
     clock_set: Option<ClockPair>,
-    /// Measurements wait for the device's clock until then.
-    waits_until: Option<Timestamp>,
+    /// As it was last known, in this conversation or an earlier one.
+    known_clock: Option<KnownClock>,
+    waits: Waits,
     waiting: Vec<Waiting>,
+    /// What an earlier session held.
+    recalled: Vec<HeldFrame>,
     /// Not connected to again before.
     rests_until: Option<Timestamp>,
     broadcast: Broadcast,
     silent_since: Timestamp,
+    silence_ms: i64,
 }
 
 impl Session {
@@ -60,19 +71,25 @@ impl Session {
     pub fn new(model: Option<&'static Model>, settings: Settings) -> Self {
         Self {
             model,
+            maker: None,
             settings,
             consent: None,
+            hides_address: false,
             link: Link::Idle,
             stage: Stage::Done,
             characteristics: Vec::new(),
             clock: ClockReading::NotRead,
+            clock_is_sound: false,
             clock_told: None,
             clock_set: None,
-            waits_until: None,
+            known_clock: None,
+            waits: Waits::default(),
             waiting: Vec::new(),
+            recalled: Vec::new(),
             rests_until: None,
             broadcast: Broadcast::default(),
             silent_since: Timestamp::from_jiff(jiff::Timestamp::UNIX_EPOCH),
+            silence_ms: SILENCE_MS,
         }
     }
 
@@ -80,6 +97,13 @@ impl Session {
     #[must_use]
     pub fn with_consent(self, consent: Consent) -> Self {
         Self { consent: Some(consent), ..self }
+    }
+
+    /// The same session, with a device that changes its address to hide itself: it is asked who it is, and its records
+    /// wait for the answer.
+    #[must_use]
+    pub fn hiding_address(self) -> Self {
+        Self { hides_address: true, ..self }
     }
 
     /// Which model it talks to.
@@ -105,7 +129,9 @@ impl Session {
                 for (uuid, bytes) in service_data {
                     if let Some(format) = broadcast::format_of(self.model, uuid, &bytes) {
                         is_broadcast = true;
-                        let told = self.broadcast.hear(now, format, bytes, self.model);
+                        let gateway_synced = self.settings.gateway_synced;
+                        let frame = HeldFrame { format, bytes, heard_at: now, gateway_synced };
+                        let told = self.broadcast.hear(frame, self.model);
                         self.tell(told, &mut actions);
                     }
                 }
@@ -120,9 +146,8 @@ impl Session {
             Event::Notified { uuid, bytes } => self.heard(now, uuid, bytes, Source::Notified, &mut actions),
             Event::Record { format, bytes } => self.frame(now, format, bytes, &mut actions),
             Event::Written { uuid } => {
-                if format_of(uuid).is_some_and(Format::is_clock) {
-                    self.clock_set = self.clock_told.take();
-                    self.release(&mut actions);
+                if Format::of_characteristic(uuid).is_some_and(Format::is_clock) {
+                    self.clock_written(now, &mut actions);
                 }
             }
             Event::Subscribed { .. } => {}
@@ -135,6 +160,7 @@ impl Session {
     /// What to do now that time has passed. Harmless when nothing is due.
     pub fn handle_timeout(&mut self, now: Timestamp) -> Vec<Action> {
         let mut actions = Vec::new();
+        self.give_out_recalled(&mut actions);
         let told = self.broadcast.handle_timeout(now);
         self.tell(told, &mut actions);
         match self.stage {
@@ -145,7 +171,7 @@ impl Session {
             Stage::Pausing { until } if until <= now => self.subscribe(now, &mut actions),
             Stage::ReadingClock { .. } | Stage::Pausing { .. } | Stage::Done => {}
         }
-        if self.waits_until.is_some_and(|until| until <= now) {
+        if self.waits.deadline().is_some_and(|(until, _)| until <= now) {
             self.release(&mut actions);
         }
         match self.link {
@@ -171,19 +197,22 @@ impl Session {
             Link::Closing { until } => Some((until, Why::HangUp)),
             Link::Idle => None,
         };
-        let clock = self.waits_until.map(|until| (until, Why::ClockRead));
+        let waits = self.waits.deadline();
         let stage = match self.stage {
             Stage::ReadingClock { until, .. } => Some((until, Why::ClockRead)),
             Stage::Pausing { until } => Some((until, Why::SubscribePause)),
             Stage::Done => None,
         };
         let broadcast = self.broadcast.deadline().map(|until| (until, Why::Impedance));
-        [link, stage, clock, broadcast].into_iter().flatten().min_by_key(|(until, _)| *until)
+        let recalled = !self.recalled.is_empty();
+        let recalled = recalled.then(|| (Timestamp::from_jiff(jiff::Timestamp::UNIX_EPOCH), Why::Recalled));
+        [link, stage, waits, broadcast, recalled].into_iter().flatten().min_by_key(|(until, _)| *until)
     }
 
     /// Gives out whatever still waits: the capture ends, or the gateway stops.
     pub fn finish(&mut self, _now: Timestamp) -> Vec<Action> {
         let mut actions = Vec::new();
+        self.give_out_recalled(&mut actions);
         self.release(&mut actions);
         let told = self.broadcast.finish();
         self.tell(told, &mut actions);
@@ -191,20 +220,25 @@ impl Session {
     }
 
     fn silent_until(&self) -> Timestamp {
-        self.silent_since.plus_millis(SILENCE_MS)
+        self.silent_since.plus_millis(self.silence_ms)
     }
 
     fn connected(&mut self, now: Timestamp, characteristics: Vec<Uuid16>, actions: &mut Vec<Action>) {
-        self.release(actions);
+        // What the device sent while it was being connected to belongs to this connection, and waits for its clock.
+        if !matches!(self.link, Link::Connecting { .. }) {
+            self.release(actions);
+        }
+        self.forget_reading();
         self.link = Link::Connected { since: now };
         self.characteristics = characteristics;
-        self.clock = ClockReading::NotRead;
-        self.clock_told = None;
-        self.clock_set = None;
+        self.silence_ms = SILENCE_MS;
         let channel = self.known().clock_channel();
         // Where nobody listed the characteristics, somebody else leads, and may yet read the clock.
         let may_be_read = channel.is_some() || self.characteristics.is_empty();
-        self.waits_until = may_be_read.then(|| now.plus_millis(WAIT_FOR_CLOCK_MS));
+        let who = self.known().identity();
+        actions.extend(who.iter().copied().map(Action::Read));
+        self.waits = Waits::new(now.plus_millis(WAIT_FOR_ANSWERS_MS), may_be_read, who);
+        self.settle(now, actions);
         match channel {
             Some(channel) => {
                 self.stage = Stage::ReadingClock { channel, until: now.plus_millis(CLOCK_READ_WITHIN_MS) };
@@ -215,158 +249,12 @@ impl Session {
     }
 
     fn known(&self) -> Known<'_> {
-        Known { model: self.model, characteristics: &self.characteristics }
-    }
-
-    fn heard(
-        &mut self,
-        now: Timestamp,
-        uuid: Uuid16,
-        bytes: Vec<u8>,
-        source: Source,
-        actions: &mut Vec<Action>,
-    ) {
-        match format_of(uuid) {
-            Some(format) => self.frame(now, format, bytes, actions),
-            None => match learn(uuid, &bytes) {
-                Some(told) => actions.push(told),
-                None if source == Source::Read || is_control(uuid) => {}
-                None => actions.push(Action::Trouble(Trouble::Unknown { uuid, bytes })),
-            },
-        }
-    }
-
-    fn frame(&mut self, now: Timestamp, format: Format, bytes: Vec<u8>, actions: &mut Vec<Action>) {
-        if format.is_clock() {
-            self.clock_heard(now, format, bytes, actions);
-        } else {
-            self.measured(now, format, bytes, actions);
-        }
-    }
-
-    /// The device's clock. Only what it showed before anybody set it says anything about its records.
-    fn clock_heard(&mut self, now: Timestamp, format: Format, bytes: Vec<u8>, actions: &mut Vec<Action>) {
-        match decode(format, &bytes, self.model) {
-            Err(error) => actions.push(Action::Trouble(Trouble::Undecodable { format, bytes, error })),
-            Ok(decoded) if self.clock == ClockReading::NotRead && self.clock_set.is_none() => {
-                self.clock = match decoded.measurement.device_time {
-                    Some(device) => {
-                        let pair = ClockPair { device, gateway: now };
-                        actions.push(Action::Learned(Learned::ClockOffsetS(pair.offset_s())));
-                        ClockReading::Read(pair)
-                    }
-                    None => ClockReading::Unset,
-                };
-            }
-            Ok(_) => {}
-        }
-        self.release(actions);
-        self.clock_answered(now, actions);
-    }
-
-    /// The clock was read, or has not been in time: it may be set.
-    fn clock_answered(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
-        let Stage::ReadingClock { channel, .. } = self.stage else {
-            return;
-        };
-        self.stage = Stage::Done;
-        self.set_clock(now, channel, actions);
-        self.pause(now, actions);
-    }
-
-    fn set_clock(&mut self, now: Timestamp, channel: Uuid16, actions: &mut Vec<Action>) {
-        let (Some(model), Link::Connected { since }) = (self.model, self.link) else {
-            return;
-        };
-        let right = clock_set::local_time(now, self.settings.local_offset_s);
-        match clock_set::decide(model, self.clock, now, since, self.settings) {
-            clock_set::Decision::Leave => {}
-            clock_set::Decision::Cannot => actions.push(Action::Trouble(Trouble::ClockNotWritten)),
-            clock_set::Decision::Set => {
-                self.clock_told = Some(ClockPair { device: right, gateway: now });
-                actions.push(Action::Write { uuid: channel, bytes: clock_set::bytes(channel, right) });
-            }
-        }
-    }
-
-    fn pause(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
-        let pause_ms = self.model.map_or(0, |model| model.behaviour.subscribe_after_ms);
-        if pause_ms > 0 {
-            self.stage = Stage::Pausing { until: now.plus_millis(pause_ms) };
-        } else {
-            self.subscribe(now, actions);
-        }
-    }
-
-    fn subscribe(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
-        self.stage = Stage::Done;
-        let requests = self.known().subscriptions(now, self.settings, self.consent);
-        let is_readable = requests.iter().any(|action| matches!(action, Action::Subscribe(_)));
-        actions.extend(requests);
-        if !is_readable && !self.characteristics.is_empty() {
-            actions.push(Action::Trouble(Trouble::NothingToHear));
-            self.hang_up(now, UNREADABLE_REST_MS, actions);
-        }
-    }
-
-    fn hang_up(&mut self, now: Timestamp, rest_ms: i64, actions: &mut Vec<Action>) {
-        self.link = Link::Closing { until: now.plus_millis(HANG_UP_WITHIN_MS) };
-        self.rests_until = Some(now.plus_millis(rest_ms));
-        actions.push(Action::Disconnect);
-    }
-
-    fn measured(&mut self, now: Timestamp, format: Format, bytes: Vec<u8>, actions: &mut Vec<Action>) {
-        match decode(format, &bytes, self.model) {
-            Err(error) => actions.push(Action::Trouble(Trouble::Undecodable { format, bytes, error })),
-            Ok(decoded) => {
-                self.waiting.push(Waiting { format, bytes, decoded, heard_at: now });
-                if self.waits_until.is_none() {
-                    self.release(actions);
-                }
-            }
-        }
-    }
-
-    /// Passes on what waited for the clock, in the order it came; nothing waits for it any longer.
-    fn release(&mut self, actions: &mut Vec<Action>) {
-        self.waits_until = None;
-        let timeline = self.timeline(self.clock);
-        let waiting = std::mem::take(&mut self.waiting);
-        actions.extend(waiting.into_iter().map(|waiting| Action::Measured(waiting.into_heard(timeline))));
-    }
-
-    fn timeline(&self, reading: ClockReading) -> Timeline {
-        let connected_since = if let Link::Connected { since } = self.link { Some(since) } else { None };
-        let gateway_synced = self.settings.gateway_synced;
-        Timeline { reading, set: self.clock_set, connected_since, gateway_synced, model: self.model }
-    }
-
-    fn tell(&self, told: Vec<Told>, actions: &mut Vec<Action>) {
-        let timeline = self.timeline(ClockReading::NotRead);
-        actions.extend(told.into_iter().map(|told| match told {
-            Told::Weighing(weighing) => Action::Measured(weighing.into_heard(timeline)),
-            Told::Ignored { format, bytes, reason } => Action::Ignored { format, bytes, reason },
-            Told::Undecodable { format, bytes, error } => {
-                Action::Trouble(Trouble::Undecodable { format, bytes, error })
-            }
-        }));
-    }
-
-    fn failed(&mut self, now: Timestamp, uuid: Option<Uuid16>, reason: String, actions: &mut Vec<Action>) {
-        actions.push(Action::Trouble(Trouble::Failed { uuid, reason }));
-        match (uuid, self.stage) {
-            (None, _) => self.disconnected(actions),
-            (Some(uuid), Stage::ReadingClock { channel, .. }) if uuid == channel => {
-                self.release(actions);
-                self.clock_answered(now, actions);
-            }
-            (Some(uuid), _) if format_of(uuid).is_some_and(Format::is_clock) => self.clock_told = None,
-            (Some(_), _) => {}
-        }
+        Known { model: self.model, characteristics: &self.characteristics, hides_address: self.hides_address }
     }
 
     fn disconnected(&mut self, actions: &mut Vec<Action>) {
         self.release(actions);
+        self.forget_reading();
         self.link = Link::Idle;
         self.stage = Stage::Done;
     }
@@ -377,8 +265,4 @@ impl Session {
 enum Source {
     Read,
     Notified,
-}
-
-fn format_of(uuid: Uuid16) -> Option<Format> {
-    Format::of_characteristic(uuid)
 }

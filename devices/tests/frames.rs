@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use devices::models::Epoch;
 use devices::{DecodeError, Decoded, Format, Quirk, decode, decode_named, models};
 use serde_json::Value;
 
@@ -135,6 +136,32 @@ fn every_model_has_a_frame() {
             row.model.as_deref().and_then(models::find) == Some(model) && model.formats.contains(&row.format)
         });
         assert!(is_proven, "{} has no row in frames.json", model.name);
+    }
+}
+
+/// A quirk in the table that no frame shows would be hearsay.
+#[test]
+fn every_quirk_has_a_frame() {
+    let rows = rows();
+    for model in models::all() {
+        let frames = model.frames;
+        let is_transtek = model.formats.contains(&Format::Transtek8a21);
+        let claims = [
+            (frames.big_endian_pulse_and_status, Quirk::BigEndianPulseAndStatus),
+            (frames.user_byte_without_flag, Quirk::UserByteWithoutFlag),
+            (frames.zero_mean_arterial_absent, Quirk::ZeroMeanArterialAbsent),
+            (frames.weight_steps_per_kg != 200, Quirk::WeightFactor005),
+            (frames.big_endian_record, Quirk::BigEndianRecord),
+            (is_transtek && frames.epoch == Epoch::Year2010, Quirk::Epoch2010),
+            (is_transtek && frames.epoch == Epoch::Year1970, Quirk::Epoch1970),
+        ];
+        for (_, quirk) in claims.into_iter().filter(|(is_claimed, _)| *is_claimed) {
+            let is_shown = rows.iter().any(|row| {
+                row.model.as_deref().and_then(models::find) == Some(model)
+                    && row.decode().is_ok_and(|decoded| decoded.quirks.contains(&quirk))
+            });
+            assert!(is_shown, "{}: no row of frames.json shows {quirk}", model.name);
+        }
     }
 }
 

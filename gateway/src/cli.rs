@@ -1,4 +1,4 @@
-//! The commands: `run`, `record`, `scan`, `status`.
+//! The commands: `run`, `enrol`, `record`, `scan`, `status`.
 //!
 //! **Invariant:** everything that can be wrong with arguments, configuration and capture is found before the first
 //! log line, so that the complaint is the only line on stderr.
@@ -21,6 +21,8 @@ use gateway::source::BleSource;
 use gateway::vigil::Vigil;
 use gateway::{Ended, Gateway, StartError, capture};
 use tokio::signal::unix::{SignalKind, signal};
+
+mod enrol;
 
 /// Where the outbox is when neither a file nor the command line says.
 const OUTBOX_HERE: &str = "./vagen-gateway.db";
@@ -51,6 +53,8 @@ enum Command {
         /// The file to write; it must not exist.
         file: PathBuf,
     },
+    /// Enrol this box with a code that staff issued: make a key, get a certificate, write the configuration.
+    Enrol(enrol::Enrol),
     /// List the devices in the air.
     Scan {
         /// How long to listen, s.
@@ -113,6 +117,7 @@ pub(crate) async fn carry_out(arguments: Arguments) -> Result<(), Failure> {
         Command::Run(run) if run.print_config => say(&config::print()),
         Command::Run(run) => self::run(run).await,
         Command::Record { file } => record(&file).await,
+        Command::Enrol(asked) => enrol::enrol(asked).await,
         Command::Scan { for_s } => scan(Duration::from_secs(for_s)).await,
         Command::Status { config, outbox, json } => show_status(config.as_deref(), outbox, json),
     }
@@ -262,17 +267,18 @@ async fn scan(listen: Duration) -> Result<(), Failure> {
 }
 
 fn show_status(config: Option<&Path>, outbox: Option<PathBuf>, json: bool) -> Result<(), Failure> {
-    let path = match (outbox, config) {
-        (Some(path), _) => path,
-        (None, Some(file)) => config::read(Some(file), Overrides::default()).map_err(wrong)?.outbox,
-        (None, None) => OUTBOX_HERE.into(),
-    };
-    let status = status(&path).map_err(wrong)?;
+    let config =
+        config.map(|file| config::read(Some(file), Overrides::default())).transpose().map_err(wrong)?;
+    let path = outbox.or_else(|| config.as_ref().map(|config| config.outbox.clone()));
+    let status = status(&path.unwrap_or_else(|| OUTBOX_HERE.into())).map_err(wrong)?;
+    let certificate = config.as_ref().and_then(enrol::certificate);
     if json {
-        let text = serde_json::to_string(&status).map_err(failed)?;
-        return say(&format!("{text}\n"));
+        let mut value = serde_json::to_value(&status).map_err(failed)?;
+        value["certificate"] = serde_json::json!(certificate);
+        return say(&format!("{value}\n"));
     }
-    say(&table(&status))
+    let certificate = certificate.map_or_else(String::new, |said| format!("certificate      {said}\n"));
+    say(&(table(&status) + &certificate))
 }
 
 fn table(status: &Status) -> String {

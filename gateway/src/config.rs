@@ -17,9 +17,11 @@ use crate::io::signal::Setup;
 use crate::outbox::{Limits, MIB, RESERVE_BYTES};
 
 mod broker;
+mod renewal;
 mod signal;
 
 pub use broker::{Broker, BrokerError, TlsFiles};
+pub use renewal::Renewal;
 
 /// Everything a gateway needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Config {
     pub outbox: PathBuf,
     /// Where it delivers.
     pub broker: Broker,
+    /// Who renews its certificate.
+    pub renewal: Option<Renewal>,
     /// Which devices it listens to, and their consent codes.
     pub home: Rules,
     /// How much the database may keep.
@@ -50,6 +54,7 @@ impl Config {
             gateway,
             outbox,
             broker,
+            renewal: None,
             home: Rules::default(),
             limits: Limits::default(),
             signal: Setup::default(),
@@ -148,6 +153,12 @@ pub const KEYS: &[(&str, &str, &str)] = &[
     ("certificate", "", "PEM file with this gateway's certificate, for mqtts. Goes with \"key\"."),
     ("key", "", "PEM file with its private key."),
     (
+        "server",
+        "",
+        "Who renews the certificate in good time: \"https://host\". Certificate and key are then one file. Written by enrol.",
+    ),
+    ("server_ca", "", "PEM file with the authority that vouches for it. Left out: the system's."),
+    (
         "devices",
         "",
         "The only devices to listen to, by address: [\"54:6C:0E:00:00:01\"]. Left out: any that is supported.",
@@ -222,6 +233,8 @@ struct File {
     ca: Option<PathBuf>,
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
+    server: Option<String>,
+    server_ca: Option<PathBuf>,
     devices: Option<Vec<String>>,
     consents: Option<BTreeMap<String, ConsentFile>>,
     history_days: Option<u32>,
@@ -289,6 +302,8 @@ fn parse(text: &str, name: &Path, overrides: Overrides) -> Result<Config, Config
             return Err(refused("broker", "certificates are given, but the URL is not mqtts://".to_owned()));
         }
     }
+    let renewal = renewal::read(file.server.as_deref(), file.server_ca, broker.tls.as_ref())
+        .map_err(|(key, message)| refused(key, message))?;
     let outbox = overrides.outbox.or(file.outbox).unwrap_or_else(|| OUTBOX_DEFAULT.into());
     let defaults = Limits::default();
     let limits = Limits {
@@ -314,6 +329,7 @@ fn parse(text: &str, name: &Path, overrides: Overrides) -> Result<Config, Config
     })
     .map_err(|(key, message)| refused(key, message))?;
     Ok(Config {
+        renewal,
         home,
         limits,
         signal,

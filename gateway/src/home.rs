@@ -5,19 +5,17 @@
 //! **Invariant:** every frame that a session gives out becomes a duty: sealed, kept as undecodable, or written to the
 //! log with the reason why it is neither.
 
+mod device;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use devices::session::{Action, Consent, Event, Heard, Learned, Trouble};
-use devices::{Format, Model, Session, Settings, models};
-use vitals::{
-    DeviceHealth, DeviceId, DeviceIdentity, Kind, Outcome, RawFrame, TimedMeasurement, Timestamp, hex,
-};
+use devices::session::{Action, Consent, Event};
+use devices::{DeviceMemory, Format, Settings};
+use vitals::{DeviceHealth, DeviceId, DeviceIdentity, Timestamp};
 
+use self::device::Device;
 use crate::outbox::{KnownDevice, Sealing, Undecoded};
 use crate::source::RadioEvent;
-
-/// How often the time a device was last heard is written to disk, ms; in between it is held in memory only.
-const REMEMBER_EVERY_MS: i64 = 10 * Timestamp::MINUTE_MS;
 
 /// Something to be done about what was heard.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +28,8 @@ pub enum Duty {
     Act(DeviceId, Action),
     /// Write down what is known of a device.
     Remember(KnownDevice),
+    /// Write down what its session remembers, before anything else is heard. It follows what was sealed of it.
+    Memorise(DeviceId, DeviceMemory),
 }
 
 /// What the configuration says of this home's devices.
@@ -47,19 +47,8 @@ pub struct Home {
     rules: Rules,
     settings: Settings,
     devices: BTreeMap<DeviceId, Device>,
-}
-
-#[derive(Debug)]
-struct Device {
-    session: Session,
-    consent: Option<Consent>,
-    identity: DeviceIdentity,
-    hides_address: bool,
-    last_seen: Option<Timestamp>,
-    battery_percent: Option<u8>,
-    remembered: Option<KnownDevice>,
-    /// The last frame's time, and how many came at exactly that time.
-    last_heard: Option<(Timestamp, u32)>,
+    /// What was written down last, by who the device is: one that hides its address comes back under another.
+    memories: BTreeMap<DeviceId, DeviceMemory>,
 }
 
 impl Home {
@@ -77,7 +66,29 @@ impl Home {
                 (known.identity.id, device)
             })
             .collect();
-        Self { rules, settings, devices }
+        Self { rules, settings, devices, memories: BTreeMap::new() }
+    }
+
+    /// The same home, with what the sessions before remembered. Frames that they held leave with the first event or
+    /// deadline.
+    #[must_use]
+    pub fn recalling(mut self, memories: Vec<(DeviceId, DeviceMemory)>) -> Self {
+        for (id, memory) in memories {
+            let has_frames = !memory.held.is_empty();
+            self.memories.insert(id.clone(), memory);
+            if has_frames || self.devices.contains_key(&id) {
+                let mut device = self.devices.remove(&id).unwrap_or_else(|| self.stranger(&id, false));
+                device.recall(&mut self.memories);
+                self.devices.insert(id, device);
+            }
+        }
+        self
+    }
+
+    fn stranger(&self, id: &DeviceId, hides_address: bool) -> Device {
+        let identity = DeviceIdentity { id: id.clone(), model: None, serial: None };
+        let consent = self.rules.consents.get(id).copied();
+        Device::new(identity, self.settings, consent, hides_address)
     }
 
     /// Tells every session what the gateway knows by now.
@@ -99,12 +110,12 @@ impl Home {
         let known = self.devices.remove(&id);
         let was_known = known.is_some();
         let mut device = known.unwrap_or_else(|| {
-            let identity = DeviceIdentity { id: id.clone(), model: None, serial: None };
-            let consent = self.rules.consents.get(&id).copied();
-            Device::new(identity, self.settings, consent, hides_address)
+            let mut stranger = self.stranger(&id, hides_address);
+            stranger.recall(&mut self.memories);
+            stranger
         });
         if let Some(name) = name {
-            device.called(&name, self.settings, at, &id, &mut duties);
+            device.called(&name, &id, &mut duties);
         }
         device.last_seen = Some(at);
         let concerns_us = was_known || device.session.model().is_some() || concerns_us(&event);
@@ -112,6 +123,10 @@ impl Home {
         let actions = device.session.handle_event(at, event);
         let keep = (concerns_us || !actions.is_empty()) && !(gone && device.hides_address);
         device.turn(actions, &id, &mut duties);
+        device.memorise(&mut self.memories, &mut duties);
+        if gone && device.is_unknown(&id) {
+            device.forget(&mut self.memories, &mut duties);
+        }
         device.remember(at, keep, &mut duties);
         // A stranger's advertisement leaves nothing behind: a street of telephones must not fill the memory.
         if keep {
@@ -127,6 +142,7 @@ impl Home {
             if device.session.next_deadline().is_some_and(|(at, _)| at <= now) {
                 let actions = device.session.handle_timeout(now);
                 device.turn(actions, id, &mut duties);
+                device.memorise(&mut self.memories, &mut duties);
             }
         }
         duties
@@ -144,6 +160,7 @@ impl Home {
         for (id, device) in &mut self.devices {
             let actions = device.session.finish(now);
             device.turn(actions, id, &mut duties);
+            device.memorise(&mut self.memories, &mut duties);
             if let Some(known) = device.known().filter(|known| device.remembered.as_ref() != Some(known)) {
                 duties.push(Duty::Remember(known));
             }
@@ -165,14 +182,6 @@ impl Home {
     }
 }
 
-fn session(model: Option<&'static Model>, settings: Settings, consent: Option<Consent>) -> Session {
-    let session = Session::new(model, settings);
-    match consent {
-        Some(consent) => session.with_consent(consent),
-        None => session,
-    }
-}
-
 /// Whether an event of a stranger is worth remembering them for.
 fn concerns_us(event: &Event) -> bool {
     match event {
@@ -187,165 +196,6 @@ fn concerns_us(event: &Event) -> bool {
         | Event::Record { .. }
         | Event::Failed { .. }
         | Event::Disconnected => true,
-    }
-}
-
-impl Device {
-    fn new(
-        identity: DeviceIdentity,
-        settings: Settings,
-        consent: Option<Consent>,
-        hides_address: bool,
-    ) -> Self {
-        let model = identity.model.as_deref().and_then(models::find);
-        Self {
-            session: session(model, settings, consent),
-            consent,
-            identity,
-            hides_address,
-            last_seen: None,
-            battery_percent: None,
-            remembered: None,
-            last_heard: None,
-        }
-    }
-
-    /// The device says its name: from then on its model is known, and with it its quirks.
-    fn called(
-        &mut self,
-        name: &str,
-        settings: Settings,
-        at: Timestamp,
-        id: &DeviceId,
-        duties: &mut Vec<Duty>,
-    ) {
-        let Some(model) = models::find(name) else { return };
-        if self.session.model() == Some(model) {
-            return;
-        }
-        let rest = self.session.finish(at);
-        self.turn(rest, id, duties);
-        self.session = session(Some(model), settings, self.consent);
-        self.identity.model = Some(model.name.to_owned());
-    }
-
-    fn turn(&mut self, actions: Vec<Action>, id: &DeviceId, duties: &mut Vec<Duty>) {
-        for action in actions {
-            match action {
-                Action::Measured(heard) => duties.extend(self.seal(heard).map(|it| Duty::Seal(Box::new(it)))),
-                Action::Learned(learned) => self.learn(learned),
-                Action::Trouble(trouble) => duties.extend(self.trouble(&trouble).map(Duty::Keep)),
-                Action::Ignored { format, bytes, reason } => {
-                    tracing::debug!(device = %id, %format, bytes = bytes.len(), reason, "not a reading");
-                }
-                Action::Connect
-                | Action::Read(_)
-                | Action::Write { .. }
-                | Action::Subscribe(_)
-                | Action::Disconnect => duties.push(Duty::Act(id.clone(), action)),
-            }
-        }
-    }
-
-    fn seal(&mut self, heard: Heard) -> Option<Sealing> {
-        let measurement = heard.decoded.measurement;
-        let reason = match (measurement.outcome, measurement.kind) {
-            (Outcome::Unstable, _) => Some("not settled"),
-            (Outcome::Stub, _) => Some("an empty slot of the device's history"),
-            (Outcome::Measured | Outcome::Failed, Kind::Clock) => Some("a clock is no reading of a person"),
-            (
-                Outcome::Measured | Outcome::Failed,
-                Kind::Weight
-                | Kind::BodyComposition
-                | Kind::BloodPressure
-                | Kind::CuffPressure
-                | Kind::PulseOximetry
-                | Kind::Temperature
-                | Kind::HeartRate,
-            ) => None,
-        };
-        if let Some(reason) = reason {
-            tracing::debug!(device = %self.identity.id, kind = %measurement.kind, reason, "not sealed");
-            return None;
-        }
-        let heard_ordinal = match self.last_heard {
-            Some((at, ordinal)) if at == heard.heard_at => ordinal.saturating_add(1),
-            Some(_) | None => 0,
-        };
-        self.last_heard = Some((heard.heard_at, heard_ordinal));
-        let placed = heard.placed;
-        Some(Sealing {
-            device: self.identity.clone(),
-            measurement: TimedMeasurement::new(
-                measurement,
-                placed.measured_at,
-                placed.clock,
-                placed.clock_offset_s,
-            ),
-            raw: RawFrame { characteristic: heard.characteristic, bytes: heard.bytes },
-            heard_at: heard.heard_at,
-            heard_ordinal,
-        })
-    }
-
-    fn learn(&mut self, learned: Learned) {
-        match learned {
-            // A name longer than the interface carries is cut, not refused: the reading matters more.
-            Learned::Serial(serial) => {
-                let text: String = serial.chars().filter(|c| !c.is_control()).take(64).collect();
-                self.identity.serial = (!text.is_empty()).then_some(text);
-            }
-            Learned::SystemId(system_id) => match system_id.parse() {
-                Ok(id) if self.hides_address => self.identity.id = id,
-                Ok(_) | Err(_) => {}
-            },
-            Learned::BatteryPercent(percent) => self.battery_percent = Some(percent),
-            Learned::ClockOffsetS(offset_s) => {
-                tracing::info!(device = %self.identity.id, offset_s, "the device's clock was read");
-            }
-        }
-    }
-
-    fn trouble(&self, trouble: &Trouble) -> Option<Undecoded> {
-        tracing::warn!(device = %self.identity.id, "{trouble}");
-        let (characteristic, bytes) = match trouble {
-            Trouble::Undecodable { format, bytes, .. } => (format.to_string(), bytes),
-            Trouble::Unknown { uuid, bytes } => (uuid.to_string(), bytes),
-            Trouble::Failed { .. }
-            | Trouble::ConsentRefused { .. }
-            | Trouble::NoConsent
-            | Trouble::NothingToHear
-            | Trouble::ClockNotWritten
-            | Trouble::TimedOut(_) => return None,
-        };
-        Some(Undecoded {
-            at: self.last_seen?,
-            device: self.identity.id.to_string(),
-            characteristic,
-            hex: hex::encode(bytes),
-            reason: trouble.to_string(),
-        })
-    }
-
-    fn known(&self) -> Option<KnownDevice> {
-        Some(KnownDevice {
-            identity: self.identity.clone(),
-            last_seen: self.last_seen?,
-            battery_percent: self.battery_percent,
-        })
-    }
-
-    fn remember(&mut self, at: Timestamp, keep: bool, duties: &mut Vec<Duty>) {
-        let Some(known) = self.known().filter(|_| keep) else { return };
-        let stale = self.remembered.as_ref().is_none_or(|before| {
-            before.identity != known.identity
-                || before.battery_percent != known.battery_percent
-                || at.millis_since(before.last_seen).abs() >= REMEMBER_EVERY_MS
-        });
-        if stale {
-            self.remembered = Some(known.clone());
-            duties.push(Duty::Remember(known));
-        }
     }
 }
 

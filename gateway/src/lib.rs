@@ -10,6 +10,7 @@
 //! | [`vigil`] | who gets on with their work, and what is wrong |
 //! | [`signal`] | what the person at home sees and hears of it |
 //! | [`config`] | one TOML file |
+//! | [`enrol`] | who this box is, and how it stays that |
 //! | [`io`] | radio, MQTT, files and clocks: the edge |
 //! | [`run`] | all of it together |
 //!
@@ -20,6 +21,7 @@
 
 pub mod capture;
 pub mod config;
+pub mod enrol;
 pub mod home;
 pub mod io;
 pub mod outbox;

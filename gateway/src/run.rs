@@ -7,15 +7,17 @@
 //! disk or said to be lost.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-use crate::config::Config;
-use crate::io::carry::Carrier;
+use crate::config::{Config, Renewal};
+use crate::io::carry::{Carrier, random_fraction};
 use crate::io::clock::{Clock, watch_system};
 use crate::io::listen::{Listener, Tally};
 use crate::io::mqtt::MqttLink;
+use crate::io::renew::keep;
 use crate::io::signal::{Board, show};
 use crate::outbox::{Depth, OpenError, Outbox, SharedOutbox, StoreError};
 use crate::source::BleSource;
@@ -96,7 +98,10 @@ impl<S: BleSource> Gateway<S> {
         let id = outbox.id().await;
         // Two processes may speak for one gateway (a technician at a desk, the box at home): each by its own name.
         let client_id = format!("{}.{}", config.gateway, id.as_str().get(..8).unwrap_or(id.as_str()));
+        let renewed = Arc::new(Notify::new());
         let link = MqttLink::new(config.broker.clone(), config.gateway.clone(), client_id);
+        let link = link.with_certificate_of(Arc::clone(&renewed), vigil.clone());
+        let renewing = renewing(config.renewal.clone(), clock.clone(), vigil.clone(), renewed);
         let listener = Listener::new(&config, source, outbox.clone(), clock.clone(), health).await?;
         let mut listener = listener.watched_by(vigil.clone());
         let carrier = Carrier::new(link, outbox.clone(), clock.clone(), devices).await;
@@ -121,6 +126,7 @@ impl<S: BleSource> Gateway<S> {
                 () = watched => Ended::Stopped,
                 () = touched(&outbox, &vigil) => Ended::Stopped,
                 () = shown => Ended::Stopped,
+                () = renewing => Ended::Stopped,
             }
         };
         if ended == Ended::Stopped {
@@ -130,6 +136,14 @@ impl<S: BleSource> Gateway<S> {
         // The goodbye is one small packet; a broker that does not take it notices by itself.
         tokio::time::sleep(Duration::from_millis(50)).await;
         Ok((ended, listener.tally()))
+    }
+}
+
+/// Keeps the certificate current, where somebody renews it; never ends.
+async fn renewing(renewal: Option<Renewal>, clock: Clock, vigil: Vigil, renewed: Arc<Notify>) {
+    match renewal {
+        Some(renewal) => keep(renewal, clock, vigil, renewed, random_fraction()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -63,6 +63,10 @@ pub enum Trouble {
     SetAside,
     /// Readings have waited for their receipts for long.
     Undelivered,
+    /// The certificate has expired, or ends soon and was not renewed.
+    CertificateEnds,
+    /// The broker refuses the certificate: it was revoked, or has expired.
+    CertificateRefused,
 }
 
 impl Trouble {
@@ -75,6 +79,8 @@ impl Trouble {
             Self::OutboxFails => "the outbox fails",
             Self::SetAside => "something was set aside",
             Self::Undelivered => "readings wait for long",
+            Self::CertificateEnds => "the certificate ends soon and was not renewed",
+            Self::CertificateRefused => "the broker refuses the certificate; a new code is needed",
         }
     }
 }

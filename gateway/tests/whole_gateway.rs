@@ -176,6 +176,57 @@ async fn a_full_outbox_holds_up_and_does_not_hold_the_stop() {
     assert_eq!(gateway::outbox::status(&path).expect("reads").last_seq, 2);
 }
 
+/// A scale that says what it has to say and is never answered.
+struct Speaking(Vec<Event>);
+
+impl BleSource for Speaking {
+    async fn next(&mut self) -> Option<RadioEvent> {
+        let Some(event) = self.0.pop() else { return std::future::pending().await };
+        let device = "546c0e000001".parse().expect("an address");
+        Some(RadioEvent { at: at(0), device, hides_address: false, name: None, event })
+    }
+
+    async fn act(&mut self, _device: &DeviceId, _action: Action) {}
+}
+
+/// The process is gone while a weighing waits for the scale's clock: no number was given yet. The next process gives it one.
+#[tokio::test]
+async fn a_reading_that_waited_when_the_power_was_cut_is_sealed_by_the_next_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("o.db");
+    let config = Config::new(
+        "gw-0001".parse().expect("a token"),
+        path.clone(),
+        "mqtt://127.0.0.1:1".parse().expect("a broker"),
+    );
+    let weighed =
+        Event::Notified { uuid: Uuid16(0x2a9d), bytes: vec![0x02, 0x94, 0x3e, 0xea, 0x07, 1, 1, 8, 3, 0] };
+    let scale = Speaking(vec![weighed, Event::Connected { characteristics: Vec::new() }]);
+    let gateway = Gateway::open(config.clone(), scale, Clock::of(|| at(0))).expect("opens");
+    let running = tokio::spawn(gateway.run(std::future::pending()));
+    let written = || {
+        let rows = rusqlite::Connection::open(&path).and_then(|db| {
+            db.query_row("SELECT count(*) FROM device_memory", [], |row| row.get::<_, i64>(0))
+        });
+        rows.is_ok_and(|rows| rows == 1)
+    };
+    for _ in 0..200 {
+        if written() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(written(), "the weighing is not on disk");
+    running.abort();
+    assert!(running.await.is_err_and(|ended| ended.is_cancelled()), "no last words");
+    assert_eq!(gateway::outbox::status(&path).expect("reads").last_seq, 0);
+
+    let gateway = Gateway::open(config, Speaking(Vec::new()), Clock::of(|| at(0))).expect("opens");
+    let (_, tally) = gateway.run(async {}).await.expect("a sound outbox");
+    assert_eq!((tally.sealed, gateway::outbox::status(&path).expect("reads").last_seq), (1, 1));
+    assert!(!written(), "what is sealed is held no longer");
+}
+
 /// A full outbox does not answer a scale that asks to be heard: what it measured stays in it, until a receipt makes room.
 #[tokio::test]
 async fn a_full_outbox_leaves_readings_in_the_device() {

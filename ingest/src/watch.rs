@@ -25,6 +25,7 @@ use vitals::{PatientId, Timestamp};
 use crate::commit::{nothing_is_stored, probe, send};
 use crate::gateways;
 use crate::link::{Gate, Outlet, no_broker};
+use crate::replaced;
 use crate::resend::Asked;
 use crate::sitting::{Desk, SittingError};
 use crate::stop::Stop;
@@ -105,6 +106,7 @@ impl<O: Outlet> Ticker<O> {
         let desk = &self.watch.desk;
         let now = desk.clock.now();
         self.watch.try_store(now).await;
+        self.watch.try_replaced(now).await;
         if !self.report_broker(now) {
             *heard = None;
             return self.watch.works(now);
@@ -158,6 +160,13 @@ impl Watch {
         self.report(looked, now);
     }
 
+    /// Tells of boxes that were replaced; that needs no broker.
+    async fn try_replaced(&self, now: Timestamp) {
+        if let Err(error) = replaced::tell(&self.desk, now).await {
+            tracing::error!(%error, "what a replaced gateway still held could not be told; it is tried again");
+        }
+    }
+
     fn report(&self, looked: Result<(), SittingError>, now: Timestamp) {
         match looked {
             Ok(()) => self.works(now),
@@ -190,11 +199,12 @@ impl Watch {
         }
     }
 
-    /// Judges the time up to `now`: patients, then gateways.
+    /// Judges the time up to `now`: boxes that were replaced, patients, then gateways.
     ///
     /// # Errors
     /// [`SittingError`] when the store or a rule failed; what was judged before that stays judged.
     pub(crate) async fn everything(&self, now: Timestamp) -> Result<(), SittingError> {
+        replaced::tell(&self.desk, now).await?;
         self.patients(now).await?;
         self.gateways_silent(now).await?;
         self.gateways_heard(now).await

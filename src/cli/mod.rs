@@ -8,6 +8,8 @@ use vitals::{PatientId, Timestamp};
 use crate::failure::Failure;
 
 mod admin;
+mod backup;
+mod broker;
 mod decode;
 mod export;
 mod models;
@@ -36,6 +38,9 @@ enum Command {
     /// Say who is who: organisations, staff, patients, gateways, devices
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// The MQTT broker that gateways reach from outside
+    #[command(subcommand)]
+    Broker(BrokerCommand),
     /// Print readings, tasks, quarantine or the audit log as JSON lines
     Export(ExportArguments),
     /// Print the store at a glance
@@ -44,6 +49,10 @@ enum Command {
     Project(ProjectArguments),
     /// Run a policy over history and print the tasks it would have opened
     Replay(ReplayArguments),
+    /// Copy the store and the files beside it to a new directory, also while `serve` runs
+    Backup(BackupArguments),
+    /// Put a backup back where there is no store
+    Restore(RestoreArguments),
     /// Decode one frame of a device, offline
     Decode(DecodeArguments),
     /// List the device models that are known, with their quirks
@@ -104,6 +113,38 @@ pub(crate) struct ServeArguments {
     pub(crate) print_config: bool,
 }
 
+impl ServeArguments {
+    /// Nothing but where the store and the configuration are.
+    pub(crate) fn at(store: StoreArguments) -> Self {
+        let listen = ListenArguments { http: None, mqtt: None, ready_file: None };
+        Self { store, listen, broker: None, print_config: false }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum BrokerCommand {
+    /// Write what mosquitto needs so that each certificate has its own topics: configuration, access list, certificates
+    Config(BrokerConfigArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BrokerConfigArguments {
+    /// The directory to write; made if it is missing [default: the config file's gateways.files, else broker in the data directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Where the broker listens for gateways [default: the port of the broker's address, on every interface]
+    #[arg(long, value_name = "[HOST:]PORT")]
+    pub(crate) listen: Option<String>,
+    /// A further name or address of the broker, beside those in the configuration; may be given again
+    #[arg(long = "name", value_name = "HOST")]
+    pub(crate) names: Vec<String>,
+    /// The user that mosquitto becomes when root starts it [default: mosquitto's own]
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
 #[derive(Debug, Subcommand)]
 enum AdminCommand {
     /// Make the store agree with a register in TOML: adds and changes, never removes
@@ -151,6 +192,24 @@ pub(crate) struct StatusArguments {
     /// One JSON object instead of lines for people
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArguments {
+    /// The directory to make. It will hold health data and keys
+    #[arg(value_name = "TO")]
+    pub(crate) to: PathBuf,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    /// The backup
+    #[arg(value_name = "FROM")]
+    pub(crate) from: PathBuf,
     #[command(flatten)]
     pub(crate) store: StoreArguments,
 }
@@ -206,8 +265,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Demo(arguments) => crate::demo::run(&arguments),
         Command::Serve(arguments) => crate::serve::serve(&arguments),
         Command::Admin(AdminCommand::Apply(arguments)) => admin::apply(&arguments),
+        Command::Broker(BrokerCommand::Config(arguments)) => broker::config(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Backup(arguments) => backup::back_up(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Project(arguments) => project::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),

@@ -191,8 +191,7 @@ impl Stage<'_> {
             pace: if until_task { Pace::AWAITED } else { Pace::WATCHED },
         };
         if until_task {
-            let nurse =
-                Nurse::sign_in(format!("http://{}", self.running.http), &logins[0]).await.or_fail()?;
+            let nurse = Nurse::sign_in(self.running.http.clone(), &logins[0]).await.or_fail()?;
             tokio::select! {
                 task = nurse.task(&self.running.store, now) => say(&task.or_fail()?)?,
                 () = live.goes_on() => {}
@@ -217,7 +216,7 @@ fn welcome(running: &Running, logins: &[Login]) -> String {
     let rows: String =
         logins.iter().map(|one| format!("\n  {:<20} {:<8} {}", one.role, one.login, one.password)).collect();
     format!(
-        "Vågen demo: http://{}\n\n  {:<20} {:<8} password{rows}\n\n\
+        "Vågen demo: {}\n\n  {:<20} {:<8} password{rows}\n\n\
          Everybody in it is invented. Aino's blood pressure is falling: watch the worklist. Ctrl-C ends it.",
         running.http, "role", "login"
     )

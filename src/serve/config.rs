@@ -11,6 +11,10 @@ use crate::cli::{ServeArguments, StoreArguments};
 use crate::failure::{Failure, OrFail};
 use crate::serve::alarm;
 
+mod tls;
+
+pub(crate) use tls::{BrokerTls, Gateways, Pair};
+
 /// Where the store is when nobody says.
 const DATA: &str = "vagen-data";
 const HTTP: &str = "127.0.0.1:8080";
@@ -20,7 +24,7 @@ const MQTT: &str = "127.0.0.1:1883";
 const PRINTED: &str = r#"# The directory that holds the store. Made if it is missing. Relative to where vagen is started.
 data = "vagen-data"
 
-# The dashboard's address, as [HOST:]PORT; port 0 picks a free one. Put a TLS proxy in front to reach it from outside.
+# The dashboard's address, as [HOST:]PORT; port 0 picks a free one. From outside it needs TLS: a proxy in front, or [tls] below.
 http = "127.0.0.1:8080"
 
 # The embedded MQTT broker's address, as [HOST:]PORT. It has no access control: loopback only. Not used with `broker`.
@@ -36,7 +40,7 @@ questdb = ""
 questdb_user = ""
 questdb_password_file = ""
 
-# Whether browsers reach the dashboard over HTTPS (a proxy in front): cookies are then sent over nothing else.
+# Whether browsers reach the dashboard over HTTPS through a proxy in front: cookies are then sent over nothing else.
 https = false
 
 # What is logged to stderr: error, warn, info, debug or trace, or a filter such as "info,ingest=debug".
@@ -45,7 +49,7 @@ log = "info"
 
 /// Every key of every table.
 pub(crate) fn printed() -> String {
-    format!("{PRINTED}{}", alarm::PRINTED)
+    format!("{PRINTED}{}{}", tls::PRINTED, alarm::PRINTED)
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -60,6 +64,9 @@ struct File {
     questdb_password_file: Option<PathBuf>,
     https: Option<bool>,
     log: Option<String>,
+    tls: Option<tls::PairFile>,
+    broker_tls: Option<tls::BrokerTlsFile>,
+    gateways: Option<tls::GatewaysFile>,
     alarm: Option<alarm::Table>,
 }
 
@@ -82,6 +89,9 @@ pub(crate) struct Config {
     pub(crate) alarm: Option<Settings>,
     pub(crate) https: bool,
     pub(crate) log: String,
+    pub(crate) tls: Option<Pair>,
+    pub(crate) broker_tls: BrokerTls,
+    pub(crate) gateways: Gateways,
 }
 
 impl Config {
@@ -101,14 +111,18 @@ impl Config {
             }
         };
         let questdb = questdb_of(&file)?;
+        let tls = file.tls.unwrap_or_default().read()?;
         Ok(Self {
             questdb,
             alarm: file.alarm.as_ref().map(alarm::Table::settings).transpose()?.flatten(),
             data: arguments.store.data.clone().or(file.data).unwrap_or_else(|| DATA.into()),
             http: address("http", listen.http.as_deref().or(file.http.as_deref()).unwrap_or(HTTP))?,
             broker,
-            https: file.https.unwrap_or(false),
+            https: file.https.unwrap_or(false) || tls.is_some(),
             log: file.log.unwrap_or_else(|| "info".to_owned()),
+            tls,
+            broker_tls: file.broker_tls.unwrap_or_default().read()?,
+            gateways: file.gateways.unwrap_or_default().read()?,
         })
     }
 
@@ -122,8 +136,16 @@ impl Config {
             alarm: None,
             https: false,
             log: "warn".to_owned(),
+            tls: None,
+            broker_tls: BrokerTls::default(),
+            gateways: Gateways::default(),
         })
     }
+}
+
+/// The configuration that a command other than `serve` was pointed at.
+pub(crate) fn of_command(arguments: &StoreArguments) -> Result<Config, Failure> {
+    Config::of(&ServeArguments::at(arguments.clone()))
 }
 
 /// The directory of the store that a command was pointed at.
@@ -197,9 +219,19 @@ mod tests {
             questdb_password_file,
             https,
             log,
+            tls,
+            broker_tls,
+            gateways,
             alarm,
         } = file;
         assert!(alarm.is_some_and(|table| table.settings().is_ok_and(|settings| settings.is_none())));
+        assert!(matches!(tls.map(tls::PairFile::read), Some(Ok(None))));
+        assert!(
+            matches!(broker_tls.map(tls::BrokerTlsFile::read), Some(Ok(read)) if read == BrokerTls::default())
+        );
+        assert!(
+            matches!(gateways.map(tls::GatewaysFile::read), Some(Ok(read)) if read == Gateways::default())
+        );
         assert_eq!((questdb.as_deref(), questdb_user.as_deref()), (Some(""), Some("")));
         assert_eq!(questdb_password_file.as_deref(), Some(Path::new("")));
         assert_eq!(

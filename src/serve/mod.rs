@@ -2,13 +2,13 @@
 //!
 //! Both `serve` and `demo` run a [`Running`]; they differ in what they feed it and in whose clock it goes by.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
-
+use std::sync::Arc;
 use std::time::Duration;
 
 use alerts::Policy;
 use care::clock::Clock;
+use care::enrolment::Enrolment;
 use care::health::{Health, Part};
 use care::live::Feed;
 use care::store::Store;
@@ -23,12 +23,19 @@ use tokio::task::JoinHandle;
 use crate::cli::ServeArguments;
 use crate::failure::{Failure, OrFail};
 use crate::ready;
+use crate::serve::broker_tls::Trust;
 use crate::serve::config::{Broker, Config};
 use crate::serve::projection::Projecting;
+use crate::serve::revoking::Revoking;
 
 mod alarm;
+pub(crate) mod broker_files;
+mod broker_tls;
 pub(crate) mod config;
+pub(crate) mod enrolment;
+mod https;
 mod projection;
+mod revoking;
 
 /// How long the web may take to finish what it is answering; open event streams never end by themselves.
 const GOODBYE: Duration = Duration::from_millis(300);
@@ -53,12 +60,13 @@ pub(crate) struct Running {
     pub(crate) clock: Clock,
     pub(crate) ingest: Ingest,
     projection: Option<Projecting>,
-    /// Where the dashboard answers.
-    pub(crate) http: SocketAddr,
+    /// Where the dashboard answers, as a URL.
+    pub(crate) http: String,
     /// The broker, as a URL.
     pub(crate) mqtt: String,
     stop: watch::Sender<bool>,
     web: JoinHandle<std::io::Result<()>>,
+    revoking: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -69,7 +77,12 @@ impl Running {
         })?;
         let http = listener.local_addr().or_fail()?;
         let store = Store::open(&config.data).await.or_fail()?;
-        let (options, mqtt) = broker(&config.broker).await?;
+        let (mut options, mqtt) = broker(&config.broker).await?;
+        let (enrolment, trust) = trusted(config, &mut options, &mqtt, &clock)?;
+        let certificate = match &config.tls {
+            Some(pair) => Some((pair.clone(), https::certificate(pair).await?)),
+            None => None,
+        };
         let parts = [Part::Broker, Part::Store, Part::Watch];
         let projected = config.questdb.as_ref().map(|_| Part::Projection);
         let told = config.alarm.as_ref().map(|_| Part::Alarm);
@@ -83,7 +96,9 @@ impl Running {
         };
         let metrics = PrometheusBuilder::new().install_recorder().or_fail()?;
         let ingest = Ingest::start(house, &options).or_wrong_input("broker")?;
+        let revoking = revoking(config, &options, (&store, &enrolment, &clock), trust)?;
         let state = AppState {
+            enrolment,
             store: store.clone(),
             feed: feed.clone(),
             health: health.clone(),
@@ -114,8 +129,15 @@ impl Running {
             drop(alarm::start(settings, health.clone(), feed.clone(), clock.clone(), stopping.clone())?);
         }
         let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
-        let web = tokio::spawn(web::serve(listener, web::router(state), stopped));
-        Ok(Self { store, feed, health, clock, ingest, projection, http, mqtt, stop, web })
+        let router = web::router(state);
+        let (http, web) = match certificate {
+            None => (format!("http://{http}"), tokio::spawn(web::serve(listener, router, stopped))),
+            Some(certificate) => (
+                format!("https://{http}"),
+                tokio::spawn(https::serve(listener, router, certificate, stopped)),
+            ),
+        };
+        Ok(Self { store, feed, health, clock, ingest, projection, http, mqtt, stop, web, revoking })
     }
 
     /// Waits until messages are heard and every part that is needed was seen to work.
@@ -127,8 +149,10 @@ impl Running {
 
     /// Stops everything within two seconds. What was not committed was not acknowledged either.
     pub(crate) async fn stop(self) {
-        let Self { store, ingest, projection, stop, web, .. } = self;
+        let Self { store, ingest, projection, stop, web, revoking, .. } = self;
         let _ = stop.send(true);
+        // A revocation that was not carried out is open in the store, and is taken up at the next start.
+        revoking.inspect(JoinHandle::abort);
         let goodbye = async {
             let aborted = web.abort_handle();
             if tokio::time::timeout(GOODBYE, web).await.is_err() {
@@ -169,6 +193,45 @@ async fn broker(broker: &Broker) -> Result<(ingest::Options, String), Failure> {
     }
 }
 
+/// Who signs for boxes, and whom this server believes at the broker; `options` gets the TLS that goes with it.
+fn trusted(
+    config: &Config,
+    options: &mut ingest::Options,
+    mqtt: &str,
+    clock: &Clock,
+) -> Result<(Enrolment, Trust), Failure> {
+    let enrolment = enrolment::enrolment(config, mqtt, clock.now())?;
+    let trust = Trust::of(&config.broker_tls, &enrolment.authority)?;
+    if options.broker.tls {
+        let authority = Arc::clone(&enrolment.authority);
+        options.tls = Some(trust.as_server(&config.broker_tls, authority, clock.clone())?);
+    }
+    Ok((enrolment, trust))
+}
+
+/// Begins to carry out revocations, where the broker asks for certificates.
+fn revoking(
+    config: &Config,
+    options: &ingest::Options,
+    (store, enrolment, clock): (&Store, &Enrolment, &Clock),
+    trust: Trust,
+) -> Result<Option<JoinHandle<()>>, Failure> {
+    if !options.broker.tls {
+        return Ok(None);
+    }
+    let revoking = Revoking {
+        store: store.clone(),
+        enrolment: enrolment.clone(),
+        clock: clock.clone(),
+        broker: options.broker.clone(),
+        trust,
+        folder: config.gateways.files(&config.data),
+        names: broker_files::broker_names(config)?,
+        reload: config.gateways.reload.clone(),
+    };
+    Ok(Some(tokio::spawn(revoking.run())))
+}
+
 /// `vagen serve`.
 pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
     if arguments.print_config {
@@ -202,7 +265,7 @@ pub(crate) fn write_ready(
     logins: &[ready::Login],
 ) -> Result<(), Failure> {
     let Some(file) = file else { return Ok(()) };
-    ready::write(file, running.http, &running.mqtt, logins)
+    ready::write(file, &running.http, &running.mqtt, logins)
         .map_err(|error| Failure::work(anyhow::anyhow!("cannot write {}: {error}", file.display())))
 }
 

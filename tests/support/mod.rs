@@ -102,6 +102,11 @@ impl Serving {
         serving
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The port of its broker.
     pub fn mqtt_port(&self) -> u16 {
         port_of(&self.mqtt)

@@ -9,5 +9,6 @@
 pub mod gateways;
 pub mod quarantine;
 pub mod readings;
+pub mod replaced;
 pub mod streams;
 pub mod wearers;

@@ -92,14 +92,18 @@ pub async fn begin(tx: &mut Tx, gateway: &GatewayId, outbox: &OutboxId) -> Resul
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn note(tx: &mut Tx, stream: &Stream, heard_at: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE stream SET through = $2, highest = $3, gap_since = $4, heard_at = $5 WHERE id = $1")
-        .bind(stream.id)
-        .bind(signed(stream.through))
-        .bind(signed(stream.highest))
-        .bind(stream.gap_since.map(Timestamp::as_millis))
-        .bind(heard_at.as_millis())
-        .execute(&mut **tx)
-        .await?;
+    // An outbox that was closed and speaks again, longer after than a message can be on its way, is open again.
+    sqlx::query(
+        "UPDATE stream SET through = $2, highest = $3, gap_since = $4, heard_at = $5,
+            closed_at = CASE WHEN closed_at + 300000 < $5 THEN NULL ELSE closed_at END WHERE id = $1",
+    )
+    .bind(stream.id)
+    .bind(signed(stream.through))
+    .bind(signed(stream.highest))
+    .bind(stream.gap_since.map(Timestamp::as_millis))
+    .bind(heard_at.as_millis())
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
@@ -167,12 +171,12 @@ pub struct Gapped {
     pub stream: Stream,
 }
 
-/// Every stream that has missed a number since `before` or longer.
+/// Every stream that has missed a number since `before` or longer, those of replaced boxes apart: nobody is left to ask.
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn gapped(connection: &mut SqliteConnection, before: Timestamp) -> Result<Vec<Gapped>, StoreError> {
-    sqlx::query("SELECT id, gateway, outbox, through, highest, gap_since FROM stream WHERE gap_since <= $1 ORDER BY id")
+    sqlx::query("SELECT id, gateway, outbox, through, highest, gap_since FROM stream WHERE gap_since <= $1 AND closed_at IS NULL ORDER BY id")
         .bind(before.as_millis())
         .fetch_all(connection)
         .await?

@@ -32,6 +32,8 @@ pub(crate) struct Frame {
     pub(crate) path: String,
     /// Whether they run the system.
     pub(crate) administrator: bool,
+    /// Whether they look after home boxes.
+    pub(crate) keeps_gateways: bool,
     chain: ChainLine,
     place: &'static str,
     text: Text,
@@ -50,6 +52,7 @@ impl Frame {
             unit,
             path: visit.path.clone(),
             administrator: visit.subject.role() == Some(Role::Administrator),
+            keeps_gateways: visit.subject.role().is_some_and(Role::keeps_gateways),
             chain: chain_line(&state.health.chain(visit.now), visit.text, visit.now),
             place,
             text: visit.text,
@@ -65,6 +68,7 @@ impl Frame {
             unit: None,
             path: "/".to_owned(),
             administrator: false,
+            keeps_gateways: false,
             chain: chain_line(&state.health.chain(now), text, now),
             place: "",
             text,

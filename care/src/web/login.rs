@@ -73,13 +73,13 @@ pub(crate) struct LanguageForm {
 pub(crate) fn home_of(subject: &Subject) -> &'static str {
     match subject.role() {
         Some(Role::Administrator) => "/admin",
+        Some(Role::Technician) => "/gateways",
         Some(
             Role::HeartFailureNurse
             | Role::Physician
             | Role::MunicipalNurse
             | Role::HomeCare
-            | Role::MeasuringSupport
-            | Role::Technician,
+            | Role::MeasuringSupport,
         ) => "/worklist",
         None => "/me",
     }

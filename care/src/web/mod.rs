@@ -10,9 +10,11 @@
 mod admin;
 mod asset;
 mod chain;
+mod enrol;
 mod failure;
 pub(crate) mod format;
 mod frame;
+mod gateways;
 mod guard;
 mod live;
 mod login;
@@ -27,6 +29,7 @@ mod visit;
 mod words;
 mod worklist;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -60,6 +63,13 @@ pub fn router(state: AppState) -> Router {
         .route("/admin", get(admin::show))
         .route("/admin/register", post(admin::paste))
         .route("/admin/{table}", get(admin::show_table).post(admin::write))
+        .route("/gateways", get(gateways::list))
+        .route("/gateways/{id}", get(gateways::show))
+        .route("/gateways/{id}/code", post(gateways::issue))
+        .route("/gateways/{id}/revoke", post(gateways::revoke))
+        .route("/gateways/{id}/replace", post(gateways::replace))
+        .route("/enrol", post(enrol::enrol))
+        .route("/enrol/renew", post(enrol::renew))
         .route("/live", get(live::listen))
         .route("/chain", get(chain::show))
         .route("/livez", get(probes::live))
@@ -96,6 +106,7 @@ pub async fn serve(
             Err(_) => std::future::pending().await,
         }
     };
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, router).with_graceful_shutdown(stopping).into_future();
     tokio::select! {
         ended = server => ended,

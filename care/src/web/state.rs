@@ -5,6 +5,7 @@ use std::sync::Arc;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::clock::Clock;
+use crate::enrolment::Enrolment;
 use crate::health::Health;
 use crate::intake::SymptomIntake;
 use crate::live::Feed;
@@ -27,6 +28,8 @@ pub struct AppState {
     pub metrics: Option<PrometheusHandle>,
     /// The names of the policies a patient may have.
     pub policies: Vec<String>,
+    /// Who signs for home boxes.
+    pub enrolment: Enrolment,
     /// Whether browsers reach this over HTTPS, so that cookies may be sent over nothing else.
     pub https: bool,
 }

@@ -20,12 +20,13 @@ macro_rules! locale {
             include_str!(concat!("../../locales/", $language, "/me.ftl")),
             include_str!(concat!("../../locales/", $language, "/patient.ftl")),
             include_str!(concat!("../../locales/", $language, "/admin.ftl")),
+            include_str!(concat!("../../locales/", $language, "/gateway.ftl")),
         ]
     };
 }
 
-const SWEDISH: [&str; 8] = locale!("sv");
-const ENGLISH: [&str; 8] = locale!("en");
+const SWEDISH: [&str; 9] = locale!("sv");
+const ENGLISH: [&str; 9] = locale!("en");
 
 type Bundle = FluentBundle<FluentResource>;
 

@@ -44,6 +44,10 @@ pub(crate) struct StaffVisit(pub(crate) Visit);
 #[derive(Clone, Debug)]
 pub(crate) struct AdministratorVisit(pub(crate) Visit);
 
+/// A visit by somebody who looks after home boxes, logged.
+#[derive(Clone, Debug)]
+pub(crate) struct GatewayVisit(pub(crate) Visit);
+
 /// A visit by a patient or next of kin to the patient's own pages.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnVisit {
@@ -130,6 +134,16 @@ impl FromRequestParts<AppState> for AdministratorVisit {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
         let visit = <Visit as FromRequestParts<AppState>>::from_request_parts(parts, state).await?;
         access::open_register(&state.store, &visit.subject, visit.now).await?;
+        Ok(Self(visit))
+    }
+}
+
+impl FromRequestParts<AppState> for GatewayVisit {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
+        let visit = <Visit as FromRequestParts<AppState>>::from_request_parts(parts, state).await?;
+        access::open_gateways(&state.store, &visit.subject, visit.now).await?;
         Ok(Self(visit))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use alerts::{Competence, Finding, Policy, Priority, Problem, Reason, TaskChange};
 use care::clock::Clock;
 use care::conversations::{self, Answered};
+use care::enrolment::{Authority, Enrolment};
 use care::health::{Health, Part};
 use care::intake::{IntakeError, Submission, Submitted, SymptomIntake};
 use care::language::Words;
@@ -42,6 +43,7 @@ staff = [
   { id = "adam", unit = "hf", role = "administrator", name = "Adam Test", login = "adam", password = "en lång mening" },
   { id = "ny", unit = "hf", role = "heart_failure_nurse", name = "Ny Test", login = "ny", password = "en lång mening", must_change = true },
 ]
+gateway = [{ id = "gw-0001" }, { id = "gw-0002" }]
 device = [{ id = "546c0e000001", model = "A&D UC-352BLE" }]
 
 [[patient]]
@@ -301,7 +303,9 @@ impl House {
         let health = Health::of([Part::Broker, Part::Store]);
         health.whole(Part::Broker, at("2026-04-22T08:17:26Z"));
         health.whole(Part::Store, at("2026-04-22T08:17:50Z"));
+        let authority = Authority::open(folder.path(), at(NOW)).expect("an authority");
         let state = AppState {
+            enrolment: Enrolment::new(authority, "mqtts://broker.example:8883"),
             intake: Arc::new(Desk(store.clone())),
             store,
             feed: Feed::default(),

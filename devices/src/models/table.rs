@@ -22,6 +22,7 @@ const PLAIN: Behaviour = Behaviour {
     subscribe_after_ms: 0,
     omits_time_when_unset: false,
     speaks_once_told_the_time: false,
+    record_access: false,
     deletes_after_transfer: false,
     hangs_up_after_upload: false,
 };
@@ -44,6 +45,9 @@ const OMRON: Behaviour = Behaviour {
     ..PLAIN
 };
 
+/// Family A follows the services; what it stored it gives out by record access. What it has given out it deletes.
+const OMRON_BY_THE_SERVICES: Behaviour = Behaviour { record_access: true, ..OMRON };
+
 const BEURER_CUFF: Behaviour = Behaviour { subscribe_after_ms: 100, ..PLAIN };
 const BEURER_CUFF_FRAMES: FrameQuirks = FrameQuirks {
     big_endian_pulse_and_status: true,
@@ -60,6 +64,11 @@ const BEURER_SCALE: Behaviour = Behaviour {
 
 const BROADCAST: Behaviour = Behaviour { advertisement_only: true, ..PLAIN };
 
+const BY_AND: &[&str] = &["A&D*", "*A&D Company*"];
+const BY_OMRON: &[&str] = &["*Omron*"];
+const BY_BEURER: &[&str] = &["*Beurer*"];
+const BY_TRANSTEK: &[&str] = &["*Transtek*", "*Medisana*", "ADE*", "*Trisa*"];
+
 const OMRON_CLOCKS: &[&str] = &["2017-01-01"];
 const BEURER_CLOCKS: &[&str] = &["2000-01-05"];
 const XIAOMI_CLOCKS: &[&str] = &["1970-01-01"];
@@ -74,6 +83,7 @@ const fn cuff_of_beurer(name: &'static str, patterns: &'static [&'static str]) -
         name,
         maker: "Beurer",
         patterns,
+        makers: BY_BEURER,
         formats: CUFF,
         frames: BEURER_CUFF_FRAMES,
         behaviour: BEURER_CUFF,
@@ -87,6 +97,7 @@ const fn scale_of_beurer(name: &'static str, patterns: &'static [&'static str]) 
         name,
         maker: "Beurer",
         patterns,
+        makers: BY_BEURER,
         formats: COMPOSITION_SCALE,
         frames: STANDARD,
         behaviour: BEURER_SCALE,
@@ -105,6 +116,7 @@ const fn scale_of_transtek(
         name,
         maker,
         patterns,
+        makers: BY_TRANSTEK,
         formats: TRANSTEK,
         frames: FrameQuirks { epoch, ..STANDARD },
         behaviour: Behaviour { speaks_once_told_the_time: true, ..PLAIN },
@@ -118,6 +130,7 @@ pub(super) const MODELS: &[Model] = &[
         name: "A&D UA-651BLE",
         maker: "A&D Medical",
         patterns: &["*UA-651BLE*", "*UA-651*"],
+        makers: BY_AND,
         formats: CUFF,
         frames: STANDARD,
         behaviour: AND_MEDICAL,
@@ -128,6 +141,7 @@ pub(super) const MODELS: &[Model] = &[
         name: "A&D UC-352BLE",
         maker: "A&D Medical",
         patterns: &["*UC-352BLE*", "*UC-352*"],
+        makers: BY_AND,
         formats: &[Format::Weight],
         frames: STANDARD,
         behaviour: AND_MEDICAL,
@@ -138,6 +152,7 @@ pub(super) const MODELS: &[Model] = &[
         name: "Omron HEM-7600T",
         maker: "Omron",
         patterns: &["*HEM-7600T*"],
+        makers: BY_OMRON,
         formats: &[Format::OmronRecord],
         frames: FrameQuirks { big_endian_record: true, ..STANDARD },
         behaviour: OMRON,
@@ -148,6 +163,7 @@ pub(super) const MODELS: &[Model] = &[
         name: "Omron HEM-7xxx",
         maker: "Omron",
         patterns: &["*HEM-7*"],
+        makers: BY_OMRON,
         formats: &[Format::OmronRecord],
         frames: STANDARD,
         behaviour: OMRON,
@@ -158,9 +174,10 @@ pub(super) const MODELS: &[Model] = &[
         name: "Omron HEM-9xxx",
         maker: "Omron",
         patterns: &["*HEM-9*", "BLESmart_*"],
+        makers: BY_OMRON,
         formats: CUFF,
         frames: STANDARD,
-        behaviour: OMRON,
+        behaviour: OMRON_BY_THE_SERVICES,
         default_clocks: OMRON_CLOCKS,
         source: "Bluetooth Blood Pressure Service 1.1 and Current Time Service 1.1, which this family follows",
     },
@@ -187,6 +204,7 @@ pub(super) const MODELS: &[Model] = &[
         name: "Renpho ES-WBE28",
         maker: "Renpho",
         patterns: &["*ES-WBE28*", "Renpho-Scale*"],
+        makers: &["*Renpho*"],
         formats: COMPOSITION_SCALE,
         frames: FrameQuirks { weight_steps_per_kg: 20, ..STANDARD },
         behaviour: Behaviour { bonding: Bonding::RequiredWithConsent, ..PLAIN },
@@ -197,6 +215,7 @@ pub(super) const MODELS: &[Model] = &[
         name: "Xiaomi Mi Scale 1",
         maker: "Xiaomi",
         patterns: &["*Mi Scale 1*", "MI_SCALE", "MI SCALE"],
+        makers: &["*Xiaomi*", "*Huami*"],
         formats: &[Format::Xiaomi181d],
         frames: STANDARD,
         behaviour: BROADCAST,
@@ -207,6 +226,7 @@ pub(super) const MODELS: &[Model] = &[
         name: "Xiaomi Mi Scale 2",
         maker: "Xiaomi",
         patterns: &["*Mi Scale 2*", "MI SCALE2", "MI_SCALE2", "MIBCS*", "MIBFS*"],
+        makers: &["*Xiaomi*", "*Huami*"],
         formats: &[Format::Xiaomi181d, Format::Xiaomi181b],
         frames: STANDARD,
         behaviour: BROADCAST,
@@ -217,6 +237,7 @@ pub(super) const MODELS: &[Model] = &[
         name: "FORA IR20",
         maker: "FORA",
         patterns: &["*FORA*IR20*", "*IR20*"],
+        makers: &["*FORA*", "*TaiDoc*"],
         formats: &[Format::Temperature],
         frames: STANDARD,
         behaviour: PLAIN,
@@ -227,6 +248,7 @@ pub(super) const MODELS: &[Model] = &[
         name: "ChoiceMMed",
         maker: "ChoiceMMed",
         patterns: &["*ChoiceMMed*", "*MD300*"],
+        makers: &["*ChoiceMMed*", "*Choice Electronic*"],
         formats: &[Format::OximetrySpot, Format::OximetryContinuous],
         frames: STANDARD,
         behaviour: PLAIN,

@@ -3,15 +3,18 @@
 //! One weighing carries one time of the scale's clock and goes through settled, impedance measured, and stepped off. Knows
 //! no other device and no clock of its own.
 //!
+//! What was told outlives a restart, because a scale goes on repeating it.
+//!
 //! **Invariant:** a second weighing is never taken for a repeat of the first: repeats share the scale's time and weight.
 
 use std::collections::VecDeque;
 
-use vitals::{DeviceTime, Flag, Outcome, Quantity, Timestamp};
+use vitals::{Flag, Outcome, Quantity, Timestamp};
 
 use super::waiting::Waiting;
 use crate::decode::{DecodeError, Decoded, decode};
 use crate::format::{Format, Uuid16};
+use crate::memory::{HeldFrame, KnownWeighing};
 use crate::models::Model;
 
 /// How long the scale may take to measure the impedance after the weight has settled.
@@ -20,7 +23,11 @@ const IMPEDANCE_WITHIN_MS: i64 = 10 * Timestamp::SECOND_MS;
 const PERSON_KG_MIN: f64 = 5.0;
 /// The weight of one weighing may still move this much.
 const SAME_WEIGHING_KG: f64 = 0.5;
-const REMEMBERED: usize = 64;
+const TOLD_MAX: usize = 64;
+/// A scale repeats its last weighing only; a few more cost little.
+const REMEMBERED: usize = 8;
+/// How long a scale without a clock goes on repeating a weighing after its person has stepped off.
+const RECALLED_FOR_MS: i64 = Timestamp::MINUTE_MS;
 
 /// The format of service data under `uuid`, if this device speaks in advertisements: its model does, or nobody knows its
 /// model and the bytes read as a scale's.
@@ -42,31 +49,26 @@ pub(super) enum Told {
     Undecodable { format: Format, bytes: Vec<u8>, error: DecodeError },
 }
 
-/// What tells one weighing from the next.
-#[derive(Clone, Copy, Debug)]
-struct Weighing {
-    time: Option<DeviceTime>,
-    /// Counts what was put on the scale, for a scale without a time.
-    round: u64,
-    kg: f64,
-}
-
-impl Weighing {
-    fn is_same(self, other: Self) -> bool {
-        let same_time = match (self.time, other.time) {
-            (Some(one), Some(two)) => one == two,
-            (None, None) => self.round == other.round,
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        same_time && (self.kg - other.kg).abs() <= SAME_WEIGHING_KG
-    }
+/// Whether `later` repeats what `told` said. What was told before a restart counts as told for a short while only where the
+/// scale has no clock: nobody heard whether another person stepped on meanwhile.
+fn is_repeat(told: &KnownWeighing, later: &KnownWeighing, is_recalled: bool) -> bool {
+    let same_time = match (told.device_time, later.device_time) {
+        (Some(one), Some(two)) => one == two,
+        (None, None) => {
+            let apart_ms = later.heard_at.millis_since(told.heard_at);
+            told.round == later.round && (!is_recalled || (0..=RECALLED_FOR_MS).contains(&apart_ms))
+        }
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    same_time && (told.weight_kg - later.weight_kg).abs() <= SAME_WEIGHING_KG
 }
 
 /// The advertisements of one scale.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Broadcast {
-    told: VecDeque<Weighing>,
-    pending: Option<(Weighing, Waiting, Timestamp)>,
+    /// What was told, and whether by an earlier session.
+    told: VecDeque<(KnownWeighing, bool)>,
+    pending: Option<(KnownWeighing, Waiting, Timestamp)>,
     round: u64,
     is_settling: bool,
     /// The frame that was set aside last, so that its repeats are not.
@@ -74,33 +76,62 @@ pub(super) struct Broadcast {
 }
 
 impl Broadcast {
-    pub(super) fn hear(
-        &mut self,
-        now: Timestamp,
-        format: Format,
-        bytes: Vec<u8>,
-        model: Option<&Model>,
-    ) -> Vec<Told> {
-        let decoded = match decode(format, &bytes, model) {
-            Ok(decoded) => decoded,
-            Err(error) => {
+    pub(super) fn hear(&mut self, frame: HeldFrame, model: Option<&Model>) -> Vec<Told> {
+        let waiting = match Waiting::read(frame, model) {
+            Ok(waiting) => waiting,
+            Err((HeldFrame { format, bytes, .. }, error)) => {
                 let is_new = self.is_new(&bytes);
                 return is_new.then_some(Told::Undecodable { format, bytes, error }).into_iter().collect();
             }
         };
-        let kg = decoded.measurement.values.get(Quantity::WeightKg).unwrap_or_default();
-        match decoded.measurement.outcome {
-            Outcome::Unstable => self.settling(format, bytes),
-            Outcome::Stub | Outcome::Failed => self.ignore(format, bytes, "nothing was weighed"),
+        let weighing = self.weighing(&waiting);
+        let (format, kg) = (waiting.format, weighing.weight_kg);
+        match waiting.decoded.measurement.outcome {
+            Outcome::Unstable => self.settling(format, waiting.bytes),
+            Outcome::Stub | Outcome::Failed => self.ignore(format, waiting.bytes, "nothing was weighed"),
             Outcome::Measured if kg < PERSON_KG_MIN => {
-                self.ignore(format, bytes, "lighter than any person: what is left when one steps off")
+                self.ignore(format, waiting.bytes, "lighter than any person: what is left when one steps off")
             }
             Outcome::Measured => {
                 self.is_settling = false;
-                let weighing = Weighing { time: decoded.measurement.device_time, round: self.round, kg };
-                self.settled(weighing, Waiting { format, bytes, decoded, heard_at: now })
+                self.settled(weighing, waiting)
             }
         }
+    }
+
+    fn weighing(&self, waiting: &Waiting) -> KnownWeighing {
+        let measurement = &waiting.decoded.measurement;
+        KnownWeighing {
+            device_time: measurement.device_time,
+            round: self.round,
+            weight_kg: measurement.values.get(Quantity::WeightKg).unwrap_or_default(),
+            heard_at: waiting.heard_at,
+        }
+    }
+
+    /// Takes in what an earlier session told.
+    pub(super) fn recall(&mut self, weighings: Vec<KnownWeighing>) {
+        self.round = weighings.iter().map(|weighing| weighing.round).fold(self.round, u64::max);
+        for weighing in weighings.into_iter().rev() {
+            self.told.push_front((weighing, true));
+        }
+        self.told.truncate(TOLD_MAX);
+    }
+
+    /// What the next session should know.
+    pub(super) fn last_told(&self) -> Vec<KnownWeighing> {
+        let skipped = self.told.len().saturating_sub(REMEMBERED);
+        self.told.iter().skip(skipped).map(|(weighing, _)| *weighing).collect()
+    }
+
+    /// The weighing that waits for its impedance.
+    pub(super) fn pending(&self) -> Option<&Waiting> {
+        self.pending.as_ref().map(|(_, waiting, _)| waiting)
+    }
+
+    /// Counts a weighing as told that an earlier session heard and did not tell.
+    pub(super) fn note(&mut self, waiting: &Waiting) {
+        self.told.push_back((self.weighing(waiting), true));
     }
 
     pub(super) fn deadline(&self) -> Option<Timestamp> {
@@ -137,12 +168,12 @@ impl Broadcast {
         is_new
     }
 
-    fn settled(&mut self, weighing: Weighing, waiting: Waiting) -> Vec<Told> {
-        if self.told.iter().any(|told| told.is_same(weighing)) {
+    fn settled(&mut self, weighing: KnownWeighing, waiting: Waiting) -> Vec<Told> {
+        if self.told.iter().any(|(told, is_recalled)| is_repeat(told, &weighing, *is_recalled)) {
             return Vec::new();
         }
         let (mut told, first) = match self.pending.take() {
-            Some((pending, first, _)) if pending.is_same(weighing) => (Vec::new(), Some(first)),
+            Some((pending, first, _)) if is_repeat(&pending, &weighing, false) => (Vec::new(), Some(first)),
             Some((pending, other, _)) => (vec![self.tell(pending, other)], None),
             None => (Vec::new(), None),
         };
@@ -151,7 +182,9 @@ impl Broadcast {
         let is_stepped_off = waiting.decoded.measurement.flags.contains(&Flag::Removed);
         let is_whole = waiting.format != Format::Xiaomi181b || speaks_of_impedance(&waiting.decoded);
         let waiting = match first {
-            Some(first) if is_whole => Waiting { heard_at: first.heard_at, ..waiting },
+            Some(first) if is_whole => {
+                Waiting { heard_at: first.heard_at, gateway_synced: first.gateway_synced, ..waiting }
+            }
             Some(first) => first,
             None => waiting,
         };
@@ -163,11 +196,11 @@ impl Broadcast {
         told
     }
 
-    fn tell(&mut self, weighing: Weighing, waiting: Waiting) -> Told {
-        if self.told.len() >= REMEMBERED {
+    fn tell(&mut self, weighing: KnownWeighing, waiting: Waiting) -> Told {
+        if self.told.len() >= TOLD_MAX {
             self.told.pop_front();
         }
-        self.told.push_back(weighing);
+        self.told.push_back((weighing, false));
         Told::Weighing(waiting)
     }
 }

@@ -18,8 +18,10 @@ const MANUAL_UPDATE: u8 = 1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// It is right, or it is too late.
+    /// It is right, or it is not to be set.
     Leave,
+    /// The moments in which the device takes the time have passed.
+    TooLate,
     /// It should be set, but not by this gateway.
     Cannot,
     Set,
@@ -42,8 +44,10 @@ pub(super) fn decide(
         ClockReading::NotRead => behaviour.set_clock_within_ms.is_none(),
     };
     let asks = behaviour.set_clock_within_ms.is_some();
-    if behaviour.clock_channel.is_none() || is_late || (is_right && !asks) {
+    if behaviour.clock_channel.is_none() || (is_right && !asks) {
         Decision::Leave
+    } else if is_late {
+        Decision::TooLate
     } else if settings.gateway_synced {
         Decision::Set
     } else {

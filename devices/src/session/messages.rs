@@ -122,6 +122,10 @@ pub struct Heard {
 pub enum Learned {
     /// Its serial number (2A25).
     Serial(String),
+    /// Its model number (2A24).
+    ModelNumber(String),
+    /// Who made it (2A29).
+    Manufacturer(String),
     /// Its System ID (2A23), 16 hex digits, the most significant byte first.
     SystemId(String),
     /// Its battery (2A19), %.
@@ -168,12 +172,21 @@ pub enum Trouble {
     /// The device says nothing without a person's consent, and nobody has told us one.
     #[error("the device asks for a person's consent code, and none is known")]
     NoConsent,
+    /// The device did not give out its stored records (2A52).
+    #[error("the device refused to send its records: result {result}")]
+    RecordsRefused {
+        /// The result it gave (Record Access Control Point, 3.102 of the GATT Specification Supplement).
+        result: u8,
+    },
     /// The device has no characteristic that carries a measurement we read; its records lie in its memory.
     #[error("the device offers no measurement that can be subscribed to")]
     NothingToHear,
     /// The device's clock was not set, because the gateway's own is not synchronised.
     #[error("the device's clock was not set: the gateway's own is not synchronised")]
     ClockNotWritten,
+    /// The device's clock was not set, because the moments in which it takes the time had passed.
+    #[error("the device's clock was not set: it takes the time only just after connecting")]
+    ClockTooLate,
     /// The device did not answer in time.
     #[error("{0}")]
     TimedOut(Why),
@@ -191,6 +204,15 @@ pub enum Why {
     /// Measurements wait for the device's clock to be read.
     #[error("the device's clock was not read in time")]
     ClockRead,
+    /// Records wait for the device to say who it is.
+    #[error("the device did not say who it is")]
+    Identity,
+    /// Records wait for those that may come with them.
+    #[error("more records may come")]
+    MoreRecords,
+    /// Frames of an earlier session are still to be given out.
+    #[error("frames of an earlier session are held")]
+    Recalled,
     /// The connection was hung up on and does not end.
     #[error("the connection does not end")]
     HangUp,

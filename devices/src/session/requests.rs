@@ -6,8 +6,9 @@
 use vitals::Timestamp;
 
 use super::clock_set::local_time;
-use super::learned::{BATTERY, SERIAL, SYSTEM_ID, USER_CONTROL_POINT};
+use super::learned::{RECORD_ACCESS, USER_CONTROL_POINT};
 use super::messages::{Action, Consent, Settings, Trouble};
+use crate::about::{BATTERY, MANUFACTURER, MODEL_NUMBER, SERIAL, SYSTEM_ID};
 use crate::format::{Format, Uuid16};
 use crate::models::{Bonding, Model};
 
@@ -26,12 +27,15 @@ const SERVICES: [Uuid16; 8] = [
 const TRANSTEK_COMMAND: Uuid16 = Uuid16(0x8A81);
 const TRANSTEK_SET_TIME: u8 = 0x02;
 const CONSENT: u8 = 0x02;
+/// Report stored records, all of them (Record Access Control Point). Records are never asked to be deleted.
+const REPORT_ALL: [u8; 2] = [0x01, 0x01];
 
 /// A device as far as it is known: its model, and the characteristics it has (empty where nobody listed them).
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) model: Option<&'static Model>,
     pub(super) characteristics: &'a [Uuid16],
+    pub(super) hides_address: bool,
 }
 
 pub(super) fn is_worth_connecting(model: Option<&Model>, service_uuids: &[Uuid16]) -> bool {
@@ -54,7 +58,7 @@ impl Known<'_> {
         of_model.or_else(|| offered.find(|uuid| self.characteristics.contains(uuid)))
     }
 
-    /// Consent, measurements, what the device says about itself, and the word that makes some scales speak.
+    /// Consent, measurements, what the device says about itself, stored records, and the word that makes some scales speak.
     pub(super) fn subscriptions(
         self,
         now: Timestamp,
@@ -63,12 +67,38 @@ impl Known<'_> {
     ) -> Vec<Action> {
         let mut actions = self.consent(consent);
         actions.extend(self.measurements().into_iter().map(Action::Subscribe));
-        let about_itself = [SERIAL, SYSTEM_ID, BATTERY].into_iter().filter(|uuid| self.may_have(*uuid));
+        actions.extend(self.keeps_records().then_some(Action::Subscribe(RECORD_ACCESS)));
+        let asked = self.identity();
+        let is_new = |uuid: &Uuid16| self.may_have(*uuid) && !asked.contains(uuid);
+        let about_itself = [SERIAL, SYSTEM_ID, BATTERY].into_iter().filter(is_new);
         actions.extend(about_itself.map(Action::Read));
+        if self.keeps_records() {
+            actions.push(Action::Write { uuid: RECORD_ACCESS, bytes: REPORT_ALL.to_vec() });
+        }
         if let Some(model) = self.model.filter(|model| model.behaviour.speaks_once_told_the_time) {
             actions.push(tell_time(model, now, settings));
         }
         actions
+    }
+
+    /// Whether it gives out stored records when asked: it has the control point, or is known to.
+    fn keeps_records(self) -> bool {
+        let is_known_to = self.model.is_some_and(|model| model.behaviour.record_access);
+        self.characteristics.contains(&RECORD_ACCESS) || (is_known_to && self.characteristics.is_empty())
+    }
+
+    /// What to ask before anything else, because records mean another thing by the answer: who a device is that hides its
+    /// address, and which model one is whose name told nothing.
+    pub(super) fn identity(self) -> Vec<Uuid16> {
+        let mut asked = Vec::new();
+        if self.hides_address {
+            asked.push(SYSTEM_ID);
+        }
+        if self.model.is_none() && self.characteristics.contains(&MODEL_NUMBER) {
+            asked.extend([MANUFACTURER, MODEL_NUMBER]);
+        }
+        asked.retain(|uuid| self.characteristics.contains(uuid));
+        asked
     }
 
     fn measurements(self) -> Vec<Uuid16> {

@@ -10,8 +10,13 @@ pub(super) const CONNECT_WITHIN_MS: i64 = 30 * Timestamp::SECOND_MS;
 /// Leaves time to set the clock within the five seconds that A&D's devices give.
 pub(super) const CLOCK_READ_WITHIN_MS: i64 = 3 * Timestamp::SECOND_MS;
 /// Somebody else who leads the conversation may read the clock later than we would.
-pub(super) const WAIT_FOR_CLOCK_MS: i64 = 10 * Timestamp::SECOND_MS;
+pub(super) const WAIT_FOR_ANSWERS_MS: i64 = 10 * Timestamp::SECOND_MS;
 pub(super) const SILENCE_MS: i64 = 2 * Timestamp::MINUTE_MS;
+/// Silence after a device said that it has sent all its records: long enough for one that is being measured.
+pub(super) const DRAINED_SILENCE_MS: i64 = 10 * Timestamp::SECOND_MS;
+/// Records whose clock nobody can read come in a burst. This long after one no other comes, and no burst is longer than that.
+pub(super) const QUIET_MS: i64 = 3 * Timestamp::SECOND_MS;
+pub(super) const BATCH_WITHIN_MS: i64 = 30 * Timestamp::SECOND_MS;
 pub(super) const HANG_UP_WITHIN_MS: i64 = 10 * Timestamp::SECOND_MS;
 /// A device that had nothing to say is left alone for a while, for its battery's sake.
 pub(super) const REST_MS: i64 = Timestamp::MINUTE_MS;

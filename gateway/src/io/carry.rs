@@ -241,7 +241,7 @@ impl<L: Link> Carrier<L> {
 }
 
 /// A fraction from 0 to 1 that two gateways do not share.
-fn random_fraction() -> f64 {
+pub(crate) fn random_fraction() -> f64 {
     let random = uuid::Uuid::new_v4().as_u128();
     // The low 32 bits are random through and through.
     f64::from(u32::try_from(random & 0xffff_ffff).unwrap_or(0)) / f64::from(u32::MAX)

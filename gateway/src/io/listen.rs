@@ -76,7 +76,8 @@ impl<S: BleSource> Listener<S> {
         health: watch::Sender<Vec<DeviceHealth>>,
     ) -> Result<Self, StoreError> {
         let known = outbox.with(|outbox| outbox.devices()).await?;
-        let home = Home::new(config.home.clone(), settings(&clock), known);
+        let memories = outbox.with(|outbox| outbox.memories()).await?;
+        let home = Home::new(config.home.clone(), settings(&clock), known).recalling(memories);
         health.send_replace(home.health());
         let depth = outbox.watch();
         Ok(Self {
@@ -188,6 +189,13 @@ impl<S: BleSource> Listener<S> {
                 Duty::Seal(sealing) => self.seal(*sealing).await,
                 Duty::Keep(frame) => self.keep(frame).await,
                 Duty::Act(device, action) => self.source.act(&device, action).await,
+                Duty::Memorise(device, memory) => {
+                    let memorised = self.outbox.with(move |outbox| outbox.memorise(&device, &memory)).await;
+                    if let Err(error) = memorised {
+                        // What waits is in memory all the same; a power cut now would lose it.
+                        tracing::warn!(%error, "what a session remembers of its device was not written");
+                    }
+                }
                 Duty::Remember(device) => {
                     let remembered = self.outbox.with(move |outbox| outbox.remember_device(&device)).await;
                     if let Err(error) = remembered {

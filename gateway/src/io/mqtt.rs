@@ -11,17 +11,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rumqttc::{
-    AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS, SubscribeReasonCode, TlsConfiguration, Transport,
+    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, QoS, SubscribeReasonCode,
+    TlsConfiguration, Transport,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use vitals::GatewayId;
 use vitals::envelope::ENVELOPE_BYTES_MAX;
 
 use crate::config::{Broker, TlsFiles};
 use crate::uplink::{BATCH_BYTES_MAX, Delivery, Link, LinkEvent, LinkFull, WINDOW};
+use crate::vigil::{Trouble, Vigil};
 
 /// rumqttc's own window. Larger than ours, so that it never fills and no packet id is used twice.
 const INFLIGHT: u16 = 16;
@@ -45,6 +47,8 @@ pub struct MqttLink {
     gateway: GatewayId,
     client_id: String,
     connection: Option<Connection>,
+    renewed: Arc<Notify>,
+    vigil: Vigil,
 }
 
 #[derive(Debug)]
@@ -68,7 +72,16 @@ impl MqttLink {
     /// connections with the same one.
     #[must_use]
     pub fn new(broker: Broker, gateway: GatewayId, client_id: String) -> Self {
-        Self { broker, gateway, client_id, connection: None }
+        let (renewed, vigil) = (Arc::default(), Vigil::default());
+        Self { broker, gateway, client_id, connection: None, renewed, vigil }
+    }
+
+    /// The same, connecting anew when `renewed` says that there is a new certificate, and telling `vigil` when the broker refuses
+    /// the one there is.
+    #[must_use]
+    pub fn with_certificate_of(mut self, renewed: Arc<Notify>, vigil: Vigil) -> Self {
+        (self.renewed, self.vigil) = (renewed, vigil);
+        self
     }
 
     fn options(&self) -> Result<MqttOptions, TlsError> {
@@ -94,7 +107,7 @@ fn tls(files: &TlsFiles) -> Result<rustls::ClientConfig, TlsError> {
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_root_certificates(roots);
     match &files.client {
         None => Ok(builder.with_no_client_auth()),
@@ -112,7 +125,30 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         .map_err(|error| TlsError::File { file: file.to_owned(), what: error.to_string() })
 }
 
-async fn poll(mut event_loop: EventLoop, events: mpsc::Sender<LinkEvent>) {
+/// Whether the broker says, by an alert of its TLS (RFC 8446, 6.2), that it does not take our certificate.
+fn is_refused(error: &ConnectionError) -> bool {
+    use rustls::AlertDescription as Alert;
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        if let Some(rustls::Error::AlertReceived(alert)) = inner {
+            return matches!(
+                alert,
+                Alert::CertificateRevoked
+                    | Alert::CertificateExpired
+                    | Alert::CertificateUnknown
+                    | Alert::BadCertificate
+                    | Alert::UnknownCA
+                    | Alert::AccessDenied
+            );
+        }
+        cause = error.source();
+    }
+    false
+}
+
+async fn poll(mut event_loop: EventLoop, events: mpsc::Sender<LinkEvent>, vigil: Vigil) {
     loop {
         let event = match event_loop.poll().await {
             Ok(Event::Incoming(Packet::ConnAck(_))) => LinkEvent::Up,
@@ -124,8 +160,17 @@ async fn poll(mut event_loop: EventLoop, events: mpsc::Sender<LinkEvent>) {
                 LinkEvent::Lost("the broker refused the subscription to receipts".to_owned())
             }
             Ok(Event::Incoming(_) | Event::Outgoing(_)) => continue,
-            Err(error) => LinkEvent::Lost(error.to_string()),
+            Err(error) => {
+                if is_refused(&error) {
+                    tracing::error!(%error, "the broker refuses this box's certificate: it needs a new code (vagen-gateway enrol)");
+                    vigil.trouble(Trouble::CertificateRefused, true);
+                }
+                LinkEvent::Lost(error.to_string())
+            }
         };
+        if event == LinkEvent::Up {
+            vigil.trouble(Trouble::CertificateRefused, false);
+        }
         let over = matches!(event, LinkEvent::Lost(_));
         if events.send(event).await.is_err() || over {
             return;
@@ -141,7 +186,11 @@ impl Link for MqttLink {
             Ok(options) => {
                 let (client, mut event_loop) = AsyncClient::new(options, REQUESTS);
                 event_loop.network_options.set_connection_timeout(CONNECT_TIMEOUT_S);
-                Connection { client, events, polling: tokio::spawn(poll(event_loop, sender)) }
+                Connection {
+                    client,
+                    events,
+                    polling: tokio::spawn(poll(event_loop, sender, self.vigil.clone())),
+                }
             }
             Err(error) => {
                 // A certificate that cannot be read may be there at the next attempt.
@@ -174,7 +223,12 @@ impl Link for MqttLink {
 
     async fn next(&mut self) -> LinkEvent {
         let Some(connection) = &mut self.connection else { return std::future::pending().await };
-        match connection.events.recv().await {
+        let event = tokio::select! {
+            event = connection.events.recv() => event,
+            // What is on its way has no receipt yet and is sent again.
+            () = self.renewed.notified() => Some(LinkEvent::Lost("there is a new certificate".to_owned())),
+        };
+        match event {
             Some(event) => event,
             None => {
                 self.connection = None;

@@ -7,6 +7,7 @@
 //! **Invariant:** numbers run from 1 to [`Depth::last_seq`] without gaps and are never used twice under one outbox id;
 //! a number without a receipt always has a message that can be sent.
 
+mod memory;
 mod open;
 mod room;
 mod seal;

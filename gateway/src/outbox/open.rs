@@ -15,10 +15,10 @@ use vitals::envelope::Envelope;
 use vitals::{GatewayId, OutboxId, Timestamp};
 
 use super::room::Reserve;
-use super::{Depth, Limits, Outbox, Sealing, StoreError, one_text};
+use super::{Depth, Limits, Outbox, Sealing, StoreError, memory, one_text};
 
 /// The schema this program writes. A file of a later one is refused.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// Marks the file as ours ("Vout"), so that another program's database is not taken for an outbox.
 const APPLICATION_ID: i64 = 0x566f_7574;
 
@@ -158,6 +158,7 @@ impl Outbox {
         outbox.look().map_err(store)?;
         let set_aside = broken.map(|aside| {
             let salvaged = outbox.salvage(&aside, now);
+            outbox.salvage_memories(&aside);
             outbox.report(salvaged, now);
             (aside, salvaged)
         });
@@ -335,7 +336,7 @@ fn prepare(db: &Connection, path: &Path, gateway: &GatewayId, now: Timestamp) ->
     }
     let owner = one_text(db, "SELECT gateway FROM outbox").map_err(failed)?;
     match owner.and_then(|owner| owner.parse::<GatewayId>().ok()) {
-        Some(owner) if owner == *gateway => Ok(()),
+        Some(owner) if owner == *gateway => upgrade(db, found).map_err(failed),
         Some(found) => {
             Err(OpenError::OtherGateway { path: path.to_owned(), found, expected: gateway.clone() })
         }
@@ -343,9 +344,21 @@ fn prepare(db: &Connection, path: &Path, gateway: &GatewayId, now: Timestamp) ->
     }
 }
 
+/// Brings a file of ours to this program's schema, whole or not at all.
+fn upgrade(db: &Connection, found: i64) -> rusqlite::Result<()> {
+    if found == SCHEMA_VERSION {
+        return Ok(());
+    }
+    let transaction = db.unchecked_transaction()?;
+    transaction.execute_batch(memory::TABLE)?;
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.commit()
+}
+
 fn create(db: &Connection, gateway: &GatewayId, now: Timestamp) -> rusqlite::Result<()> {
     let transaction = db.unchecked_transaction()?;
     transaction.execute_batch(SCHEMA)?;
+    transaction.execute_batch(memory::TABLE)?;
     transaction.execute(
         "INSERT INTO outbox (only, id, gateway, created_at, last_seq) VALUES (1, ?1, ?2, ?3, 0)",
         (uuid::Uuid::new_v4().to_string(), gateway.as_str(), now.as_millis()),

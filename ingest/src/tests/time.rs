@@ -52,6 +52,28 @@ fn a_silent_gateway_is_one_task_until_it_is_heard() {
     });
 }
 
+/// A box that was replaced: numbers 1 and 3 came of the 5 it was known to hold, so 2, 4 and 5 did not. Nothing missing, no task.
+#[test]
+fn what_a_replaced_box_still_held_is_one_task() {
+    run(async {
+        let home = Home::open().await;
+        for (outbox, seq) in [("ob", 1), ("ob", 3), ("whole", 1)] {
+            home.up(&envelope(outbox, seq, 80.0));
+        }
+        home.receipted("ob", 1).await;
+        home.receipted("whole", 1).await;
+        home.sql("UPDATE stream SET closed_at = 1, closed_last = 5 WHERE outbox = 'ob'").await;
+        home.sql("UPDATE stream SET closed_at = 1, closed_last = 1 WHERE outbox = 'whole'").await;
+        home.ingest.look(time("2026-01-01T07:10:00Z")).await.expect("looks");
+        home.ingest.look(time("2026-01-01T07:11:00Z")).await.expect("looks");
+        let tasks = open(&home, "gateway").await;
+        let [task] = &tasks[..] else { panic!("{tasks:?}") };
+        let reasons = task["reasons"].as_array().expect("reasons");
+        assert_eq!(reasons.len(), 1, "it is told once: {reasons:?}");
+        assert_eq!((&reasons[0]["rule"], &reasons[0]["observed"]), (&json!("gateway_replaced"), &json!(3.0)));
+    });
+}
+
 /// A void's task is about something lost; a heartbeat does not bring it back.
 #[test]
 fn hearing_a_gateway_closes_no_void() {

@@ -1,0 +1,5 @@
+//! libFuzzer's way into [`devices_fuzz::session`].
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| devices_fuzz::session(data));

@@ -1,0 +1,158 @@
+//! The configuration of everything that has a certificate: the dashboard's HTTPS, the way to the broker, and home boxes.
+//!
+//! **Invariant:** a certificate is never named without its key, nor a key without its certificate.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::failure::Failure;
+
+/// Every key with its default and a line on what it does.
+pub(crate) const PRINTED: &str = r#"
+# HTTPS by the server itself: its certificate chain and its key, as PEM files. Read again on SIGHUP. Empty: HTTP.
+[tls]
+certificate = ""
+key = ""
+
+# How a broker with TLS (mqtts://) is believed, and who this server is there. Empty: by its own authority, which signs for both.
+[broker_tls]
+ca = ""
+certificate = ""
+key = ""
+
+# Home boxes. `broker` is what a box is told when it enrols, such as "mqtts://broker.example.org:8883"; empty: the server's own.
+# `files` is where `vagen broker config` wrote; the revocation list in it is kept current. Empty: broker, in the data directory.
+# `reload` is a command that makes the broker read it, such as ["systemctl", "reload", "mosquitto"]. Empty: somebody else sees to it.
+# The authority that signs for boxes is made in the data directory, unless these name a self-signed certificate and its key.
+[gateways]
+broker = ""
+files = ""
+reload = []
+authority_certificate = ""
+authority_key = ""
+"#;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PairFile {
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BrokerTlsFile {
+    ca: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GatewaysFile {
+    broker: Option<String>,
+    files: Option<PathBuf>,
+    reload: Option<Vec<String>>,
+    authority_certificate: Option<PathBuf>,
+    authority_key: Option<PathBuf>,
+}
+
+/// A certificate and its key, as PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// How a broker with TLS is spoken to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BrokerTls {
+    /// Who vouches for it; `None`: our own authority.
+    pub(crate) ca: Option<PathBuf>,
+    /// Who we are there; `None`: whom our own authority says.
+    pub(crate) identity: Option<Pair>,
+}
+
+/// What concerns home boxes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Gateways {
+    /// The broker's address as boxes know it; `None`: as this server knows it.
+    pub(crate) broker: Option<String>,
+    /// The broker's files; `None`: in the data directory.
+    pub(crate) files: Option<PathBuf>,
+    /// What makes the broker read them.
+    pub(crate) reload: Vec<String>,
+    /// The authority's files; `None`: in the data directory.
+    pub(crate) authority: Option<Pair>,
+}
+
+impl Gateways {
+    /// Where the broker's files are, with the store in `data`.
+    pub(crate) fn files(&self, data: &Path) -> PathBuf {
+        self.files.clone().unwrap_or_else(|| data.join("broker"))
+    }
+}
+
+/// An empty path is as good as none: that is how the printed configuration writes it.
+fn named(path: Option<PathBuf>) -> Option<PathBuf> {
+    path.filter(|path| !path.as_os_str().is_empty())
+}
+
+fn pair(what: &str, certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Pair>, Failure> {
+    match (named(certificate), named(key)) {
+        (Some(certificate), Some(key)) => Ok(Some(Pair { certificate, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(Failure::input(format_args!("{what}: the certificate needs its key"))),
+        (None, Some(_)) => Err(Failure::input(format_args!("{what}: the key needs its certificate"))),
+    }
+}
+
+impl PairFile {
+    pub(super) fn read(self) -> Result<Option<Pair>, Failure> {
+        pair("tls", self.certificate, self.key)
+    }
+}
+
+impl BrokerTlsFile {
+    pub(super) fn read(self) -> Result<BrokerTls, Failure> {
+        let identity = pair("broker_tls", self.certificate, self.key)?;
+        Ok(BrokerTls { ca: named(self.ca), identity })
+    }
+}
+
+impl GatewaysFile {
+    pub(super) fn read(self) -> Result<Gateways, Failure> {
+        Ok(Gateways {
+            broker: self.broker.filter(|url| !url.is_empty()),
+            files: named(self.files),
+            reload: self.reload.unwrap_or_default(),
+            authority: pair("gateways: authority", self.authority_certificate, self.authority_key)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// To add a case, add a row: the words of the table, and what is said where they do not go together.
+    #[test]
+    fn a_certificate_goes_with_its_key() {
+        let rows = [
+            ("", Ok(None)),
+            ("certificate = \"\"\nkey = \"\"", Ok(None)),
+            ("certificate = \"c\"\nkey = \"k\"", Ok(Some(Pair { certificate: "c".into(), key: "k".into() }))),
+            ("certificate = \"c\"", Err("tls: the certificate needs its key")),
+            ("key = \"k\"\ncertificate = \"\"", Err("tls: the key needs its certificate")),
+        ];
+        for (text, expected) in rows {
+            let read = toml::from_str::<PairFile>(text).expect("TOML").read();
+            match (read, expected) {
+                (Ok(read), Ok(expected)) => assert_eq!(read, expected, "{text}"),
+                (Err(Failure::Input(said)), Err(expected)) => assert_eq!(said, expected, "{text}"),
+                (read, expected) => panic!("{text}: {read:?}, not {expected:?}"),
+            }
+        }
+    }
+}
