@@ -17,6 +17,7 @@ use crate::finding::{Finding, Priority, Problem};
 use crate::policy::Policy;
 use crate::rules::Trigger;
 use crate::rules::device::rule_name;
+use crate::rules::silence::days_past_habit;
 use crate::task::{AutoClose, ClosedCase, OpenCase, TaskChange};
 
 /// Everything a triage rests on.
@@ -118,9 +119,11 @@ impl Situation<'_> {
 
     /// Whether silence has lasted only long enough to remind the patient, with nothing yet for staff to do.
     fn is_reminder(&self, problem: Problem, findings: &[Finding]) -> bool {
-        let days = findings.iter().filter_map(|finding| finding.reason.observed).fold(0.0, f64::max);
-        problem == Problem::Silence
-            && self.policy.rules().silence.is_some_and(|limits| days < limits.task_days)
+        let Some(limits) = self.policy.rules().silence.filter(|_| problem == Problem::Silence) else {
+            return false;
+        };
+        let days = findings.iter().filter_map(|finding| days_past_habit(&finding.reason, &limits));
+        days.fold(0.0, f64::max) < limits.task_days
     }
 
     /// Whether staff closed this problem so lately that no more than the same is no news. Silence and failures close by

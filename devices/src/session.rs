@@ -24,7 +24,8 @@ use vitals::Timestamp;
 use self::broadcast::Broadcast;
 use self::holding::Waits;
 pub use self::messages::{Action, Consent, Event, Heard, Learned, Settings, Trouble, Why};
-use self::requests::{Known, is_worth_connecting};
+use self::requests::Known;
+pub use self::requests::is_worth_connecting;
 use self::state::{
     CLOCK_READ_WITHIN_MS, CONNECT_WITHIN_MS, Link, REST_MS, SILENCE_MS, Stage, WAIT_FOR_ANSWERS_MS,
 };

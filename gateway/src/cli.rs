@@ -1,31 +1,30 @@
-//! The commands: `run`, `enrol`, `record`, `scan`, `status`.
+//! The commands: `run`, `enrol`, `record`, `scan`, `pair`, `status`.
 //!
 //! **Invariant:** everything that can be wrong with arguments, configuration and capture is found before the first
 //! log line, so that the complaint is the only line on stderr.
 
-use std::fs::OpenOptions;
+pub(crate) mod air;
+mod enrol;
+mod status;
+
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use devices::{Settings, models};
-use gateway::config::{self, Config, LogLevel, Overrides};
-use gateway::home::{Duty, Home, Rules};
+use gateway::config::{self, Config, Overrides};
 use gateway::io::capture::{CapturePlayer, Pace};
-use gateway::io::clock::{self, Clock};
+use gateway::io::clock::Clock;
 use gateway::io::radio::Radio;
 use gateway::io::service;
-use gateway::outbox::{Status, status};
-use gateway::source::BleSource;
 use gateway::vigil::Vigil;
-use gateway::{Ended, Gateway, StartError, capture};
+use gateway::{Ended, Gateway, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 
-mod enrol;
+use crate::pair::{self, Pair};
 
 /// Where the outbox is when neither a file nor the command line says.
-const OUTBOX_HERE: &str = "./vagen-gateway.db";
+pub(crate) const OUTBOX_HERE: &str = "./vagen-gateway.db";
 
 /// Why a command did not do its work.
 #[derive(Debug)]
@@ -55,13 +54,18 @@ enum Command {
     },
     /// Enrol this box with a code that staff issued: make a key, get a certificate, write the configuration.
     Enrol(enrol::Enrol),
-    /// List the devices in the air.
+    /// List the devices in the air, and which of them are supported.
     Scan {
         /// How long to listen, s.
         #[arg(long, default_value_t = 15)]
         for_s: u64,
+        /// As JSON, a device a line.
+        #[arg(long)]
+        json: bool,
     },
-    /// Say what the outbox holds.
+    /// Guide a person through pairing a device.
+    Pair(Pair),
+    /// Say what the outbox holds and how the links stand.
     Status {
         /// The gateway's configuration, for the outbox's place.
         #[arg(long)]
@@ -116,10 +120,11 @@ pub(crate) async fn carry_out(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Run(run) if run.print_config => say(&config::print()),
         Command::Run(run) => self::run(run).await,
-        Command::Record { file } => record(&file).await,
         Command::Enrol(asked) => enrol::enrol(asked).await,
-        Command::Scan { for_s } => scan(Duration::from_secs(for_s)).await,
-        Command::Status { config, outbox, json } => show_status(config.as_deref(), outbox, json),
+        Command::Record { file } => air::record(&file).await,
+        Command::Scan { for_s, json } => air::scan(Duration::from_secs(for_s), json).await,
+        Command::Pair(pair) => pair::guide(pair).await,
+        Command::Status { config, outbox, json } => status::show(config.as_deref(), outbox, json),
     }
 }
 
@@ -148,16 +153,19 @@ async fn daemon(config: Config) -> Result<(), Failure> {
     let (clock, vigil) = (Clock::system(config.assume_clock_synced), Vigil::default());
     let stop = told_to_stop()?;
     let radio = Radio::start_watched(clock.clone(), vigil.clone());
+    let (links, outbox) = (radio.links(), config.outbox.clone());
     let gateway = Gateway::open(config, radio, clock).map_err(not_started)?.watched_by(vigil.clone());
     let reporting = service::report(vigil, gateway.depth());
+    let writing = gateway::io::links::keep_written(outbox, links, gateway.broker());
     let running = gateway.run(async {
         stop.await;
         service::stopping();
     });
     tokio::select! {
         done = running => done.map(|_| ()).map_err(failed),
-        // It reports for as long as it is asked.
+        // These two go on for as long as they are asked.
         () = reporting => Ok(()),
+        () = writing => Ok(()),
     }
 }
 
@@ -211,113 +219,8 @@ async fn play(mut config: Config, player: CapturePlayer, timeout: Duration) -> R
     }
 }
 
-/// Listens like the daemon, talks to devices like the daemon, and writes it all down instead of sealing it.
-async fn record(file: &Path) -> Result<(), Failure> {
-    let mut written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(file)
-        .map_err(|error| Failure::Wrong(format!("{}: {error}", file.display())))?;
-    service::log(LogLevel::Info);
-    let mut radio = Radio::start(Clock::system(false));
-    // A recording never sets a device's clock: it shall show what the gateway will meet.
-    let mut home =
-        Home::new(Rules::default(), Settings { gateway_synced: false, local_offset_s: 0 }, Vec::new());
-    let stop = told_to_stop()?;
-    tokio::pin!(stop);
-    loop {
-        let tick = tokio::time::sleep(Duration::from_secs(1));
-        let duties = tokio::select! {
-            () = &mut stop => return Ok(()),
-            heard = radio.next() => {
-                let Some(heard) = heard else { return Ok(()) };
-                if let Some(line) = capture::line_of(&heard) {
-                    writeln!(written, "{line}").map_err(|error| failed(format!("{}: {error}", file.display())))?;
-                }
-                home.handle(heard)
-            }
-            () = tick => home.handle_timeout(clock::system_now()),
-        };
-        for duty in duties {
-            if let Duty::Act(device, action) = duty {
-                radio.act(&device, action).await;
-            }
-        }
-    }
-}
-
-async fn scan(listen: Duration) -> Result<(), Failure> {
-    service::log(LogLevel::Warn);
-    let mut radio = Radio::start(Clock::system(false));
-    let mut seen = std::collections::BTreeSet::new();
-    let until = tokio::time::sleep(listen);
-    tokio::pin!(until);
-    loop {
-        let heard = tokio::select! {
-            () = &mut until => return Ok(()),
-            heard = radio.next() => heard,
-        };
-        let Some(heard) = heard else { return Ok(()) };
-        let name = heard.name.unwrap_or_default();
-        if seen.insert((heard.device.clone(), name.clone())) {
-            let model = models::find(&name).map_or("-", |model| model.name);
-            say(&format!("{}\t{model}\t{name}\n", heard.device))?;
-        }
-    }
-}
-
-fn show_status(config: Option<&Path>, outbox: Option<PathBuf>, json: bool) -> Result<(), Failure> {
-    let config =
-        config.map(|file| config::read(Some(file), Overrides::default())).transpose().map_err(wrong)?;
-    let path = outbox.or_else(|| config.as_ref().map(|config| config.outbox.clone()));
-    let status = status(&path.unwrap_or_else(|| OUTBOX_HERE.into())).map_err(wrong)?;
-    let certificate = config.as_ref().and_then(enrol::certificate);
-    if json {
-        let mut value = serde_json::to_value(&status).map_err(failed)?;
-        value["certificate"] = serde_json::json!(certificate);
-        return say(&format!("{value}\n"));
-    }
-    let certificate = certificate.map_or_else(String::new, |said| format!("certificate      {said}\n"));
-    say(&(table(&status) + &certificate))
-}
-
-fn table(status: &Status) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::new();
-    let time = |at: Option<vitals::Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
-    let rows = [
-        ("gateway", status.gateway.to_string()),
-        ("outbox", status.outbox.to_string()),
-        ("last number", status.last_seq.to_string()),
-        ("without receipt", status.unreceipted.to_string()),
-        ("  oldest sealed", time(status.oldest_unreceipted_at)),
-        ("last receipt", time(status.last_receipt_at)),
-        ("set aside", status.set_aside.to_string()),
-        ("undecodable", status.undecoded.to_string()),
-    ];
-    // Writing to a string cannot fail.
-    for (what, value) in rows {
-        let _ = writeln!(text, "{what:<16} {value}");
-    }
-    if let Some(last) = &status.last_undecoded {
-        let _ = writeln!(
-            text,
-            "  last at {} from {} on {}: {} ({})",
-            last.at, last.device, last.characteristic, last.reason, last.hex
-        );
-    }
-    for device in &status.devices {
-        let model = device.identity.model.as_deref().unwrap_or("unknown model");
-        let battery =
-            device.battery_percent.map_or_else(String::new, |percent| format!(", battery {percent} %"));
-        let _ =
-            writeln!(text, "device {} {model}, last heard {}{battery}", device.identity.id, device.last_seen);
-    }
-    text
-}
-
 /// Ready when the process is told to stop.
-fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
+pub(crate) fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     Ok(async move {
@@ -328,17 +231,18 @@ fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-fn say(text: &str) -> Result<(), Failure> {
+/// Writes a result.
+pub(crate) fn say(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(failed)
 }
 
 #[allow(clippy::needless_pass_by_value)] // for map_err
-fn wrong(error: impl ToString) -> Failure {
+pub(crate) fn wrong(error: impl ToString) -> Failure {
     Failure::Wrong(error.to_string())
 }
 
 #[allow(clippy::needless_pass_by_value)] // for map_err
-fn failed(error: impl ToString) -> Failure {
+pub(crate) fn failed(error: impl ToString) -> Failure {
     Failure::Failed(error.to_string())
 }

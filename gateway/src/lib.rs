@@ -24,6 +24,7 @@ pub mod config;
 pub mod enrol;
 pub mod home;
 pub mod io;
+pub mod links;
 pub mod outbox;
 pub mod run;
 pub mod signal;

@@ -4,6 +4,7 @@
 //! 1 the work failed, 2 the arguments or the input are wrong.
 
 mod cli;
+mod pair;
 
 use std::io::Write as _;
 use std::process::ExitCode;

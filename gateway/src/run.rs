@@ -19,6 +19,7 @@ use crate::io::listen::{Listener, Tally};
 use crate::io::mqtt::MqttLink;
 use crate::io::renew::keep;
 use crate::io::signal::{Board, show};
+use crate::links::BrokerLink;
 use crate::outbox::{Depth, OpenError, Outbox, SharedOutbox, StoreError};
 use crate::source::BleSource;
 use crate::vigil::{Part, Trouble, Vigil};
@@ -54,6 +55,7 @@ pub struct Gateway<S> {
     clock: Clock,
     outbox: SharedOutbox,
     vigil: Vigil,
+    broker: watch::Sender<BrokerLink>,
 }
 
 impl<S: BleSource> Gateway<S> {
@@ -68,7 +70,14 @@ impl<S: BleSource> Gateway<S> {
             tracing::error!(aside = %aside.display(), salvaged, "a new outbox was started; keep the broken file");
             vigil.set_aside();
         }
-        Ok(Self { config, source, clock, outbox: SharedOutbox::new(opened.outbox), vigil })
+        Ok(Self {
+            config,
+            source,
+            clock,
+            outbox: SharedOutbox::new(opened.outbox),
+            vigil,
+            broker: watch::Sender::default(),
+        })
     }
 
     /// The same, telling `vigil` how it gets on.
@@ -84,12 +93,18 @@ impl<S: BleSource> Gateway<S> {
         self.outbox.watch()
     }
 
+    /// How the link to the broker stands, now and whenever that changes.
+    #[must_use]
+    pub fn broker(&self) -> watch::Receiver<BrokerLink> {
+        self.broker.subscribe()
+    }
+
     /// Runs until `shutdown` is ready, or the source has ended and everything is receipted.
     ///
     /// # Errors
     /// [`StartError::Store`] when the outbox cannot be read at the start.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(Ended, Tally), StartError> {
-        let Self { config, source, clock, outbox, vigil } = self;
+        let Self { config, source, clock, outbox, vigil, broker } = self;
         let (board, missing) = Board::open(&config.signal);
         for error in missing {
             tracing::error!(%error, "the signal at home goes without this line");
@@ -105,7 +120,7 @@ impl<S: BleSource> Gateway<S> {
         let listener = Listener::new(&config, source, outbox.clone(), clock.clone(), health).await?;
         let mut listener = listener.watched_by(vigil.clone());
         let carrier = Carrier::new(link, outbox.clone(), clock.clone(), devices).await;
-        let mut carrier = carrier.watched_by(vigil.clone());
+        let mut carrier = carrier.watched_by(vigil.clone()).telling(broker);
         let shown = show(config.signal, board, vigil.clone(), outbox.watch(), clock.clone());
         let ended = {
             let drained = async {

@@ -114,10 +114,10 @@ impl PatientReplay {
 
     /// Runs every check that falls due up to `until`.
     fn pass_time(&mut self, until: Timestamp, bench: &Bench) {
-        let tuning = Arc::clone(self.followed.tuning());
-        if self.followed.state().is_early(&tuning, &bench.days, until) {
+        if self.followed.state().is_early(self.followed.tuning(), &bench.days, until) {
             return;
         }
+        let tuning = Arc::clone(self.followed.tuning());
         let next = |followed: &Followed, after| followed.state().next_check(&tuning, &bench.days, after);
         let mut check = next(&self.followed, self.checked);
         while let Some(at) = check.filter(|at| *at <= until) {

@@ -18,6 +18,7 @@ pub(super) fn parse(text: &str, number: u64) -> Option<Line<'_>> {
     let mut read = Reader { text, at: 0 };
     let mut keys = Keys::default();
     read.byte(b'{')?;
+    read.spaces();
     loop {
         keys.take(&mut read)?;
         read.spaces();

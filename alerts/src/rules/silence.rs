@@ -13,13 +13,15 @@
 //! nor of one whose monitoring ended.
 
 use super::{Input, Seen};
-use crate::finding::{Priority, Problem};
+use crate::finding::{Priority, Problem, Reason};
 use crate::policy::Silence;
 use crate::state::{silent_days, whole};
 use crate::words::Bilingual;
 
 /// The rule of the first step, whose action is a message to the patient.
 pub(crate) const MESSAGE_RULE: &str = "silence_message";
+const CALL_PATIENT_RULE: &str = "silence_call_patient";
+const CALL_NEXT_OF_KIN_RULE: &str = "silence_call_next_of_kin";
 
 pub(super) fn see(input: &Input<'_>) -> Option<Seen> {
     let limits = input.tuning.rules.silence?;
@@ -44,18 +46,12 @@ fn ladder(days: u32, longer: i64, limits: &Silence) -> Option<Seen> {
         ),
         (
             limits.call_next_of_kin_days,
-            "silence_call_next_of_kin",
+            CALL_NEXT_OF_KIN_RULE,
             Priority::Soon,
             "ring närstående",
             "call the next of kin",
         ),
-        (
-            limits.call_patient_days,
-            "silence_call_patient",
-            Priority::Soon,
-            "ring patienten",
-            "call the patient",
-        ),
+        (limits.call_patient_days, CALL_PATIENT_RULE, Priority::Soon, "ring patienten", "call the patient"),
         (
             limits.message_days,
             MESSAGE_RULE,
@@ -76,6 +72,17 @@ fn ladder(days: u32, longer: i64, limits: &Silence) -> Option<Seen> {
             format!("no values for {days} days; {next_en}"),
         ),
     ))
+}
+
+/// The days of a silence, less those by which its step waited for this person: what the policy's numbers are compared with.
+pub(crate) fn days_past_habit(reason: &Reason, limits: &Silence) -> Option<f64> {
+    let step_days = match reason.rule.as_str() {
+        MESSAGE_RULE => limits.message_days,
+        CALL_PATIENT_RULE => limits.call_patient_days,
+        CALL_NEXT_OF_KIN_RULE => limits.call_next_of_kin_days,
+        _ => limits.clinician_days,
+    };
+    Some(reason.observed? - (reason.limit? - step_days))
 }
 
 /// The person's usual gap as a number of a reason, days.

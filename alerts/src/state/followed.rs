@@ -112,11 +112,9 @@ impl Followed {
         }
         self.copies.push_back((at, self.state));
         let oldest = at.plus_days(-LATE_DAYS_MAX);
-        while self.copies.get(1).is_some_and(|(second, _)| *second <= oldest) {
+        while let Some((second, _)) = self.copies.get(1).filter(|(second, _)| *second <= oldest) {
+            self.recent.forget_before(*second);
             self.copies.pop_front();
-        }
-        if let Some((first, _)) = self.copies.front() {
-            self.recent.forget_before(*first);
         }
     }
 
@@ -126,7 +124,8 @@ impl Followed {
 
     fn take_late(&mut self, entry: Entry, days: &LocalDays) -> Took {
         let at = entry.sample.at;
-        if self.copies.len() > 1 && self.copies.front().is_some_and(|(first, _)| at < *first) {
+        let is_forgotten = |(first, state): &(Timestamp, State)| at < *first && state.latest_at().is_some();
+        if self.copies.front().is_some_and(is_forgotten) {
             // Older than anything that can be rebuilt: judged by itself on what is known, and not kept.
             let mut aside = self.state;
             return Took::New(aside.take(&entry.sample, &self.tuning, days));

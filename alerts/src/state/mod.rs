@@ -315,6 +315,3 @@ pub(crate) struct Moment {
     pub(crate) at_s: i32,
     pub(crate) day: i32,
 }
-
-#[cfg(test)]
-mod tests;

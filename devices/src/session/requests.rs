@@ -38,7 +38,9 @@ pub(super) struct Known<'a> {
     pub(super) hides_address: bool,
 }
 
-pub(super) fn is_worth_connecting(model: Option<&Model>, service_uuids: &[Uuid16]) -> bool {
+/// Whether a device is worth connecting to: by its model, or by the services that it advertises where that is not known.
+#[must_use]
+pub fn is_worth_connecting(model: Option<&Model>, service_uuids: &[Uuid16]) -> bool {
     match model {
         Some(model) => !model.behaviour.advertisement_only,
         None => service_uuids.iter().any(|uuid| SERVICES.contains(uuid)),

@@ -5,97 +5,34 @@
 //! compare or type a passkey and refuses to be asked for one. What a device measures is still attributed by who wears
 //! it, so a paired stranger's reading reaches nobody's record.
 //!
-//! **Invariant:** every call of bluetoothd is answered; without a bus the thread ends and the log says so.
+//! **Invariant:** every call of bluetoothd is answered.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dbus::blocking::Connection;
-use dbus::blocking::stdintf::org_freedesktop_dbus::Properties as _;
-use dbus::channel::MatchingReceiver as _;
-use dbus::message::{MatchRule, Message, MessageType};
+use dbus::message::{Message, MessageType};
+
+use super::bluez::BLUEZ;
 
 const PATH: &str = "/se/vagen/agent";
 const INTERFACE: &str = "org.bluez.Agent1";
-const DEVICE_INTERFACE: &str = "org.bluez.Device1";
-const BLUEZ: &str = "org.bluez";
-/// How often the thread looks whether it is still wanted.
-const WAKE_EVERY: Duration = Duration::from_secs(2);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-const PAIR_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A registered agent. Dropping it ends its thread within [`WAKE_EVERY`]; bluetoothd forgets it with its connection.
-pub(super) struct Agent(Arc<AtomicBool>);
-
-impl Agent {
-    /// Registers the agent and answers for it on a thread of its own. Returns at once.
-    pub(super) fn start() -> Self {
-        let wanted = Arc::new(AtomicBool::new(true));
-        let until = Arc::clone(&wanted);
-        let spawned = std::thread::Builder::new().name("pairing-agent".to_owned()).spawn(move || {
-            if let Err(error) = serve(&until) {
-                tracing::warn!(%error, "no pairing agent: devices that ask for a bond will stay silent");
-            }
-        });
-        if let Err(error) = spawned {
-            tracing::warn!(%error, "no pairing agent: devices that ask for a bond will stay silent");
-        }
-        Self(wanted)
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
-}
-
-fn serve(wanted: &AtomicBool) -> Result<(), dbus::Error> {
-    let bus = Connection::new_system()?;
-    bus.start_receive(
-        MatchRule::new_method_call().with_interface(INTERFACE),
-        Box::new(|call, bus| {
-            if let Some(reply) = answer(&call)
-                && bus.channel().send(reply).is_err()
-            {
-                tracing::warn!("bluetoothd did not take the pairing agent's answer");
-            }
-            true
-        }),
-    );
+/// Registers the agent of this connection with bluetoothd, for whatever device asks; bluetoothd forgets it with the connection.
+///
+/// # Errors
+/// Whatever bluetoothd says.
+pub(super) fn register(bus: &Connection) -> Result<(), dbus::Error> {
     let manager = bus.with_proxy(BLUEZ, "/org/bluez", CALL_TIMEOUT);
     let path = dbus::Path::from(PATH);
     let () =
         manager.method_call("org.bluez.AgentManager1", "RegisterAgent", (path.clone(), "NoInputNoOutput"))?;
-    let () = manager.method_call("org.bluez.AgentManager1", "RequestDefaultAgent", (path,))?;
-    tracing::info!("ready to pair with devices that ask for it");
-    while wanted.load(Ordering::Relaxed) {
-        bus.process(WAKE_EVERY)?;
-    }
-    Ok(())
-}
-
-/// Pairs with the connected device at bluetoothd's `path` (such as `hci0/dev_54_6C_0E_00_00_01`), unless that is done.
-/// Blocks for as long as the device takes, at most [`PAIR_TIMEOUT`].
-///
-/// Asked for before the first subscription, it takes a third of a second; left to bluetoothd, a subscription that
-/// needs a bond hangs for half a minute, and a cuff has switched itself off by then.
-///
-/// # Errors
-/// Whatever bluetoothd says, such as that the device refused.
-pub(super) fn pair(path: &str) -> Result<(), dbus::Error> {
-    let bus = Connection::new_system()?;
-    let device = bus.with_proxy(BLUEZ, format!("/org/bluez/{path}"), PAIR_TIMEOUT);
-    if device.get::<bool>(DEVICE_INTERFACE, "Paired")? {
-        return Ok(());
-    }
-    device.method_call(DEVICE_INTERFACE, "Pair", ())
+    manager.method_call("org.bluez.AgentManager1", "RequestDefaultAgent", (path,))
 }
 
 /// What a box without keys and display answers.
-fn answer(call: &Message) -> Option<Message> {
-    if call.msg_type() != MessageType::MethodCall {
+pub(super) fn answer(call: &Message) -> Option<Message> {
+    if call.msg_type() != MessageType::MethodCall || call.interface().as_deref() != Some(INTERFACE) {
         return None;
     }
     let member = call.member()?;

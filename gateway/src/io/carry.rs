@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use vitals::{DeviceHealth, OutboxId, Resend, Seq};
 
 use super::clock::Clock;
+use crate::links::BrokerLink;
 use crate::outbox::{Depth, Receipted, SharedOutbox, StoreError};
 use crate::uplink::courier::Order;
 use crate::uplink::message::{Said, batch, down_topic, gone, heartbeat, heartbeat_topic, said, up_topic};
@@ -26,6 +27,7 @@ pub struct Carrier<L> {
     courier: Courier,
     complained: bool,
     vigil: Vigil,
+    standing: watch::Sender<BrokerLink>,
 }
 
 impl<L: Link> Carrier<L> {
@@ -38,14 +40,20 @@ impl<L: Link> Carrier<L> {
     ) -> Self {
         let (id, depth) = (outbox.id().await, outbox.watch());
         let courier = Courier::new(Instant::now(), Box::new(random_fraction));
-        let vigil = Vigil::default();
-        Self { link, outbox, id, depth, clock, devices, courier, complained: false, vigil }
+        let (vigil, standing) = (Vigil::default(), watch::Sender::default());
+        Self { link, outbox, id, depth, clock, devices, courier, complained: false, vigil, standing }
     }
 
     /// The same, telling `vigil` how it gets on.
     #[must_use]
     pub fn watched_by(self, vigil: Vigil) -> Self {
         Self { vigil, ..self }
+    }
+
+    /// The same, telling `standing` whether the link stands.
+    #[must_use]
+    pub fn telling(self, standing: watch::Sender<BrokerLink>) -> Self {
+        Self { standing, ..self }
     }
 
     /// Carries for ever.
@@ -138,6 +146,7 @@ impl<L: Link> Carrier<L> {
         match event {
             LinkEvent::Up => {
                 tracing::info!("connected to the broker");
+                self.stands(None);
                 self.courier.connected(Instant::now());
             }
             LinkEvent::Lost(reason) => self.lost(&reason),
@@ -237,6 +246,15 @@ impl<L: Link> Carrier<L> {
         let pause = self.courier.lost(Instant::now());
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         tracing::warn!(reason, pause_ms, "no connection to the broker");
+        self.stands(Some(reason));
+    }
+
+    fn stands(&self, trouble: Option<&str>) {
+        let at = self.clock.now();
+        self.standing.send_if_modified(|link| {
+            let changed = link.changed(at, trouble);
+            std::mem::replace(link, changed) != *link
+        });
     }
 }
 

@@ -25,7 +25,7 @@ pub use room::{Limit, Limits, MIB, RESERVE_BYTES, SESSION_ROWS};
 pub use seal::SealError;
 pub use settle::{Asked, Receipted};
 pub use shared::SharedOutbox;
-pub use status::{Status, StatusError, status};
+pub use status::{LastReading, Status, StatusError, status};
 
 /// How far an outbox has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

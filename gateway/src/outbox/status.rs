@@ -4,11 +4,17 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::types::Type;
 use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
-use vitals::{DeviceIdentity, GatewayId, OutboxId, Timestamp};
+use vitals::envelope::Envelope;
+use vitals::{DeviceId, DeviceIdentity, GatewayId, OutboxId, Seq, TimedMeasurement, Timestamp};
 
+use super::open::is_in_use;
 use super::{KnownDevice, time_of};
+
+/// How many readings [`Status::last_readings`] has.
+const LAST_READINGS: u32 = 5;
 
 /// The state of an outbox, for `vagen-gateway status`.
 #[derive(Clone, Debug, Serialize)]
@@ -35,6 +41,23 @@ pub struct Status {
     pub last_undecoded: Option<LastUndecoded>,
     /// Every device ever heard.
     pub devices: Vec<DeviceStatus>,
+    /// The readings sealed last, the newest first.
+    pub last_readings: Vec<LastReading>,
+    /// Whether a process has the outbox open at the moment: the daemon runs.
+    pub running: bool,
+}
+
+/// A reading, for `vagen-gateway status`.
+#[derive(Clone, Debug, Serialize)]
+pub struct LastReading {
+    /// Its number.
+    pub seq: Seq,
+    /// Which device measured.
+    pub device: DeviceId,
+    /// What it says.
+    pub measurement: TimedMeasurement,
+    /// When its receipt came.
+    pub receipted_at: Option<Timestamp>,
 }
 
 /// The last frame that gave no measurement.
@@ -95,6 +118,7 @@ pub fn status(path: &Path) -> Result<Status, StatusError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags)
         .and_then(|db| read(&db))
+        .map(|status| Status { running: is_in_use(path), ..status })
         .map_err(|source| StatusError::Unreadable { path: path.to_owned(), source })
 }
 
@@ -131,7 +155,26 @@ fn read(db: &Connection) -> rusqlite::Result<Status> {
                 battery_percent: device.battery_percent,
             })
             .collect(),
+        last_readings: last_readings(db)?,
+        running: false,
     })
+}
+
+fn last_readings(db: &Connection) -> rusqlite::Result<Vec<LastReading>> {
+    let mut query =
+        db.prepare("SELECT body, receipted_at FROM envelope WHERE void = 0 ORDER BY seq DESC LIMIT ?1")?;
+    let rows = query.query_map([LAST_READINGS], |row| {
+        let envelope: Envelope = serde_json::from_str(&row.get::<_, String>(0)?)
+            .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))?;
+        let receipted_at: Option<i64> = row.get(1)?;
+        Ok(LastReading {
+            seq: envelope.seq,
+            device: envelope.device.id,
+            measurement: envelope.measurement,
+            receipted_at: receipted_at.map(time_of).transpose()?,
+        })
+    })?;
+    rows.collect()
 }
 
 fn last_undecoded(db: &Connection) -> rusqlite::Result<Option<LastUndecoded>> {

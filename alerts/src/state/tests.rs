@@ -1,1 +1,0 @@
-//! What a state holds and how it is folded.

@@ -1,0 +1,119 @@
+//! What is usual for a person: silence against their own gaps, limits against their own values. Each feature is a number of
+//! the policy and off where it is absent; here the recommended policy is given what a row needs.
+
+#![allow(missing_docs)]
+
+use alerts::replay::{Replay, ReplayTask};
+use alerts::{Policy, Problem};
+use jiff::tz::TimeZone;
+use vitals::Timestamp;
+
+/// The recommended policy with `lines` in the section `[rules.NAME]`, in place of those that set the same.
+fn policy(name: &str, lines: &[&str]) -> Policy {
+    let head = format!("[rules.{name}]");
+    let mut text = String::new();
+    let mut inside = false;
+    for line in include_str!("../policies/recommended.toml").lines() {
+        inside = if line.starts_with('[') { line.starts_with(&head) } else { inside };
+        let key = line.split_whitespace().next().unwrap_or_default();
+        let is_replaced = inside
+            && ["habit_days_max", "every_days", "hysteresis_mmhg", "usual_margin_mmhg", "hold_days_max"]
+                .contains(&key);
+        if !is_replaced {
+            text.push_str(line);
+            text.push('\n');
+        }
+        if line.starts_with(&head) {
+            text.push_str(&lines.join("\n"));
+            text.push('\n');
+        }
+    }
+    Policy::parse(&text).expect("a policy")
+}
+
+fn replay(policy: Policy, lines: &[String]) -> Vec<ReplayTask> {
+    let mut replay = Replay::new(policy, TimeZone::get("Europe/Stockholm").expect("bundled"));
+    for line in lines {
+        replay.feed(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    }
+    replay.finish().tasks
+}
+
+/// Day `day` from 1 January 2026 at `hour` UTC.
+fn at(day: i64, hour: i64) -> Timestamp {
+    let start: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
+    start.plus_days(day).plus_millis(hour * Timestamp::HOUR_MS)
+}
+
+fn weight(day: i64) -> String {
+    format!(r#"{{"patient":"p","at":"{}","kind":"weight","values":{{"weight_kg":80.0}}}}"#, at(day, 6))
+}
+
+fn pressure(day: i64, systolic: u32) -> String {
+    let at = at(day, 7);
+    format!(
+        r#"{{"patient":"p","at":"{at}","kind":"blood_pressure","values":{{"systolic_mmhg":{systolic},"diastolic_mmhg":60}}}}"#
+    )
+}
+
+/// To add a case, add a row: days with a weighing, what the policy says, and the day on which staff get a task. By the ladder:
+/// three days after the last one (EMPOWER's call), later by the person's second longest gap, at most as the policy says,
+/// and by the plan's. Checked at 14:00 in Stockholm, 13:00 UTC in winter.
+#[test]
+fn silence_is_measured_against_the_persons_own_gaps() {
+    let every = |days: i64| (0..60).step_by(usize::try_from(days).expect("positive")).collect::<Vec<i64>>();
+    let gap_once: Vec<i64> = (0..30).chain(37..60).collect();
+    let gap_twice: Vec<i64> = (0..20).chain(24..40).chain(44..60).collect();
+    let habit: &[&str] = &["habit_days_max = 5"];
+    let rows: [(&str, Vec<i64>, &[&str], i64); 8] = [
+        ("daily", every(1), habit, 62),
+        ("daily, no habit asked for", every(1), &[], 62),
+        ("every other day, last on day 58", every(2), habit, 62),
+        ("every other day, no habit asked for", every(2), &[], 61),
+        ("weekly, last on day 56: six days by habit, five at most", every(7), habit, 64),
+        ("one long gap is no habit", gap_once, habit, 62),
+        ("two gaps of four days are", gap_twice, habit, 66),
+        ("by plan every third day", every(1), &["every_days = 3"], 64),
+    ];
+    for (name, days, lines, expected) in rows {
+        let mut history: Vec<String> = days.iter().map(|day| weight(*day)).collect();
+        history.push(format!(r#"{{"patient":"p","at":"{}","kind":"end"}}"#, at(90, 0)));
+        let silence: Vec<Timestamp> = replay(policy("silence", lines), &history)
+            .iter()
+            .filter(|task| task.problem == Problem::Silence && task.opened_at > at(59, 23))
+            .map(|task| task.opened_at)
+            .collect();
+        assert_eq!(silence, [at(expected, 13)], "{name}");
+    }
+}
+
+/// To add a case, add a row: systolic pressures day by day, what the policy says beside BEAT-HF's limit of 170 (two in a row
+/// above), and how many cases open; a case is over after fourteen quiet days.
+#[test]
+fn a_limit_counts_once_for_whoever_lives_at_it() {
+    let at_the_limit = [vec![160; 12], vec![175; 2], vec![168; 30], vec![175; 2]].concat();
+    let well_inside = [vec![140; 12], vec![175; 2], vec![140; 30], vec![175; 2]].concat();
+    let low = [vec![100; 20], vec![79; 2]].concat();
+    let rows: [(&str, &[u32], &[&str], usize); 6] = [
+        ("no hysteresis", &at_the_limit, &[], 2),
+        (
+            "held until the usual is below 165, or 155 with symptoms",
+            &at_the_limit,
+            &["hysteresis_mmhg = 5"],
+            1,
+        ),
+        ("left in between", &well_inside, &["hysteresis_mmhg = 5"], 2),
+        ("held for thirty days at most", &at_the_limit, &["hysteresis_mmhg = 5", "hold_days_max = 30"], 2),
+        ("a usual of 100, twice 79: below 80", &low, &[], 1),
+        ("the limit lies 22 below the usual of 98 or so, at 76", &low, &["usual_margin_mmhg = 22"], 0),
+    ];
+    for (name, pressures, lines, expected) in rows {
+        let history: Vec<String> =
+            (0..).zip(pressures).map(|(day, systolic)| pressure(day, *systolic)).collect();
+        let opened = replay(policy("blood_pressure", lines), &history)
+            .iter()
+            .filter(|task| task.problem == Problem::BloodPressure)
+            .count();
+        assert_eq!(opened, expected, "{name}");
+    }
+}

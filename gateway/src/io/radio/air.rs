@@ -1,0 +1,386 @@
+//! Every adapter of the box, as one: what any of them hears comes out, and a device is spoken to by the one that suits.
+//!
+//! A device that two adapters hear is two objects to bluetoothd. It is spoken to by the adapter that has its bond, else by the one
+//! that hears it best, and by one at a time.
+//!
+//! **Invariant:** whatever ends takes its conversations with it, and each device that was spoken to is said to be gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use btleplug::api::{Central as _, CentralEvent, Manager as _, Peripheral as _};
+use btleplug::platform::{Adapter, Manager, PeripheralId};
+use devices::session::{Action, Event};
+use futures::stream::SelectAll;
+use futures::{Stream, StreamExt as _};
+use tokio::sync::{mpsc, oneshot};
+use vitals::DeviceId;
+
+use super::airtime::{Airtime, scan};
+use super::conversation::{Conversation, Partner};
+use super::identity::{Signals, adapter_of, advertisement, device_of, hides_address};
+use super::{EVENTS, Ear, Pairing, bonds, is_address};
+use crate::io::bluez::{Bluez, News, RETRY_EVERY};
+use crate::vigil::{Part, Trouble};
+
+/// A device's advertisement is passed on at most this often, unless it carries data.
+const ADVERTISEMENT_EVERY: Duration = Duration::from_secs(1);
+/// A device that was not heard for so long is not in the air.
+const IN_THE_AIR: Duration = Duration::from_secs(60);
+/// An adapter that heard nothing at all for so long may be stuck; its scanning is started anew.
+const STUCK_AFTER: Duration = Duration::from_secs(300);
+
+/// How long bluetoothd may take to say how an adapter is.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+type Happening = (String, CentralEvent);
+
+/// Which object of bluetoothd's speaks for a device.
+pub(super) type Engaged = Arc<Mutex<BTreeMap<DeviceId, PeripheralId>>>;
+
+/// Why something could not be done at the moment.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AirError {
+    #[error("bluetoothd has no adapter {0}")]
+    NoAdapter(String),
+    #[error("Bluetooth: {0}")]
+    Bluetooth(#[from] btleplug::Error),
+}
+
+struct OpenAdapter {
+    airtime: Airtime,
+    heard_at: Instant,
+    /// Dropped, it ends the adapter's stream.
+    _open: oneshot::Sender<()>,
+}
+
+struct Sighting {
+    device: DeviceId,
+    at: Instant,
+    rssi: Option<i16>,
+}
+
+pub(super) struct Air {
+    ear: Ear,
+    pairing: Pairing,
+    signals: Signals,
+    manager: Option<Manager>,
+    adapters: BTreeMap<String, OpenAdapter>,
+    /// Adapters that are there and did not open.
+    unopened: BTreeSet<String>,
+    said_none: bool,
+    asking_since: Option<Instant>,
+    events: SelectAll<Pin<Box<dyn Stream<Item = Happening> + Send>>>,
+    sightings: BTreeMap<PeripheralId, Sighting>,
+    conversations: BTreeMap<PeripheralId, Conversation>,
+    engaged: Engaged,
+}
+
+impl Air {
+    pub(super) fn new(ear: Ear, pairing: Pairing, signals: Signals) -> Self {
+        Self {
+            ear,
+            pairing,
+            signals,
+            manager: None,
+            adapters: BTreeMap::new(),
+            unopened: BTreeSet::new(),
+            said_none: false,
+            asking_since: Some(Instant::now()),
+            events: SelectAll::new(),
+            sightings: BTreeMap::new(),
+            conversations: BTreeMap::new(),
+            engaged: Engaged::default(),
+        }
+    }
+
+    /// Listens, and does what is asked, for ever.
+    pub(super) async fn listen(mut self, mut requests: mpsc::Receiver<(DeviceId, Action)>) {
+        let (_bluez, mut news) = Bluez::watch();
+        let mut tick = tokio::time::interval(RETRY_EVERY);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        tick.tick().await;
+        loop {
+            self.ear.vigil.moved(Part::Radio, Instant::now());
+            tokio::select! {
+                Some(news) = news.recv() => self.told(news).await,
+                Some((adapter, event)) = self.events.next(), if !self.events.is_empty() => {
+                    self.happened(&adapter, event).await;
+                }
+                Some((device, action)) = requests.recv() => self.asked(&device, action).await,
+                _ = tick.tick() => self.look_after().await,
+            }
+        }
+    }
+
+    async fn told(&mut self, news: News) {
+        match news {
+            News::Came => {
+                if self.manager.is_none() {
+                    match Manager::new().await {
+                        Ok(manager) => self.manager = Some(manager),
+                        Err(error) => {
+                            tracing::error!("Bluetooth: {error}; trying again with the next adapter")
+                        }
+                    }
+                }
+                self.said_none = false;
+            }
+            News::AdapterCame(name) => self.open(name).await,
+            News::AdapterGone(name) => {
+                self.unopened.remove(&name);
+                if self.adapters.contains_key(&name) {
+                    tracing::error!(
+                        adapter = name,
+                        "the adapter is gone; listening again as soon as it is back"
+                    );
+                    self.close(Some(&name)).await;
+                }
+            }
+            News::Gone { reason, with_the_bus } => {
+                tracing::error!("{reason}; trying again every {} s", RETRY_EVERY.as_secs());
+                self.unopened.clear();
+                self.close(None).await;
+                self.trouble(reason);
+                if with_the_bus {
+                    self.manager = None;
+                }
+            }
+        }
+    }
+
+    async fn open(&mut self, name: String) {
+        self.unopened.remove(&name);
+        if self.adapters.contains_key(&name) {
+            return;
+        }
+        // From the first question to the bus, so that it tells what bluetoothd and its adapter took of a start.
+        let asked_at = self.asking_since.take().unwrap_or_else(Instant::now);
+        match self.opened(&name).await {
+            Ok((adapter, events)) => {
+                let (open, closed) = oneshot::channel();
+                let from = name.clone();
+                let events = events.map(move |event| (from.clone(), event)).take_until(closed);
+                self.events.push(Box::pin(events));
+                let adapter_ms = u64::try_from(asked_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+                tracing::info!(adapter = name, adapter_ms, "listening for devices");
+                let airtime = Airtime::new(name.clone(), adapter);
+                self.adapters
+                    .insert(name.clone(), OpenAdapter { airtime, heard_at: Instant::now(), _open: open });
+                self.ear.links.send_modify(|links| links.adapters.push(name));
+                self.all_is_well();
+            }
+            Err(error) => {
+                tracing::warn!(adapter = name, "{error}; trying again every {} s", RETRY_EVERY.as_secs());
+                self.unopened.insert(name);
+            }
+        }
+    }
+
+    async fn opened(
+        &mut self,
+        name: &str,
+    ) -> Result<(Adapter, Pin<Box<dyn Stream<Item = CentralEvent> + Send>>), AirError> {
+        if self.manager.is_none() {
+            self.manager = Some(Manager::new().await?);
+        }
+        let missing = || AirError::NoAdapter(name.to_owned());
+        for adapter in self.manager.as_ref().ok_or_else(missing)?.adapters().await? {
+            // "hci0 (usb:v1D6Bp0246d0542)"
+            if adapter.adapter_info().await?.split(' ').next() == Some(name) {
+                let events = adapter.events().await?;
+                scan(&adapter).await?;
+                return Ok((adapter, events));
+            }
+        }
+        Err(missing())
+    }
+
+    /// Ends everything of one adapter, or of all.
+    async fn close(&mut self, name: Option<&str>) {
+        let is_of = |id: &PeripheralId| name.is_none_or(|name| adapter_of(id) == name);
+        self.adapters.retain(|adapter, _| name.is_some_and(|name| name != adapter));
+        self.sightings.retain(|id, _| !is_of(id));
+        let ended: Vec<PeripheralId> = self.conversations.keys().filter(|id| is_of(id)).cloned().collect();
+        for id in ended {
+            if let Some(conversation) = self.conversations.remove(&id) {
+                conversation.end().await;
+            }
+        }
+        self.engaged.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, id| !is_of(id));
+        let at = self.ear.clock.now();
+        self.ear.links.send_modify(|links| links.adapter_gone(name, at));
+    }
+
+    /// There is no Bluetooth, for this reason.
+    fn trouble(&self, reason: String) {
+        self.ear.vigil.trouble(Trouble::RadioGone, true);
+        self.ear.links.send_modify(|links| links.trouble = Some(reason));
+    }
+
+    fn all_is_well(&self) {
+        self.ear.vigil.trouble(Trouble::RadioGone, false);
+        self.ear.links.send_if_modified(|links| links.trouble.take().is_some());
+    }
+
+    async fn look_after(&mut self) {
+        for name in std::mem::take(&mut self.unopened) {
+            self.open(name).await;
+        }
+        if self.manager.is_some() && self.adapters.is_empty() && !self.said_none {
+            self.said_none = true;
+            let reason = "this box has no Bluetooth adapter";
+            tracing::error!("{reason}; listening as soon as there is one");
+            self.trouble(reason.to_owned());
+        }
+        let mut silent = false;
+        for open in self.adapters.values_mut() {
+            let stuck = open.heard_at.elapsed() > STUCK_AFTER;
+            if stuck {
+                tracing::info!(
+                    adapter = open.airtime.adapter_name(),
+                    "nothing heard for long; scanning anew"
+                );
+                open.heard_at = Instant::now();
+            }
+            // A bluetoothd that hangs sends no events, and no end of them: it has to answer now and then.
+            if tokio::time::timeout(ANSWERS_WITHIN, open.airtime.answers()).await.is_err() {
+                silent = true;
+                continue;
+            }
+            open.airtime.keep_scanning(stuck).await;
+        }
+        if silent {
+            tracing::error!("bluetoothd does not answer");
+            self.trouble("bluetoothd does not answer".to_owned());
+        } else if !self.adapters.is_empty() {
+            self.all_is_well();
+        }
+    }
+
+    async fn happened(&mut self, adapter: &str, event: CentralEvent) {
+        if let Some(open) = self.adapters.get_mut(adapter) {
+            open.heard_at = Instant::now();
+        }
+        let done = match event {
+            // A new process is told of devices that bluetoothd remembers and that are not there; a signal strength
+            // or data come from the air.
+            CentralEvent::RssiUpdate { id, rssi } => self.advertised(id, Some(rssi), false).await,
+            CentralEvent::ManufacturerDataAdvertisement { id, .. } => self.advertised(id, None, false).await,
+            CentralEvent::ServiceDataAdvertisement { id, .. } => self.advertised(id, None, true).await,
+            CentralEvent::DeviceDisconnected(id) => {
+                if let Some(conversation) = self.conversations.get(&id) {
+                    conversation.gone();
+                }
+                Ok(())
+            }
+            CentralEvent::StateUpdate(state) => {
+                tracing::info!(adapter, ?state, "the adapter changed");
+                Ok(())
+            }
+            CentralEvent::DeviceConnected(id) => {
+                if let Some(conversation) = self.conversations.get(&id) {
+                    conversation.is_up();
+                }
+                Ok(())
+            }
+            CentralEvent::DeviceDiscovered(_)
+            | CentralEvent::DeviceUpdated(_)
+            | CentralEvent::DeviceServicesModified(_)
+            | CentralEvent::ServicesAdvertisement { .. } => Ok(()),
+        };
+        if let Err(error) = done {
+            // One device's trouble (it vanished between two calls) is not the adapter's.
+            tracing::debug!(adapter, %error, "a device could not be asked");
+        }
+    }
+
+    async fn advertised(
+        &mut self,
+        id: PeripheralId,
+        rssi: Option<i16>,
+        with_data: bool,
+    ) -> Result<(), AirError> {
+        let now = Instant::now();
+        if let Some(seen) = self.sightings.get_mut(&id) {
+            seen.rssi = rssi.or(seen.rssi);
+            if !with_data && now.duration_since(seen.at) < ADVERTISEMENT_EVERY {
+                return Ok(());
+            }
+        }
+        let Some(open) = self.adapters.get(&adapter_of(&id)) else { return Ok(()) };
+        let Some(properties) = open.airtime.peripheral(&id).await?.properties().await? else { return Ok(()) };
+        let device = device_of(&properties)?;
+        if let Some(dbm) = rssi.or(properties.rssi) {
+            self.signals.heard(&device, dbm);
+        }
+        // Devices that changed their address would fill the memory of a box that runs for years.
+        if self.sightings.len() > EVENTS {
+            self.sightings.retain(|_, seen| now.duration_since(seen.at) < IN_THE_AIR);
+        }
+        let rssi = rssi.or(properties.rssi);
+        self.sightings.insert(id.clone(), Sighting { device: device.clone(), at: now, rssi });
+        if !with_data && self.conversations.get(&id).is_some_and(|conversation| conversation.rests(now)) {
+            return Ok(());
+        }
+        let hides = hides_address(properties.address_type, &device);
+        let event = advertisement(&properties);
+        let name = properties.advertisement_name.or(properties.local_name).filter(|name| !is_address(name));
+        self.ear.hear_from(&device, hides, name, event).await;
+        Ok(())
+    }
+
+    async fn asked(&mut self, device: &DeviceId, action: Action) {
+        let reason = match self.conversation_for(device, &action).await {
+            Ok(Some(conversation)) => return conversation.ask(action),
+            Ok(None) => "the device is not in the air any more".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.ear.hear(device, Event::Failed { uuid: None, reason }).await;
+    }
+
+    async fn conversation_for(
+        &mut self,
+        device: &DeviceId,
+        action: &Action,
+    ) -> Result<Option<&Conversation>, AirError> {
+        let engaged = self.engaged.lock().unwrap_or_else(PoisonError::into_inner).get(device).cloned();
+        let id =
+            if matches!(action, Action::Connect) { self.best(device).await.or(engaged) } else { engaged };
+        let Some(id) = id else { return Ok(None) };
+        if !self.conversations.contains_key(&id) {
+            let adapter = adapter_of(&id);
+            let open = self.adapters.get(&adapter).ok_or(AirError::NoAdapter(adapter))?;
+            let partner = Partner {
+                device: device.clone(),
+                peripheral: open.airtime.peripheral(&id).await?,
+                airtime: open.airtime.clone(),
+                pairing: self.pairing,
+                engaged: Arc::clone(&self.engaged),
+            };
+            let conversation = Conversation::start(partner, self.ear.clone()).await?;
+            self.conversations.insert(id.clone(), conversation);
+        }
+        self.engaged.lock().unwrap_or_else(PoisonError::into_inner).insert(device.clone(), id.clone());
+        Ok(self.conversations.get(&id))
+    }
+
+    /// The object by which a device is best spoken to.
+    async fn best(&mut self, device: &DeviceId) -> Option<PeripheralId> {
+        let now = Instant::now();
+        let of_device = self.sightings.iter().filter(|(_, seen)| seen.device == *device);
+        let mut heard: Vec<_> =
+            of_device.filter(|(_, seen)| now.duration_since(seen.at) < IN_THE_AIR).collect();
+        heard.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.rssi));
+        if heard.len() > 1 {
+            for (id, _) in &heard {
+                if bonds::is_bonded(id).await.unwrap_or(false) {
+                    return Some((*id).clone());
+                }
+            }
+        }
+        heard.first().map(|(id, _)| (*id).clone())
+    }
+}

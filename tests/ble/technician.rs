@@ -1,0 +1,162 @@
+//! What a technician does with the gateway's commands: looking around, recording a visit and playing it, pairing, asking how
+//! things are.
+
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::cases::Case;
+use crate::house::Daemon;
+use crate::support::{stderr, stdout, wait_for};
+use crate::{Counts, World, identity, pressures, weights};
+
+/// In the order in which they run.
+pub(crate) const ALL: &[Case] =
+    &[("recorded, and the recording played", recorded), ("paired by the guide", guided)];
+
+fn output(command: &mut Command) -> Output {
+    command.output().expect("vagen-gateway starts")
+}
+
+/// What makes two envelopes the same: all but who sealed them, when, under which number.
+fn content(envelope: &Value) -> Value {
+    json!({
+        "raw": envelope["raw"], "kind": envelope["kind"], "values": envelope["values"], "at": envelope["at"],
+        "clock": envelope["clock"], "outcome": envelope["outcome"], "patient": envelope["patient"],
+    })
+}
+
+/// A scale is recorded; the recording is played by one gateway and then by another, and gives the same envelopes. The same
+/// scale, read live by the daemon, had given the same but for the second in which its clock was read.
+fn recorded(world: &mut World) -> Counts {
+    let device = "recorded-scale";
+    let (given, stored) = weights(65.0, 3, 0);
+    let scale = json!({ "kind": "scale", "name": "A&D_UC-352BLE_000010", "clock_s": -600, "serial": "77", "battery": 50 });
+    let with = |records: Value| {
+        let mut scale = scale.clone();
+        scale["records"] = records;
+        scale
+    };
+    world.gateway.take().expect("the daemon runs").stop();
+    let capture = world.house.file("visit.jsonl");
+    let recording = {
+        let log = world.house.file("record.log");
+        let path = capture.to_str().expect("UTF-8");
+        Daemon::start(&mut world.house.command(&["record", path]), &log)
+    };
+    world.add(device, with(given.clone()));
+    let report = world.until_confirmed(device, 3);
+    assert_eq!(report.clock_writes, Vec::<String>::new(), "a recording sets no clock");
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(recording.stop(), Some(0));
+    world.lab.remove(device);
+    let text = std::fs::read_to_string(&capture).expect("a capture");
+    let notified =
+        text.lines().filter(|line| line.contains(r#""event":"notify""#) && line.contains("2a9d")).count();
+    assert_eq!(notified, 3, "{text}");
+
+    let mut played = Vec::new();
+    for gateway in ["gw-0001", "gw-0002"] {
+        let configuration = world.house.configuration(gateway);
+        let path = capture.to_str().expect("UTF-8");
+        let done = output(&mut world.house.command(&["run", "--config", &configuration, "--capture", path]));
+        assert!(done.status.success(), "{}", stderr(&done));
+        let said: Value = serde_json::from_str(&stdout(&done)).expect("JSON");
+        assert_eq!((&said["sealed"], &said["unreceipted"]), (&json!(3), &json!(0)), "{said}");
+        let outbox = world.house.file(&format!("{gateway}.db"));
+        let said = output(&mut world.house.command(&[
+            "status",
+            "--json",
+            "--outbox",
+            outbox.to_str().expect("UTF-8"),
+        ]));
+        let status: Value = serde_json::from_str(&stdout(&said)).expect("JSON");
+        assert_eq!(status["running"], false);
+        let last = status["last_readings"].as_array().expect("readings").iter().take(3);
+        played.push(last.map(|reading| reading["measurement"].clone()).collect::<Vec<_>>());
+    }
+    assert_eq!(played[0], played[1], "the same capture, the same envelopes");
+
+    let once = world.until_stored(device, 3);
+    assert_eq!(once.len(), 3, "the second gateway's are the same weighings");
+    for (reading, expected) in once.iter().zip(&stored) {
+        assert_eq!(reading["values"]["weight_kg"], expected["weight_kg"]);
+        assert_eq!(reading["clock"], "offset_corrected", "{reading}");
+    }
+    world.gateway = Some(world.house.gateway("gw-0001"));
+    // The same weighings live: recognised, one by one, so what the recording gave is what the daemon gives.
+    world.add(device, with(given));
+    world.until_confirmed(device, 3);
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while world.gateway().received(identity(device)) < 3 && std::time::Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    world.lab.remove(device);
+    let after = world.house.stored(device);
+    assert_eq!(after.iter().map(content).collect::<Vec<_>>(), once.iter().map(content).collect::<Vec<_>>());
+    Counts { sent: 6, received: notified + world.gateway().received(identity(device)), stored: after.len() }
+}
+
+/// The guide lists the cuff among what is in the air, pairs with it, keeps what it measures, and says its id; `scan` and
+/// `status` say the same.
+fn guided(world: &mut World) -> Counts {
+    let device = "guided-cuff";
+    world.gateway.take().expect("the daemon runs").stop();
+    let configuration = world.house.configuration("gw-0001");
+
+    let none = [
+        "pair",
+        "--config",
+        &configuration,
+        "--yes",
+        "--timeout-s",
+        "4",
+        "--address",
+        "54:60:6E:00:00:0D",
+        "--lang",
+        "en",
+    ];
+    let done = output(&mut world.house.command(&none));
+    assert_eq!(done.status.code(), Some(1), "{}", stderr(&done));
+    assert!(stderr(&done).contains("no device was heard in 4 s"), "{}", stderr(&done));
+    let done = output(&mut world.house.command(&["pair", "--address", "54:60"]));
+    assert_eq!(done.status.code(), Some(2), "{}", stderr(&done));
+
+    let (given, stored) = pressures(110, 2, 0);
+    let name = "A&D_UA-651BLE_000011";
+    world.add(device, json!({ "kind": "cuff", "name": name, "bond": true, "clock_s": 0, "serial": "5170", "records": given }));
+    let done = output(&mut world.house.command(&["scan", "--for-s", "4"]));
+    let listed = stdout(&done);
+    let line =
+        listed.lines().find(|line| line.starts_with(identity(device))).unwrap_or_else(|| panic!("{listed}"));
+    assert!(line.contains("A&D UA-651BLE") && line.contains("dBm") && line.contains(name), "{listed}");
+
+    let done =
+        output(&mut world.house.command(&["pair", "--config", &configuration, "--yes", "--timeout-s", "60"]));
+    assert!(done.status.success(), "{}", stderr(&done));
+    assert!(
+        stderr(&done).contains("är parkopplad"),
+        "Swedish where nothing says otherwise: {}",
+        stderr(&done)
+    );
+    let said: Value = serde_json::from_str(&stdout(&done)).expect("JSON");
+    assert_eq!((&said["id"], &said["bonded"]), (&json!(identity(device)), &json!(true)), "{said}");
+    assert_eq!(said["model"], "A&D UA-651BLE", "{said}");
+    assert_eq!(said["readings"].as_array().map(Vec::len), Some(2), "{said}");
+    assert_eq!(world.lab.report(device).pairings, 1);
+
+    // What the guide kept is delivered by the daemon.
+    world.gateway = Some(world.house.gateway("gw-0001"));
+    let counts = world.assert_delivered(device, &stored);
+    let status = wait_for("status to tell of both links", || {
+        let done = output(&mut world.house.command(&["status", "--json", "--config", &configuration]));
+        let status: Value = serde_json::from_str(&stdout(&done)).expect("JSON");
+        let listens = status["links"]["adapters"].as_array().is_some_and(|all| !all.is_empty());
+        (listens && status["links"]["broker"]["connected"] == true).then_some(status)
+    });
+    assert_eq!(status["running"], true, "{status}");
+    assert_eq!(status["unreceipted"], 0, "{status}");
+    world.lab.remove(device);
+    Counts { received: said["readings"].as_array().map_or(0, Vec::len), ..counts }
+}
