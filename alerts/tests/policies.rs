@@ -68,7 +68,7 @@ fn slips_of_the_pen_are_refused_by_name() {
         ("call_patient_days = 3", "call_patient_days = 5", "call_patient_days"),
         ("opens = \"08:00\"", "opens = \"17:00\"", "due.opens"),
         ("name = \"recommended\"", "name = \" \"", "name"),
-        ("case_quiet_days = 7", "case_quiet_days = 7\ncase_loud_days = 7", "case_loud_days"),
+        ("case_quiet_days = 8", "case_quiet_days = 8\ncase_loud_days = 8", "case_loud_days"),
     ];
     for (was, becomes, named) in rows {
         assert!(good.contains(was), "the row must change something: {was}");
