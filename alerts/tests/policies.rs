@@ -71,7 +71,7 @@ fn slips_of_the_pen_are_refused_by_name() {
         ("join_hours = 72", "join_hours = 0", "follow_through.join_hours"),
         ("to = \"physician\"", "to = \"ward\"", "ward"),
         ("name = \"recommended\"", "name = \" \"", "name"),
-        ("case_quiet_days = 14", "case_quiet_days = 14\ncase_loud_days = 14", "case_loud_days"),
+        ("case_quiet_days = 8", "case_quiet_days = 8\ncase_loud_days = 8", "case_loud_days"),
     ];
     for (was, becomes, named) in rows {
         assert!(good.contains(was), "the row must change something: {was}");

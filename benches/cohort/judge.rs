@@ -1,78 +1,119 @@
-//! What a policy achieves over a cohort, judged as the published interface says: sensitive is a task in the 14 days before an
-//! event, false a task with no event in the 14 days after nor the 12 before, those of one patient within 72 h counted once.
+//! How well a row of tasks foresees events, judged as the published interface says: an event is found when a task opened in
+//! the 14 days before it; a task is false with no event in the 14 days after it nor the 12 before, those of one person
+//! within 72 h counted once; lead is the first such task's.
+//!
+//! It knows when tasks opened and when events came, and not which detector it was.
+//!
+//! **Invariant:** a cohort's figures are the sums of its people's, so people can be drawn again for confidence intervals.
 
-use alerts::replay::{Replay, Replayed};
-use alerts::{Policy, Problem};
-use jiff::tz::TimeZone;
+use crate::dice::Dice;
 
-use crate::simulate::{Cohort, day_of};
+const BEFORE_EVENT_DAYS: f64 = 14.0;
+const AFTER_EVENT_DAYS: f64 = 12.0;
+const ONE_ALARM_DAYS: f64 = 3.0;
+const DRAWS: usize = 400;
 
-/// What a policy achieves, judged as the published interface says.
-pub(crate) struct Figures {
-    /// The share of events with a task in the 14 days before.
-    pub(crate) sensitivity: f64,
-    /// False tasks a patient-year.
-    pub(crate) false_per_year: f64,
-    /// The sensitivity that so many tasks would have by chance alone.
-    pub(crate) chance: f64,
-    /// The share of events found three days before or more.
-    pub(crate) early: f64,
+/// Counts of one person, or of many.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Tally {
+    pub(crate) years: f64,
+    pub(crate) events: f64,
+    pub(crate) found: f64,
+    pub(crate) found_3_days: f64,
+    pub(crate) found_5_days: f64,
+    pub(crate) lead_days: f64,
+    pub(crate) wrong: f64,
 }
 
-/// Replays `policy` over `cohort`.
-pub(crate) fn run(policy: &Policy, cohort: &Cohort) -> Replayed {
-    let zone = TimeZone::get("Europe/Stockholm").expect("bundled");
-    let mut replay = Replay::new(policy.clone(), zone);
-    for line in &cohort.lines {
-        replay.feed(line).expect("the simulator writes good lines");
+/// Judges the days on which one person's tasks opened, in order, against that person's events.
+pub(crate) fn judge(opened: &[f64], events: &[f64], years: f64) -> Tally {
+    let mut tally = Tally { years, events: events.len() as f64, ..Tally::default() };
+    for event in events {
+        let leads =
+            opened.iter().map(|day| event - day).filter(|lead| (0.0..=BEFORE_EVENT_DAYS).contains(lead));
+        let Some(lead) = leads.max_by(f64::total_cmp) else { continue };
+        tally.found += 1.0;
+        tally.found_3_days += f64::from(u8::from(lead >= 3.0));
+        tally.found_5_days += f64::from(u8::from(lead >= 5.0));
+        tally.lead_days += lead;
     }
-    replay.finish()
-}
-
-/// Judges the tasks that `counts`.
-pub(crate) fn judge(
-    cohort: &Cohort,
-    replayed: &Replayed,
-    patients: usize,
-    counts: impl Fn(Problem) -> bool,
-) -> Figures {
-    let mut opened: Vec<Vec<f64>> = vec![Vec::new(); patients];
-    for task in replayed.tasks.iter().filter(|task| counts(task.problem)) {
-        let patient: usize = task.patient.as_str()[1..].parse().expect("a number");
-        opened[patient].push(day_of(task.opened_at));
-    }
-    let (mut found, mut early) = (0.0, 0.0);
-    for (patient, event) in &cohort.events {
-        let lead = opened[*patient]
-            .iter()
-            .map(|day| event - day)
-            .filter(|lead| (0.0..=14.0).contains(lead))
-            .fold(None, |most: Option<f64>, lead| Some(most.map_or(lead, |most| most.max(lead))));
-        found += f64::from(u8::from(lead.is_some()));
-        early += f64::from(u8::from(lead.is_some_and(|lead| lead >= 3.0)));
-    }
-    let mut wrong = 0.0;
-    for (patient, days) in opened.iter_mut().enumerate() {
-        days.sort_by(f64::total_cmp);
-        let mut last: Option<f64> = None;
-        for day in days.iter() {
-            let near =
-                |event: &&(usize, f64)| event.0 == patient && (-12.0..=14.0).contains(&(event.1 - day));
-            let is_false = !cohort.events.iter().any(|event| near(&event));
-            if is_false && last.is_none_or(|last| day - last > 3.0) {
-                wrong += 1.0;
-            }
-            if is_false {
-                last = Some(*day);
-            }
+    let is_near = |day: f64| {
+        events.iter().any(|event| (-AFTER_EVENT_DAYS..=BEFORE_EVENT_DAYS).contains(&(event - day)))
+    };
+    let mut last: Option<f64> = None;
+    for day in opened.iter().copied().filter(|day| !is_near(*day)) {
+        if last.is_none_or(|last| day - last > ONE_ALARM_DAYS) {
+            tally.wrong += 1.0;
+            last = Some(day);
         }
     }
-    let events = cohort.events.len() as f64;
-    let false_per_year = wrong / patients as f64;
-    Figures {
-        sensitivity: found / events,
-        false_per_year,
-        chance: 1.0 - (-false_per_year * 14.0 / 365.0).exp(),
-        early: early / events,
+    tally
+}
+
+impl Tally {
+    /// All of these together.
+    pub(crate) fn sum<'a>(tallies: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut sum = Self::default();
+        for one in tallies {
+            sum.years += one.years;
+            sum.events += one.events;
+            sum.found += one.found;
+            sum.found_3_days += one.found_3_days;
+            sum.found_5_days += one.found_5_days;
+            sum.lead_days += one.lead_days;
+            sum.wrong += one.wrong;
+        }
+        sum
     }
+
+    /// The share of events that were found.
+    pub(crate) fn sensitivity(&self) -> f64 {
+        share(self.found, self.events)
+    }
+
+    /// The share found three days before or more.
+    pub(crate) fn early_3(&self) -> f64 {
+        share(self.found_3_days, self.events)
+    }
+
+    /// The share found five days before or more.
+    pub(crate) fn early_5(&self) -> f64 {
+        share(self.found_5_days, self.events)
+    }
+
+    /// The mean lead of what was found, days.
+    pub(crate) fn lead(&self) -> f64 {
+        share(self.lead_days, self.found)
+    }
+
+    /// False tasks a patient-year.
+    pub(crate) fn false_per_year(&self) -> f64 {
+        share(self.wrong, self.years)
+    }
+
+    /// The sensitivity that as many tasks would have by chance.
+    pub(crate) fn chance(&self) -> f64 {
+        chance(self.false_per_year())
+    }
+}
+
+/// The sensitivity of so many tasks a year that come without any reason.
+pub(crate) fn chance(false_per_year: f64) -> f64 {
+    1.0 - (-false_per_year * BEFORE_EVENT_DAYS / 365.0).exp()
+}
+
+/// The middle 95 % of a figure over people drawn again with replacement (bootstrap, percentiles).
+pub(crate) fn interval(tallies: &[Tally], figure: impl Fn(&Tally) -> f64) -> (f64, f64) {
+    let mut figures: Vec<f64> = (0..DRAWS)
+        .map(|draw| {
+            let mut dice = Dice::of(1, draw, 0);
+            figure(&Tally::sum((0..tallies.len()).map(|_| &tallies[dice.below(tallies.len())])))
+        })
+        .collect();
+    figures.sort_by(f64::total_cmp);
+    (figures[DRAWS / 40], figures[DRAWS - 1 - DRAWS / 40])
+}
+
+fn share(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
 }
