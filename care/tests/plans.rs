@@ -18,11 +18,9 @@ const OURS: &str = include_str!("../../alerts/policies/recommended.toml");
 type Row = (&'static str, &'static [(&'static str, &'static str)], &'static str);
 
 fn ours() -> String {
-    OURS.replacen("\"recommended\"", "\"ours\"", 1).replacen(
-        "symptom_form_days = 2 ",
-        "symptom_form_days = 3 ",
-        1,
-    )
+    OURS.replacen("\"recommended\"", "\"ours\"", 1)
+        .replacen("\nversion = \"2\"", "\nversion = \"1\"", 1)
+        .replacen("symptom_form_days = 2 ", "symptom_form_days = 3 ", 1)
 }
 
 async fn plan_of(house: &House, id: &str) -> Plan {
@@ -133,7 +131,7 @@ async fn a_policy_is_taken_in_tried_on_ones_own_patients_and_switched_on() {
     let house = House::build().await;
     let anna = Visitor::signed_in(&house, "anna").await;
     let wrong = anna
-        .post("/policies", &[("policy", &ours().replacen("alarm_points = 9.5 ", "alarm_points = 90 ", 1))])
+        .post("/policies", &[("policy", &ours().replacen("\nalarm_points = ", "\nalarm_points = 9", 1))])
         .await;
     assert_eq!(wrong.status, 422);
     assert!(wrong.words().contains("example"), "{}", wrong.words());

@@ -234,7 +234,8 @@ mod tests {
     const SHIPPED: &str = include_str!("../../../alerts/policies/recommended.toml");
 
     fn ours() -> String {
-        SHIPPED.replacen("name = \"recommended\"", "name = \"ours\"", 1)
+        let named = SHIPPED.replacen("name = \"recommended\"", "name = \"ours\"", 1);
+        named.replacen(&format!("version = \"{}\"", Policy::recommended().version()), "version = \"1\"", 1)
     }
 
     async fn store() -> (tempfile::TempDir, Store) {
@@ -254,8 +255,8 @@ mod tests {
         let head = &SHIPPED[..SHIPPED.find("[[example]]").expect("examples")];
         let rows = [
             ("alarm_points = 9.5".to_owned(), "unknown field"),
-            (ours().replace("alarm_points = 9.5 ", "alarm_points = 950 "), "alarm_points is 950"),
-            (ours().replace("alarm_points = 9.5 ", "alarm_points = 90 "), "example"),
+            (ours().replace("\nalarm_points = ", "\nalarm_points = 95"), "alarm_points is 95"),
+            (ours().replace("\nalarm_points = ", "\nalarm_points = 9"), "example"),
             (ours().replacen("name = \"ours\"", "name = \"our own\"", 1), "name must be"),
             (ours().replacen("version = \"1\"", "version = \"..\"", 1), "version must be"),
             (head.replacen("\"recommended\"", "\"ours\"", 1), "no worked example"),

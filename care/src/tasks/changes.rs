@@ -135,7 +135,7 @@ async fn insert(
     sqlx::query(
         "INSERT INTO task (id, patient, gateway, problem, priority, status, opened_at, due_at, last_finding_at, unit,
                            competence, policy, policy_version, activation, former)
-         VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $6, $8, $9, $10, $11, $12)",
+         VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $6, $8, $9, $10, $11, $12, $13)",
     )
     .bind(&id)
     .bind(new.patient.map(PatientId::as_str))
