@@ -8,10 +8,12 @@
 //! **Invariant:** [`open_patient`] writes the audit entry, allowed or denied, before it gives anything back.
 
 mod policies;
+mod rooms;
 
 use vitals::{PatientId, Timestamp};
 
 pub use policies::{PolicyWish, decide_policies, is_clinician, open_policies};
+pub use rooms::{open_gateways, open_register};
 
 use crate::audit::{self, Entry};
 use crate::language::{Language, Words};
@@ -356,48 +358,4 @@ pub async fn look_again(
     }
     drop(reader);
     open_patient(store, subject, patient, action, now).await
-}
-
-/// Lets an administrator into the register, which is no record. Logged before it answers, allowed or denied.
-///
-/// # Errors
-/// [`AccessError::Denied`] for everybody else, or the store's.
-pub async fn open_register(store: &Store, subject: &Subject, now: Timestamp) -> Result<(), AccessError> {
-    let decision = match subject.role() {
-        Some(Role::Administrator) => Decision::allow("administratör", "administrator"),
-        Some(_) | None => {
-            Decision::deny("registret är för administratörer", "the register is for administrators")
-        }
-    };
-    open(store, subject, "open register", decision, now).await
-}
-
-/// Lets whoever looks after home boxes see to them: technicians and administrators. No record is in it. Logged before it
-/// answers, allowed or denied.
-///
-/// # Errors
-/// [`AccessError::Denied`] for everybody else, or the store's.
-pub async fn open_gateways(store: &Store, subject: &Subject, now: Timestamp) -> Result<(), AccessError> {
-    let decision = if subject.role().is_some_and(Role::keeps_gateways) {
-        Decision::allow("sköter hemboxar", "looks after home boxes")
-    } else {
-        Decision::deny(
-            "hemboxarna är för tekniker och administratörer",
-            "home boxes are for technicians and administrators",
-        )
-    };
-    open(store, subject, "open gateways", decision, now).await
-}
-
-async fn open(
-    store: &Store,
-    subject: &Subject,
-    action: &str,
-    decision: Decision,
-    now: Timestamp,
-) -> Result<(), AccessError> {
-    let mut tx = store.write().await?;
-    audit::append(&mut tx, &Entry::by(subject, action, None, &decision), now).await?;
-    tx.commit().await?;
-    if decision.allowed { Ok(()) } else { Err(AccessError::Denied { why: decision.why }) }
 }

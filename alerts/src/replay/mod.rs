@@ -125,7 +125,8 @@ pub struct Replayed {
     /// For each patient: the line of their first appearance and how many of the tasks are theirs.
     patients: Vec<(u64, usize)>,
     readings: u64,
-    patient_years: f64,
+    /// Whole milliseconds, so that the sum is the same in whatever order it is made.
+    patient_ms: i64,
 }
 
 impl Replay {
@@ -196,7 +197,7 @@ impl Replay {
     /// Ends the data.
     #[must_use]
     pub fn finish(self) -> Replayed {
-        let patient_years = self.patients.iter().map(PatientReplay::years).sum();
+        let patient_ms = self.patients.iter().map(PatientReplay::span_ms).sum();
         let (mut tasks, mut patients) = (Vec::new(), Vec::new());
         for patient in self.patients {
             let first_line = patient.first_line;
@@ -204,7 +205,7 @@ impl Replay {
             patients.push((first_line, of_patient.len()));
             tasks.extend(of_patient);
         }
-        Replayed { tasks, patients, readings: self.readings, patient_years }
+        Replayed { tasks, patients, readings: self.readings, patient_ms }
     }
 }
 
@@ -213,14 +214,14 @@ impl Replayed {
     #[must_use]
     pub fn join(shares: impl IntoIterator<Item = Self>) -> Self {
         let mut patients: Vec<(u64, Vec<ReplayTask>)> = Vec::new();
-        let mut joined = Self { tasks: Vec::new(), patients: Vec::new(), readings: 0, patient_years: 0.0 };
+        let mut joined = Self { tasks: Vec::new(), patients: Vec::new(), readings: 0, patient_ms: 0 };
         for share in shares {
             let mut tasks = share.tasks.into_iter();
             for (first_line, count) in share.patients {
                 patients.push((first_line, tasks.by_ref().take(count).collect()));
             }
             joined.readings += share.readings;
-            joined.patient_years += share.patient_years;
+            joined.patient_ms += share.patient_ms;
         }
         patients.sort_by_key(|(first_line, _)| *first_line);
         for (first_line, tasks) in patients {
@@ -233,6 +234,8 @@ impl Replayed {
     /// The figures, given how long it took.
     #[must_use]
     pub fn summary(&self, wall_s: f64) -> Summary {
+        #[allow(clippy::cast_precision_loss)]
+        let patient_years = self.patient_ms as f64 / (365.25 * Timestamp::DAY_MS as f64);
         let mut tasks_by_problem = BTreeMap::new();
         let mut tasks_by_priority = BTreeMap::new();
         for task in &self.tasks {
@@ -245,10 +248,10 @@ impl Replayed {
         Summary {
             readings: self.readings,
             patients: u64::try_from(self.patients.len()).unwrap_or(u64::MAX),
-            patient_years: self.patient_years,
+            patient_years,
             tasks_by_problem,
             tasks_by_priority,
-            tasks_per_patient_year: rate(tasks, self.patient_years),
+            tasks_per_patient_year: rate(tasks, patient_years),
             wall_s,
             readings_per_second: rate(readings, wall_s),
         }

@@ -200,9 +200,9 @@ impl PatientReplay {
         }
     }
 
-    /// Years from the first arrival to the last.
-    pub(super) fn years(&self) -> f64 {
-        self.now.days_since(self.began) / 365.25
+    /// From the first arrival to the last, ms.
+    pub(super) fn span_ms(&self) -> i64 {
+        self.now.millis_since(self.began)
     }
 
     pub(super) fn finish(mut self, bench: &Bench) -> Vec<ReplayTask> {
