@@ -1,6 +1,6 @@
 //! Where operating alarms go: the `[alarm]` table of the configuration, and the task that tells.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use care::alarm::{Alarm, MailSettings, Patience, Settings};
@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use vitals::Timestamp;
 
 use crate::failure::{Failure, OrFail};
+use crate::serve::config::secret;
 
 const AFTER_S: u32 = 60;
 const REPEAT_HOURS: u32 = 4;
@@ -93,7 +94,8 @@ impl Table {
         let login = match given(self.mail_user.as_deref()) {
             Some(user) => {
                 let password = secret("alarm.mail_password_file", self.mail_password_file.as_deref())?;
-                Some((user, password.unwrap_or_default()))
+                let missing = || Failure::input("alarm.mail_password_file is missing beside alarm.mail_user");
+                Some((user, password.ok_or_else(missing)?))
             }
             None => None,
         };
@@ -110,13 +112,6 @@ impl Table {
 /// A text that is not empty.
 fn given(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
-/// The first line of a file, where one is named.
-fn secret(key: &str, file: Option<&Path>) -> Result<Option<String>, Failure> {
-    let Some(file) = file.filter(|file| !file.as_os_str().is_empty()) else { return Ok(None) };
-    let text = std::fs::read_to_string(file).or_wrong_input(format_args!("{key} {}", file.display()))?;
-    Ok(text.lines().next().map(str::to_owned))
 }
 
 fn within(key: &str, number: u32, max: u32) -> Result<u32, Failure> {

@@ -165,11 +165,16 @@ fn questdb_of(file: &File) -> Result<Option<questdb::Address>, Failure> {
     let Some(user) = file.questdb_user.clone().filter(|user| !user.is_empty()) else {
         return Ok(Some(address));
     };
-    let place = file.questdb_password_file.clone().unwrap_or_default();
-    let password = std::fs::read_to_string(&place)
-        .or_wrong_input(format_args!("questdb_password_file {}", place.display()))?;
-    let password = password.lines().next().unwrap_or_default().to_owned();
+    let password = secret("questdb_password_file", file.questdb_password_file.as_deref())?
+        .ok_or_else(|| Failure::input("questdb_password_file is missing beside questdb_user"))?;
     Ok(Some(address.with_login(questdb::Login { user, password })))
+}
+
+/// The first line of a file that holds a secret, where one is named.
+pub(crate) fn secret(key: &str, file: Option<&Path>) -> Result<Option<String>, Failure> {
+    let Some(file) = file.filter(|file| !file.as_os_str().is_empty()) else { return Ok(None) };
+    let text = std::fs::read_to_string(file).or_wrong_input(format_args!("{key} {}", file.display()))?;
+    Ok(text.lines().next().map(str::to_owned))
 }
 
 fn read(file: Option<&Path>) -> Result<File, Failure> {
