@@ -233,7 +233,7 @@ mod tests {
     #[tokio::test]
     async fn a_changed_row_shows() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let store = Store::open(directory.path()).await.expect("opens");
+        let store = crate::store::trial::open(directory.path()).await.expect("opens");
         let now = Timestamp::from_millis(1_000).expect("in range");
         let mut tx = store.write().await.expect("a transaction");
         for action in ["export readings", "export tasks", "export audit"] {

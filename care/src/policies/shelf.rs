@@ -239,7 +239,7 @@ mod tests {
 
     async fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path()).await.expect("opens");
+        let store = crate::store::trial::open(folder.path()).await.expect("opens");
         (folder, store)
     }
 

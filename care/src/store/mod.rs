@@ -24,6 +24,8 @@ pub mod copy;
 pub mod numbers;
 mod schema;
 pub mod sql;
+#[cfg(any(test, feature = "trial-stores"))]
+pub mod trial;
 
 pub use address::{Address, AddressError};
 

@@ -322,7 +322,7 @@ impl House {
     /// Builds the house.
     pub(crate) async fn build() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let store = Store::open(folder.path()).await.expect("opens");
+        let store = care::store::trial::open(folder.path()).await.expect("opens");
         let register = Register::parse(REGISTER).expect("a register");
         apply(&store, &register, folder.path(), &["recommended"], "test", at("2026-03-01T08:00:00Z"))
             .await

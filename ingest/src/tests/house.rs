@@ -233,7 +233,7 @@ impl Home {
 
     pub(super) async fn unconnected() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let store = Store::open(directory.path()).await.expect("a store");
+        let store = care::store::trial::open(directory.path()).await.expect("a store");
         let home = Self::around(Some(directory), store);
         home.apply(REGISTER, NOW).await;
         home
