@@ -107,7 +107,7 @@ struct House {
 impl House {
     async fn build(folder: &Path, starts: Timestamp) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let store = Store::open(&directory.path().join("data")).await.expect("the store opens");
+        let store = care::store::trial::open(&directory.path().join("data")).await.expect("the store opens");
         let own = folder.join("register.toml");
         let shared = folder.parent().expect("a folder in a folder").join("register.toml");
         let text = std::fs::read_to_string(if own.exists() { own } else { shared }).expect("a register");

@@ -1,8 +1,8 @@
 //! The log of who did what with whose record, and why they might. Append-only, each row bound to the one before it by a
 //! hash, so that a row changed or taken out afterwards shows.
 
+use crate::store::sql::{self, Connection, Row};
 use sha2::{Digest, Sha256};
-use sqlx::Row;
 use vitals::{PatientId, Timestamp, hex};
 
 use crate::access::{Decision, Subject, SubjectKind};
@@ -115,11 +115,11 @@ pub struct Logged {
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn has_since(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     entry: &Entry,
     since: Timestamp,
 ) -> Result<bool, StoreError> {
-    let found: Option<i64> = sqlx::query_scalar(
+    let found: Option<i64> = sql::query_scalar(
         "SELECT 1 FROM audit WHERE patient = $1 AND at > $2 AND actor_kind = $3 AND actor = $4 AND role = $5 AND unit = $6
          AND action = $7 AND decision = $8 AND reason = $9 LIMIT 1",
     )
@@ -142,12 +142,12 @@ pub async fn has_since(
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn append(tx: &mut Tx, entry: &Entry, now: Timestamp) -> Result<(), StoreError> {
-    let before = sqlx::query_scalar::<_, String>("SELECT hash FROM audit ORDER BY id DESC LIMIT 1")
+    let before = sql::query_scalar::<String>("SELECT hash FROM audit ORDER BY id DESC LIMIT 1")
         .fetch_optional(&mut **tx)
         .await?
         .unwrap_or_default();
     let id = numbers::next(tx, "audit").await?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO audit (id, at, actor_kind, actor, role, unit, organisation, action, patient, decision, reason, hash)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
@@ -177,7 +177,7 @@ pub async fn rows(
     patient: Option<&PatientId>,
     since: Option<Timestamp>,
 ) -> Result<Vec<Logged>, StoreError> {
-    sqlx::query(
+    sql::query(
         "SELECT id, at, actor_kind, actor, role, unit, organisation, action, patient, decision, reason, hash FROM audit
          WHERE ($1 IS NULL OR patient = $1) AND ($2 IS NULL OR at >= $2) ORDER BY id",
     )
@@ -190,7 +190,7 @@ pub async fn rows(
     .collect()
 }
 
-fn logged(row: &sqlx::sqlite::SqliteRow) -> Result<Logged, StoreError> {
+fn logged(row: &Row) -> Result<Logged, StoreError> {
     let patient: Option<String> = row.try_get("patient")?;
     Ok(Logged {
         id: row.try_get("id")?,
@@ -233,7 +233,7 @@ mod tests {
     #[tokio::test]
     async fn a_changed_row_shows() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let store = Store::open(directory.path()).await.expect("opens");
+        let store = crate::store::trial::open(directory.path()).await.expect("opens");
         let now = Timestamp::from_millis(1_000).expect("in range");
         let mut tx = store.write().await.expect("a transaction");
         for action in ["export readings", "export tasks", "export audit"] {
@@ -245,7 +245,7 @@ mod tests {
         let mut reader = store.read().await.expect("reads");
         assert_eq!(first_broken(&mut reader).await.expect("walks"), None);
         let mut tx = store.write().await.expect("a transaction");
-        sqlx::query("UPDATE audit SET actor = 'somebody else' WHERE id = 2")
+        sql::query("UPDATE audit SET actor = 'somebody else' WHERE id = 2")
             .execute(&mut *tx)
             .await
             .expect("updates");

@@ -4,12 +4,12 @@
 
 mod history;
 
+use crate::store::sql::{self, Connection, Row};
 use std::io::{self, Write};
 
 use alerts::Reason;
 use serde::Serialize;
 use serde_json::{Value, json};
-use sqlx::Row;
 use vitals::{Content, PatientId, ReadingId, Timestamp};
 
 pub(crate) use history::lines as history_lines;
@@ -202,7 +202,7 @@ struct MessageLine {
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn task_line(connection: &mut sqlx::SqliteConnection, task: Task) -> Result<TaskLine, StoreError> {
+pub async fn task_line(connection: &mut Connection, task: Task) -> Result<TaskLine, StoreError> {
     let joined = tasks::joined(connection, &task.id).await?;
     let messages = conversations::of_task(connection, &task.id).await?;
     let switched_on = match task.activation {
@@ -270,7 +270,7 @@ async fn export_quarantine(
     filter: &Filter,
     out: &mut dyn Write,
 ) -> Result<(), ExportError> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT gateway, outbox, seq, quarantine.reason AS reason, detail, received_at, raw, device, act,
                 quarantine_act.at AS settled_at, name, quarantine_act.reason AS why, reading
          FROM quarantine LEFT JOIN quarantine_act ON quarantine_act.quarantine = quarantine.id
@@ -286,7 +286,7 @@ async fn export_quarantine(
     Ok(())
 }
 
-fn quarantine_line(row: &sqlx::sqlite::SqliteRow) -> Result<Value, StoreError> {
+fn quarantine_line(row: &Row) -> Result<Value, StoreError> {
     let text = |column: &str| row.try_get::<String, _>(column);
     Ok(json!({
         "gateway": text("gateway")?,
@@ -328,29 +328,28 @@ pub const DUPLICATES: &str = "duplicates";
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn status(reader: &mut Reader) -> Result<Value, StoreError> {
-    let readings: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM reading").fetch_one(&mut **reader).await?;
-    let open: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM task WHERE status = 'open'")
-        .fetch_one(&mut **reader)
-        .await?;
+    let readings: i64 = sql::query_scalar("SELECT COUNT(*) FROM reading").fetch_one(&mut **reader).await?;
+    let open: i64 =
+        sql::query_scalar("SELECT COUNT(*) FROM task WHERE status = 'open'").fetch_one(&mut **reader).await?;
     let duplicates = crate::store::numbers::get(reader, DUPLICATES).await?;
-    let quarantined = sqlx::query_as::<_, (String, i64)>(
+    let quarantined = sql::query_as::<(String, i64)>(
         "SELECT reason, COUNT(*) FROM quarantine WHERE id NOT IN
             (SELECT quarantine FROM quarantine_act WHERE act <> 'discarded')
          GROUP BY reason ORDER BY reason",
     )
     .fetch_all(&mut **reader)
     .await?;
-    let waiting: i64 = sqlx::query_scalar(
+    let waiting: i64 = sql::query_scalar(
         "SELECT COUNT(*) FROM quarantine WHERE id NOT IN (SELECT quarantine FROM quarantine_act)",
     )
     .fetch_one(&mut **reader)
     .await?;
-    let outboxes = sqlx::query_as::<_, (String, String, i64)>(
+    let outboxes = sql::query_as::<(String, String, i64)>(
         "SELECT gateway, outbox, through FROM stream ORDER BY gateway, outbox",
     )
     .fetch_all(&mut **reader)
     .await?;
-    let gateways = sqlx::query_as::<_, (String, Option<i64>)>(
+    let gateways = sql::query_as::<(String, Option<i64>)>(
         "SELECT gateway.id, heartbeat.received_at FROM gateway LEFT JOIN heartbeat ON heartbeat.gateway = gateway.id
          ORDER BY gateway.id",
     )

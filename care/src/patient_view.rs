@@ -5,12 +5,12 @@
 //!
 //! **Invariant:** a reading is shown with the doubt the rules had about it; nothing admitted is left out of the table.
 
+use crate::store::sql::{self, Connection};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alerts::chart::Doubt;
 use alerts::{Chart, ChartEvent, Policy, Problem};
-use sqlx::{Row, SqliteConnection};
 use vitals::{Content, Kind, Outcome, PatientId, Quantity, ReadingId, Timestamp};
 
 use crate::chart::{Band, Days, Mark, Sample};
@@ -74,7 +74,7 @@ impl Record {
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub(crate) async fn record(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     patient: &PatientId,
     count: u16,
     now: Timestamp,
@@ -101,7 +101,7 @@ pub(crate) async fn record(
 
 /// The policy that stands for `patient` at `now`: by what it calls usual, the page's band is drawn.
 async fn policy_of(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     patient: &PatientId,
     now: Timestamp,
 ) -> Result<Arc<Policy>, StoreError> {
@@ -274,11 +274,8 @@ pub(crate) struct Resting {
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub(crate) async fn resting_on(
-    connection: &mut SqliteConnection,
-    id: &str,
-) -> Result<Vec<Resting>, StoreError> {
-    sqlx::query(
+pub(crate) async fn resting_on(connection: &mut Connection, id: &str) -> Result<Vec<Resting>, StoreError> {
+    sql::query(
         "SELECT task.id AS task, task.problem AS problem, task.status AS status, finding.at AS at, rule,
                 finding.policy_version AS policy_version, text_sv, text_en
          FROM finding_reading JOIN finding ON finding.id = finding_reading.finding
@@ -335,11 +332,11 @@ pub(crate) struct ReadBy {
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub(crate) async fn readers(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     patient: &PatientId,
     limit: i64,
 ) -> Result<Vec<ReadBy>, StoreError> {
-    sqlx::query(
+    sql::query(
         "SELECT audit.at AS at, audit.actor_kind AS kind, audit.role AS role, audit.action AS action,
                 audit.decision AS decision, audit.reason AS reason,
                 COALESCE(staff.name, proxy.name, patient.name, audit.actor) AS name,

@@ -1,7 +1,6 @@
 //! Patients and the units around them, as the store knows them. Reads only; who may read is [`crate::access`]'s to say.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use crate::store::sql::{self, Connection, Row};
 use vitals::{PatientId, Timestamp};
 
 use crate::language::Language;
@@ -90,10 +89,10 @@ impl PatientFacts {
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn facts(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     patient: &PatientId,
 ) -> Result<Option<PatientFacts>, StoreError> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT id, name, language, policy, born, consent_from, consent_until, overrides, plan_text, plan_by, plan_changed, enrolled_at
          FROM patient WHERE id = $1",
     )
@@ -109,10 +108,7 @@ pub async fn facts(
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn of_unit(
-    connection: &mut sqlx::SqliteConnection,
-    unit: &str,
-) -> Result<Vec<PatientFacts>, StoreError> {
+pub async fn of_unit(connection: &mut Connection, unit: &str) -> Result<Vec<PatientFacts>, StoreError> {
     among(connection, "SELECT patient FROM patient_unit WHERE unit = $1 AND until_at IS NULL", unit).await
 }
 
@@ -121,7 +117,7 @@ pub async fn of_unit(
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn of_organisation(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     organisation: &str,
 ) -> Result<Vec<PatientFacts>, StoreError> {
     let sql = "SELECT patient FROM patient_unit WHERE until_at IS NULL
@@ -131,7 +127,7 @@ pub async fn of_organisation(
 
 /// The patients whose ids `which`, a literal of this module, selects for `id`.
 async fn among(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     which: &'static str,
     id: &str,
 ) -> Result<Vec<PatientFacts>, StoreError> {
@@ -139,7 +135,7 @@ async fn among(
         "SELECT id, name, language, policy, born, consent_from, consent_until, overrides, plan_text, plan_by, plan_changed, enrolled_at
          FROM patient WHERE id IN ({which}) ORDER BY name, id"
     );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(patients)).bind(id).fetch_all(&mut *connection).await?;
+    let rows = sql::query(sqlx::AssertSqlSafe(patients)).bind(id).fetch_all(&mut *connection).await?;
     let mut related: std::collections::BTreeMap<String, Vec<RelatedUnit>> = std::collections::BTreeMap::new();
     let units = format!(
         "SELECT patient_unit.patient AS patient, unit.id AS id, unit.name AS name, organisation.id AS organisation,
@@ -149,7 +145,7 @@ async fn among(
          WHERE patient_unit.until_at IS NULL AND patient_unit.patient IN ({which})
          ORDER BY patient_unit.patient, patient_unit.position"
     );
-    let units = sqlx::query(sqlx::AssertSqlSafe(units)).bind(id).fetch_all(connection).await?;
+    let units = sql::query(sqlx::AssertSqlSafe(units)).bind(id).fetch_all(connection).await?;
     for row in &units {
         related.entry(row.try_get("patient")?).or_default().push(related_unit_of(row)?);
     }
@@ -161,7 +157,7 @@ async fn among(
         .collect()
 }
 
-fn facts_of(row: &SqliteRow, units: Vec<RelatedUnit>) -> Result<PatientFacts, StoreError> {
+fn facts_of(row: &Row, units: Vec<RelatedUnit>) -> Result<PatientFacts, StoreError> {
     let language: String = row.try_get("language")?;
     Ok(PatientFacts {
         id: patient_id(row.try_get("id")?)?,
@@ -182,10 +178,10 @@ fn facts_of(row: &SqliteRow, units: Vec<RelatedUnit>) -> Result<PatientFacts, St
 }
 
 async fn related_units(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     patient: &PatientId,
 ) -> Result<Vec<RelatedUnit>, StoreError> {
-    sqlx::query(
+    sql::query(
         "SELECT unit.id AS id, unit.name AS name, organisation.id AS organisation,
                 organisation.name AS organisation_name, organisation.kind AS organisation_kind
          FROM patient_unit JOIN unit ON unit.id = patient_unit.unit
@@ -200,7 +196,7 @@ async fn related_units(
     .collect()
 }
 
-fn related_unit_of(row: &SqliteRow) -> Result<RelatedUnit, StoreError> {
+fn related_unit_of(row: &Row) -> Result<RelatedUnit, StoreError> {
     Ok(RelatedUnit {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
@@ -215,10 +211,10 @@ fn related_unit_of(row: &SqliteRow) -> Result<RelatedUnit, StoreError> {
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn medications(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     patient: &PatientId,
 ) -> Result<Vec<Medication>, StoreError> {
-    sqlx::query("SELECT name, dose, from_at, until_at, changed_by FROM medication WHERE patient = $1 ORDER BY from_at, name")
+    sql::query("SELECT name, dose, from_at, until_at, changed_by FROM medication WHERE patient = $1 ORDER BY from_at, name")
         .bind(patient.as_str())
         .fetch_all(connection)
         .await?

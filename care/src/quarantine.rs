@@ -6,7 +6,7 @@
 //!
 //! **Invariant:** nobody is named as a person an item concerns to somebody who may not know of them.
 
-use sqlx::SqliteConnection;
+use crate::store::sql::{self, Connection};
 use vitals::{Envelope, PatientId, ReadingId, Timestamp};
 
 use crate::access::{self, Action, Decision, Role, Subject};
@@ -112,19 +112,19 @@ pub enum SettleError {
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn concerned(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     item: &Item,
     envelope: Option<&Envelope>,
 ) -> Result<Vec<PatientFacts>, StoreError> {
     let mut ids: Vec<String> = Vec::new();
     if let Some(envelope) = envelope {
-        ids = sqlx::query_scalar("SELECT DISTINCT patient FROM worn_by WHERE device = $1 ORDER BY patient")
+        ids = sql::query_scalar("SELECT DISTINCT patient FROM worn_by WHERE device = $1 ORDER BY patient")
             .bind(envelope.device.id.as_str())
             .fetch_all(&mut *connection)
             .await?;
     }
     if ids.is_empty() {
-        ids = sqlx::query_scalar(
+        ids = sql::query_scalar(
             "SELECT patient FROM reading WHERE gateway = $1 GROUP BY patient ORDER BY MAX(arrival) DESC LIMIT $2",
         )
         .bind(&item.gateway)
@@ -203,7 +203,7 @@ pub fn decide_settling(
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn visible(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     subject: &Subject,
     items: Vec<Item>,
     now: Timestamp,
@@ -233,6 +233,6 @@ pub async fn visible(
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn one(connection: &mut SqliteConnection, id: i64) -> Result<Option<Item>, StoreError> {
+pub async fn one(connection: &mut Connection, id: i64) -> Result<Option<Item>, StoreError> {
     settled::one(connection, id).await
 }

@@ -2,11 +2,10 @@
 //!
 //! Writing is `admission`'s alone.
 
+use crate::store::sql::{self, Connection, Row};
 use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::ChartEvent;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 use vitals::{
     AbsentReason, ClockClass, Content, DeviceTime, Flag, Kind, Outcome, PatientId, Quantity, Reading,
     Timestamp,
@@ -66,12 +65,12 @@ const SELECT: &str = "SELECT arrival, id, patient, at, received_at, kind, outcom
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn chart_events(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     patient: &PatientId,
     since: Timestamp,
 ) -> Result<Vec<ChartEvent>, StoreError> {
     let sql = format!("{SELECT} WHERE patient = $1 AND received_at >= $2 ORDER BY arrival");
-    sqlx::query(sqlx::AssertSqlSafe(sql))
+    sql::query(sqlx::AssertSqlSafe(sql))
         .bind(patient.as_str())
         .bind(since.as_millis())
         .fetch_all(connection)
@@ -86,13 +85,13 @@ pub async fn chart_events(
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn between(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     patient: &PatientId,
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<Recorded>, StoreError> {
     let sql = format!("{SELECT} WHERE patient = $1 AND at >= $2 AND at < $3 ORDER BY at, arrival");
-    sqlx::query(sqlx::AssertSqlSafe(sql))
+    sql::query(sqlx::AssertSqlSafe(sql))
         .bind(patient.as_str())
         .bind(from.as_millis())
         .bind(to.as_millis())
@@ -107,9 +106,9 @@ pub async fn between(
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn one(connection: &mut sqlx::SqliteConnection, id: &str) -> Result<Option<Recorded>, StoreError> {
+pub async fn one(connection: &mut Connection, id: &str) -> Result<Option<Recorded>, StoreError> {
     let sql = format!("{SELECT} WHERE id = $1");
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(connection).await?;
+    let row = sql::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(connection).await?;
     row.as_ref().map(row_of).transpose()
 }
 
@@ -118,7 +117,7 @@ pub async fn one(connection: &mut sqlx::SqliteConnection, id: &str) -> Result<Op
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn journal(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     after: i64,
     limit: i64,
     patient: Option<&PatientId>,
@@ -128,7 +127,7 @@ pub async fn journal(
         "{SELECT} WHERE arrival > $1 AND ($2 IS NULL OR patient = $2) AND ($3 IS NULL OR received_at >= $3)
          ORDER BY arrival LIMIT $4"
     );
-    sqlx::query(sqlx::AssertSqlSafe(sql))
+    sql::query(sqlx::AssertSqlSafe(sql))
         .bind(after)
         .bind(patient.map(PatientId::as_str))
         .bind(since.map(Timestamp::as_millis))
@@ -144,10 +143,9 @@ pub async fn journal(
 ///
 /// # Errors
 /// [`StoreError`] of the database.
-pub async fn last_arrival(connection: &mut sqlx::SqliteConnection) -> Result<i64, StoreError> {
-    let last = sqlx::query_scalar::<_, Option<i64>>("SELECT max(arrival) FROM reading")
-        .fetch_one(connection)
-        .await?;
+pub async fn last_arrival(connection: &mut Connection) -> Result<i64, StoreError> {
+    let last =
+        sql::query_scalar::<Option<i64>>("SELECT max(arrival) FROM reading").fetch_one(connection).await?;
     Ok(last.unwrap_or(0))
 }
 
@@ -155,8 +153,8 @@ pub async fn last_arrival(connection: &mut sqlx::SqliteConnection) -> Result<i64
 ///
 /// # Errors
 /// [`StoreError`] of the database, or an id that cannot be read.
-pub async fn patients(connection: &mut sqlx::SqliteConnection) -> Result<Vec<PatientId>, StoreError> {
-    sqlx::query_scalar::<_, String>("SELECT DISTINCT patient FROM reading ORDER BY patient")
+pub async fn patients(connection: &mut Connection) -> Result<Vec<PatientId>, StoreError> {
+    sql::query_scalar::<String>("SELECT DISTINCT patient FROM reading ORDER BY patient")
         .fetch_all(connection)
         .await?
         .iter()
@@ -164,7 +162,7 @@ pub async fn patients(connection: &mut sqlx::SqliteConnection) -> Result<Vec<Pat
         .collect()
 }
 
-fn row_of(row: &SqliteRow) -> Result<Recorded, StoreError> {
+fn row_of(row: &Row) -> Result<Recorded, StoreError> {
     let author_kind: Option<String> = row.try_get("author_kind")?;
     let author: Option<String> = row.try_get("author")?;
     Ok(Recorded {
@@ -176,7 +174,7 @@ fn row_of(row: &SqliteRow) -> Result<Recorded, StoreError> {
     })
 }
 
-fn reading_of(row: &SqliteRow) -> Result<Reading, StoreError> {
+fn reading_of(row: &Row) -> Result<Reading, StoreError> {
     let id: String = row.try_get("id")?;
     let patient: String = row.try_get("patient")?;
     Ok(Reading {
@@ -188,7 +186,7 @@ fn reading_of(row: &SqliteRow) -> Result<Reading, StoreError> {
     })
 }
 
-fn content_of(row: &SqliteRow) -> Result<Content, StoreError> {
+fn content_of(row: &Row) -> Result<Content, StoreError> {
     let text = |column: &str| row.try_get::<String, _>(column);
     let kind = text("kind")?;
     let vals = text("vals")?;
@@ -207,7 +205,7 @@ fn content_of(row: &SqliteRow) -> Result<Content, StoreError> {
     })
 }
 
-fn origin_of(row: &SqliteRow) -> Result<Option<Origin>, StoreError> {
+fn origin_of(row: &Row) -> Result<Option<Origin>, StoreError> {
     let device: Option<String> = row.try_get("device")?;
     let Some(device) = device else { return Ok(None) };
     let device_time: Option<String> = row.try_get("device_time")?;

@@ -8,13 +8,13 @@
 
 mod filter;
 
+use crate::store::sql::{self, Connection};
 use std::collections::BTreeMap;
 
 use alerts::chart::WeightBand;
 use alerts::dialogue::EMERGENCY_RULE;
 use alerts::follow_through::{Sign, severity_now};
 use alerts::{Chart, Policy, Priority};
-use sqlx::Row;
 use vitals::{PatientId, Timestamp};
 
 use crate::access::{self, Action, Decision, Subject};
@@ -152,7 +152,7 @@ fn whole_days(at: Timestamp, now: Timestamp) -> i64 {
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn patients(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     subject: &Subject,
     now: Timestamp,
 ) -> Result<Vec<Listed>, StoreError> {
@@ -178,10 +178,10 @@ pub async fn patients(
 }
 
 async fn latest_readings(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     unit: &str,
 ) -> Result<BTreeMap<PatientId, Timestamp>, StoreError> {
-    sqlx::query(
+    sql::query(
         "SELECT patient, at FROM (SELECT patient, (SELECT MAX(reading.at) FROM reading
            WHERE reading.patient = patient_unit.patient) AS at
          FROM patient_unit WHERE unit = $1 AND until_at IS NULL) WHERE at IS NOT NULL",
@@ -202,7 +202,7 @@ async fn latest_readings(
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn of(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     subject: &Subject,
     filter: Filter,
     now: Timestamp,
@@ -234,11 +234,11 @@ pub async fn of(
 }
 
 async fn letters(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     subject: &Subject,
     known: &BTreeMap<PatientId, Listed>,
 ) -> Result<Vec<Letter>, StoreError> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT patient, at FROM message WHERE task IS NULL AND reading IS NULL AND author_kind IN ('patient', 'proxy')
          AND id IN (SELECT (SELECT MAX(message.id) FROM message
            WHERE message.patient = patient_unit.patient AND author_kind <> 'system')
@@ -272,7 +272,7 @@ impl Counts {
 }
 
 async fn item(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     task: Task,
     of: Option<&Listed>,
     now: Timestamp,
@@ -313,7 +313,7 @@ fn level_of(task: &Task, signs: &[Sign<'_>], now: Timestamp) -> Priority {
 }
 
 async fn weights(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     facts: &PatientFacts,
     now: Timestamp,
 ) -> Result<(Vec<Weighed>, Option<WeightBand>), StoreError> {

@@ -11,6 +11,7 @@ mod svea;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
+use care::store::sql;
 use house::{House, NOW, PASSWORD, at, patient};
 use tower::ServiceExt;
 use vitals::ReadingId;
@@ -27,7 +28,7 @@ impl Scene {
         let house = House::build().await;
         let mut tx = house.state.store.write().await.expect("a transaction");
         let (last, odd) = svea::month(&mut tx, at("2026-04-22T05:04:00Z")).await;
-        sqlx::query(
+        sql::query(
             "INSERT INTO finding_reading (finding, position, reading)
              SELECT finding.id, 0, $1 FROM finding JOIN task ON task.id = finding.task WHERE task.patient = 'svea'",
         )
@@ -130,7 +131,7 @@ async fn the_page_is_in_english_for_who_reads_english() {
 async fn a_patient_without_readings_is_told_what_would_be_here() {
     let scene = Scene::set().await;
     let mut tx = scene.house.state.store.write().await.expect("a transaction");
-    sqlx::query("DELETE FROM reading WHERE patient = 'nils'").execute(&mut *tx).await.expect("deletes");
+    sql::query("DELETE FROM reading WHERE patient = 'nils'").execute(&mut *tx).await.expect("deletes");
     tx.commit().await.expect("commits");
     let (status, page) = scene.get("anna", "/patients/nils").await;
     assert_eq!(status, StatusCode::OK);

@@ -9,6 +9,7 @@ mod visitor;
 
 use care::plans::{self, Plan};
 use care::policies::{Book, Scope};
+use care::store::sql;
 use house::{House, NOW, at, patient};
 use visitor::Visitor;
 
@@ -178,14 +179,12 @@ async fn quarantine_is_shown_to_whom_it_concerns_with_names_only_they_may_know()
     let mut tx = house.state.store.write().await.expect("a transaction");
     let raw = r#"{"v":1,"gateway":"gw-0001","outbox":"o1","seq":900,"sealed_at":"2026-04-22T05:04:05.000Z","device":{"id":"546c0e000001","model":"A&D UC-352BLE"},"measurement":{"kind":"weight","outcome":"measured","values":{"weight_kg":82.4},"absent":{},"device_time":null,"user_slot":null,"flags":[],"measured_at":"2026-04-22T05:04:00.000Z","clock":"synced","clock_offset_s":null},"raw":{"characteristic":"2a9d","hex":"02943eea070101080400"}}"#;
     for (patient, slot) in [("svea", 1), ("nils", 2)] {
-        sqlx::query(
-            "INSERT INTO worn_by (device, patient, slot, from_at) VALUES ('546c0e000001', $1, $2, 0)",
-        )
-        .bind(patient)
-        .bind(slot)
-        .execute(&mut *tx)
-        .await
-        .expect("worn");
+        sql::query("INSERT INTO worn_by (device, patient, slot, from_at) VALUES ('546c0e000001', $1, $2, 0)")
+            .bind(patient)
+            .bind(slot)
+            .execute(&mut *tx)
+            .await
+            .expect("worn");
     }
     let gateway = "gw-0001".parse().expect("an id");
     let row = care::admission::quarantine::Row {

@@ -51,7 +51,7 @@ struct Server {
 impl Server {
     async fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let store = Store::open(directory.path()).await.expect("a store");
+        let store = care::store::trial::open(directory.path()).await.expect("a store");
         let now: Timestamp = "2026-01-01T07:05:00Z".parse().expect("a time");
         let register = Register::parse(REGISTER).expect("a register");
         apply(&store, &register, directory.path(), &["recommended"], "test", now).await.expect("applies");

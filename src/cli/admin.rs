@@ -18,7 +18,7 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<(), Failure> {
     let register = Register::parse(&text).or_wrong_input(file.display())?;
     let beside = file.parent().unwrap_or(Path::new("."));
     let changed = on_one_thread(async {
-        let store = Store::open(&config::data_directory(&arguments.store)?).await.or_fail()?;
+        let store = Store::at(&config::place(&arguments.store)?.store).await.or_fail()?;
         let policies = policies();
         let names: Vec<&str> = policies.names().collect();
         let user = operating_system_user();

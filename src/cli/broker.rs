@@ -21,7 +21,7 @@ pub(crate) fn config(arguments: &BrokerConfigArguments) -> Result<(), Failure> {
     };
     let written = on_one_thread(async {
         let now = Clock::system().now();
-        let store = Store::open(&config.data).await.or_fail()?;
+        let store = Store::at(&config.store).await.or_fail()?;
         let authority = enrolment::authority(&config, now)?;
         let written = broker_files::write(&store, &authority, &config, &asked, now).await;
         store.close().await;

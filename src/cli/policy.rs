@@ -20,7 +20,7 @@ pub(crate) fn add(arguments: &PolicyAddArguments) -> Result<(), Failure> {
     let file = arguments.file.display();
     let text = std::fs::read_to_string(&arguments.file).or_wrong_input(&file)?;
     let added = on_one_thread(async {
-        let store = Store::open(&config::data_directory(&arguments.store)?).await.or_fail()?;
+        let store = Store::at(&config::place(&arguments.store)?.store).await.or_fail()?;
         let user = operating_system_user();
         let added = shelf::add(&store, &text, Actor::CommandLine(&user), Clock::system().now()).await;
         store.close().await;

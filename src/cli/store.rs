@@ -16,8 +16,7 @@ pub(crate) fn with_store<T, W: Future<Output = Result<T, Failure>>>(
     work: impl FnOnce(Store, Timestamp) -> W,
 ) -> Result<T, Failure> {
     on_one_thread(async {
-        let directory = config::data_directory(arguments)?;
-        let store = Store::open_existing(&directory).await.or_fail()?;
+        let store = Store::at_existing(&config::place(arguments)?.store).await.or_fail()?;
         let done = work(store.clone(), Clock::system().now()).await;
         store.close().await;
         done

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
 use care::alarm::Settings;
+use care::store::Address;
 use ingest::questdb;
 use serde::Deserialize;
 
@@ -21,8 +22,13 @@ const HTTP: &str = "127.0.0.1:8080";
 const MQTT: &str = "127.0.0.1:1883";
 
 /// Every key with its default and a line on what it does.
-const PRINTED: &str = r#"# The directory that holds the store. Made if it is missing. Relative to where vagen is started.
+const PRINTED: &str = r#"# The directory that holds the store, and the keys of the gateways' authority. Made if it is missing. Relative to where vagen is started.
 data = "vagen-data"
+
+# A PostgreSQL database that holds the store instead of a file in `data`, such as "postgres://vagen@db.example/vagen?sslmode=verify-full".
+# Empty: the file. The password in a file whose first line it is.
+store = ""
+store_password_file = ""
 
 # The dashboard's address, as [HOST:]PORT; port 0 picks a free one. From outside it needs TLS: a proxy in front, or [tls] below.
 http = "127.0.0.1:8080"
@@ -56,6 +62,8 @@ pub(crate) fn printed() -> String {
 #[serde(deny_unknown_fields)]
 struct File {
     data: Option<PathBuf>,
+    store: Option<String>,
+    store_password_file: Option<PathBuf>,
     http: Option<String>,
     mqtt: Option<String>,
     broker: Option<String>,
@@ -83,6 +91,7 @@ pub(crate) enum Broker {
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) data: PathBuf,
+    pub(crate) store: Address,
     pub(crate) http: SocketAddr,
     pub(crate) broker: Broker,
     pub(crate) questdb: Option<questdb::Address>,
@@ -111,11 +120,13 @@ impl Config {
             }
         };
         let questdb = questdb_of(&file)?;
+        let Place { data, store } = place_of(&arguments.store, &file)?;
         let tls = file.tls.unwrap_or_default().read()?;
         Ok(Self {
             questdb,
             alarm: file.alarm.as_ref().map(alarm::Table::settings).transpose()?.flatten(),
-            data: arguments.store.data.clone().or(file.data).unwrap_or_else(|| DATA.into()),
+            data,
+            store,
             http: address("http", listen.http.as_deref().or(file.http.as_deref()).unwrap_or(HTTP))?,
             broker,
             https: file.https.unwrap_or(false) || tls.is_some(),
@@ -129,6 +140,7 @@ impl Config {
     /// The demo's: loopback, flags only.
     pub(crate) fn of_demo(http: Option<&str>, mqtt: Option<&str>, data: PathBuf) -> Result<Self, Failure> {
         Ok(Self {
+            store: Address::Directory(data.clone()),
             data,
             http: address("http", http.unwrap_or(HTTP))?,
             broker: Broker::Embedded(loopback(mqtt.unwrap_or(MQTT))?),
@@ -148,10 +160,29 @@ pub(crate) fn of_command(arguments: &StoreArguments) -> Result<Config, Failure> 
     Config::of(&ServeArguments::at(arguments.clone()))
 }
 
-/// The directory of the store that a command was pointed at.
-pub(crate) fn data_directory(arguments: &StoreArguments) -> Result<PathBuf, Failure> {
-    let file = read(arguments.config.as_deref())?;
-    Ok(arguments.data.clone().or(file.data).unwrap_or_else(|| DATA.into()))
+/// The data directory, and where the store is.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) data: PathBuf,
+    pub(crate) store: Address,
+}
+
+/// Where a command was pointed at.
+pub(crate) fn place(arguments: &StoreArguments) -> Result<Place, Failure> {
+    place_of(arguments, &read(arguments.config.as_deref())?)
+}
+
+fn place_of(arguments: &StoreArguments, file: &File) -> Result<Place, Failure> {
+    let data = arguments.data.clone().or_else(|| file.data.clone()).unwrap_or_else(|| DATA.into());
+    let url = file.store.as_deref().filter(|url| !url.is_empty() && arguments.data.is_none());
+    let Some(url) = url else { return Ok(Place { store: Address::Directory(data.clone()), data }) };
+    let store: Address = url.parse().or_wrong_input("store")?;
+    let password = secret("store_password_file", file.store_password_file.as_deref())?;
+    let store = match password {
+        Some(password) => store.with_password(&password),
+        None => store,
+    };
+    Ok(Place { data, store })
 }
 
 /// The QuestDB server that a command was pointed at.
@@ -216,6 +247,8 @@ mod tests {
         let file: File = toml::from_str(&printed()).expect("it is a configuration");
         let File {
             data,
+            store,
+            store_password_file,
             http,
             mqtt,
             broker,
@@ -237,6 +270,7 @@ mod tests {
         assert!(
             matches!(gateways.map(tls::GatewaysFile::read), Some(Ok(read)) if read == Gateways::default())
         );
+        assert_eq!((store.as_deref(), store_password_file.as_deref()), (Some(""), Some(Path::new(""))));
         assert_eq!((questdb.as_deref(), questdb_user.as_deref()), (Some(""), Some("")));
         assert_eq!(questdb_password_file.as_deref(), Some(Path::new("")));
         assert_eq!(

@@ -76,7 +76,7 @@ impl Running {
             Failure::work(anyhow::anyhow!("cannot listen for http on {}: {error}", config.http))
         })?;
         let http = listener.local_addr().or_fail()?;
-        let store = Store::open(&config.data).await.or_fail()?;
+        let store = Store::at(&config.store).await.or_fail()?;
         let (mut options, mqtt) = broker(&config.broker).await?;
         let (enrolment, trust) = trusted(config, &mut options, &mqtt, &clock)?;
         let certificate = match &config.tls {

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -134,11 +135,20 @@ impl Drop for Serving {
     }
 }
 
+/// The arguments that point a command at the store of `data`: the directory or, where the tests run on PostgreSQL, a
+/// configuration that names a database of its own.
+pub fn place(data: &Path) -> Vec<OsString> {
+    let Some(url) = care::store::trial::url(data) else { return vec!["--data".into(), data.into()] };
+    let file = data.with_extension("place.toml");
+    std::fs::write(&file, format!("data = {data:?}\nstore = {url:?}\n")).expect("a configuration");
+    vec!["--config".into(), file.into()]
+}
+
 /// Starts `vagen serve` without waiting for anything.
 pub fn spawn(data: &Path, ready: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Child {
     vagen()
-        .args(["serve", "--http", "0", "--data"])
-        .arg(data)
+        .args(["serve", "--http", "0"])
+        .args(place(data))
         .arg("--ready-file")
         .arg(ready)
         .args(arguments)
@@ -165,21 +175,21 @@ pub fn signal(pid: u32, name: &str) {
 pub fn apply(data: &Path, register: &str) -> Vec<Value> {
     let file = data.with_extension("register.toml");
     std::fs::write(&file, register).expect("the register is written");
-    let output = run(vagen().args(["admin", "apply"]).arg(&file).arg("--data").arg(data));
+    let output = run(vagen().args(["admin", "apply"]).arg(&file).args(place(data)));
     assert!(output.status.success(), "{}", stderr(&output));
     lines(&output)
 }
 
 /// `vagen status --json` of the store in `data`.
 pub fn status(data: &Path) -> Value {
-    let output = run(vagen().args(["status", "--json", "--data"]).arg(data));
+    let output = run(vagen().args(["status", "--json"]).args(place(data)));
     assert!(output.status.success(), "{}", stderr(&output));
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
 /// `vagen export` of the store in `data`.
 pub fn export(data: &Path, what: &str) -> Vec<Value> {
-    let output = run(vagen().args(["export", what, "--data"]).arg(data));
+    let output = run(vagen().args(["export", what]).args(place(data)));
     assert!(output.status.success(), "{}", stderr(&output));
     lines(&output)
 }

@@ -5,11 +5,11 @@
 //!
 //! **Invariant:** a wrong login and a wrong password cost the same time and give the same answer.
 
+use crate::store::sql::{self, Connection};
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use sha2::{Digest, Sha256};
-use sqlx::Row;
 use vitals::Timestamp;
 
 use crate::access::{Decision, Subject};
@@ -134,11 +134,8 @@ struct Account {
     locked_until: Option<Timestamp>,
 }
 
-async fn account(
-    connection: &mut sqlx::SqliteConnection,
-    login: &str,
-) -> Result<Option<Account>, StoreError> {
-    let row = sqlx::query("SELECT password, failures, locked_until FROM account WHERE login = $1")
+async fn account(connection: &mut Connection, login: &str) -> Result<Option<Account>, StoreError> {
+    let row = sql::query("SELECT password, failures, locked_until FROM account WHERE login = $1")
         .bind(login)
         .fetch_optional(connection)
         .await?;
@@ -194,7 +191,7 @@ async fn remember_failure(tx: &mut Tx, login: &str, failures: i64, now: Timestam
     let failures = failures + 1;
     let locked = (failures >= FAILURES_MAX).then(|| now.plus_millis(LOCK_MS).as_millis());
     let kept = if locked.is_some() { 0 } else { failures };
-    sqlx::query("UPDATE account SET failures = $2, locked_until = $3 WHERE login = $1")
+    sql::query("UPDATE account SET failures = $2, locked_until = $3 WHERE login = $1")
         .bind(login)
         .bind(kept)
         .bind(locked)
@@ -211,15 +208,12 @@ async fn remember_failure(tx: &mut Tx, login: &str, failures: i64, now: Timestam
 
 async fn begin_session(tx: &mut Tx, login: &str, now: Timestamp) -> Result<SessionToken, StoreError> {
     let token = SessionToken::fresh();
-    sqlx::query("UPDATE account SET failures = 0, locked_until = NULL WHERE login = $1")
+    sql::query("UPDATE account SET failures = 0, locked_until = NULL WHERE login = $1")
         .bind(login)
         .execute(&mut **tx)
         .await?;
-    sqlx::query("DELETE FROM session WHERE expires_at <= $1")
-        .bind(now.as_millis())
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query("INSERT INTO session (token_hash, login, created_at, seen_at, expires_at) VALUES ($1, $2, $3, $3, $4)")
+    sql::query("DELETE FROM session WHERE expires_at <= $1").bind(now.as_millis()).execute(&mut **tx).await?;
+    sql::query("INSERT INTO session (token_hash, login, created_at, seen_at, expires_at) VALUES ($1, $2, $3, $3, $4)")
         .bind(token.hash())
         .bind(login)
         .bind(now.as_millis())
@@ -264,7 +258,7 @@ async fn session(
     now: Timestamp,
 ) -> Result<Option<(Subject, Timestamp)>, StoreError> {
     let mut reader = store.read().await?;
-    let row = sqlx::query("SELECT login, seen_at, expires_at FROM session WHERE token_hash = $1")
+    let row = sql::query("SELECT login, seen_at, expires_at FROM session WHERE token_hash = $1")
         .bind(token.hash())
         .fetch_optional(&mut *reader)
         .await?;
@@ -281,7 +275,7 @@ async fn session(
 
 async fn touch(store: &Store, token: &SessionToken, now: Timestamp) -> Result<(), StoreError> {
     let mut tx = store.write().await?;
-    sqlx::query("UPDATE session SET seen_at = $2 WHERE token_hash = $1")
+    sql::query("UPDATE session SET seen_at = $2 WHERE token_hash = $1")
         .bind(token.hash())
         .bind(now.as_millis())
         .execute(&mut *tx)
@@ -295,7 +289,7 @@ async fn touch(store: &Store, token: &SessionToken, now: Timestamp) -> Result<()
 /// [`StoreError`] of the database.
 pub async fn log_out(store: &Store, token: &SessionToken) -> Result<(), StoreError> {
     let mut tx = store.write().await?;
-    sqlx::query("DELETE FROM session WHERE token_hash = $1").bind(token.hash()).execute(&mut *tx).await?;
+    sql::query("DELETE FROM session WHERE token_hash = $1").bind(token.hash()).execute(&mut *tx).await?;
     tx.commit().await
 }
 
@@ -323,13 +317,13 @@ pub async fn change_password(
         .await?
         .ok_or(PasswordError::Wrong)??;
     let mut tx = store.write().await?;
-    sqlx::query("UPDATE account SET password = $2, must_change = 0 WHERE login = $1")
+    sql::query("UPDATE account SET password = $2, must_change = 0 WHERE login = $1")
         .bind(&subject.login)
         .bind(hash)
         .execute(&mut *tx)
         .await
         .map_err(StoreError::from)?;
-    sqlx::query("DELETE FROM session WHERE login = $1 AND token_hash <> $2")
+    sql::query("DELETE FROM session WHERE login = $1 AND token_hash <> $2")
         .bind(&subject.login)
         .bind(token.hash())
         .execute(&mut *tx)

@@ -1,6 +1,6 @@
 //! Who an account belongs to: staff in their unit and role, a patient, or next of kin.
 
-use sqlx::Row;
+use crate::store::sql::{self, Connection, Row};
 use vitals::Timestamp;
 
 use crate::access::{Role, Subject, SubjectKind};
@@ -13,11 +13,11 @@ use crate::store::StoreError;
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub(super) async fn subject_of(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     login: &str,
     now: Timestamp,
 ) -> Result<Option<Subject>, StoreError> {
-    let row = sqlx::query("SELECT kind, subject, must_change FROM account WHERE login = $1")
+    let row = sql::query("SELECT kind, subject, must_change FROM account WHERE login = $1")
         .bind(login)
         .fetch_optional(&mut *connection)
         .await?;
@@ -42,12 +42,8 @@ pub(super) async fn subject_of(
 
 type Found = Option<(String, Language, SubjectKind)>;
 
-async fn staff(
-    connection: &mut sqlx::SqliteConnection,
-    id: &str,
-    now: Timestamp,
-) -> Result<Found, StoreError> {
-    let row = sqlx::query(
+async fn staff(connection: &mut Connection, id: &str, now: Timestamp) -> Result<Found, StoreError> {
+    let row = sql::query(
         "SELECT staff.name AS name, staff.role AS role, unit.id AS unit, unit.name AS unit_name, unit.organisation AS organisation
          FROM staff JOIN unit ON unit.id = staff.unit
          WHERE staff.id = $1 AND (staff.until_at IS NULL OR staff.until_at > $2)",
@@ -69,25 +65,21 @@ async fn staff(
     .transpose()
 }
 
-fn language_of(row: &sqlx::sqlite::SqliteRow) -> Result<Language, StoreError> {
+fn language_of(row: &Row) -> Result<Language, StoreError> {
     let language: String = row.try_get("language")?;
     Language::from_key(&language).ok_or_else(|| StoreError::unreadable("a language", &language))
 }
 
-async fn patient(connection: &mut sqlx::SqliteConnection, id: &str) -> Result<Found, StoreError> {
-    let row = sqlx::query("SELECT name, language FROM patient WHERE id = $1")
+async fn patient(connection: &mut Connection, id: &str) -> Result<Found, StoreError> {
+    let row = sql::query("SELECT name, language FROM patient WHERE id = $1")
         .bind(id)
         .fetch_optional(connection)
         .await?;
     row.map(|row| Ok((row.try_get("name")?, language_of(&row)?, SubjectKind::Patient))).transpose()
 }
 
-async fn proxy(
-    connection: &mut sqlx::SqliteConnection,
-    id: &str,
-    now: Timestamp,
-) -> Result<Found, StoreError> {
-    let row = sqlx::query(
+async fn proxy(connection: &mut Connection, id: &str, now: Timestamp) -> Result<Found, StoreError> {
+    let row = sql::query(
         "SELECT proxy.name AS name, proxy.patient AS patient, patient.language AS language
          FROM proxy JOIN patient ON patient.id = proxy.patient
          WHERE proxy.id = $1 AND (proxy.until_at IS NULL OR proxy.until_at > $2)",

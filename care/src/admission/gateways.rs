@@ -1,6 +1,6 @@
 //! Signs of life of gateways: heartbeats as they came, who was heard when, and whose readings a gateway brings.
 
-use sqlx::{Row, SqliteConnection};
+use crate::store::sql::{self, Connection};
 use vitals::{GatewayId, Heartbeat, PatientId, Timestamp};
 
 use crate::people::{patient_id, time};
@@ -13,7 +13,7 @@ use crate::store::{StoreError, Tx};
 pub async fn beat(tx: &mut Tx, heartbeat: &Heartbeat, received_at: Timestamp) -> Result<(), StoreError> {
     let devices = serde_json::to_string(&heartbeat.devices)
         .map_err(|error| StoreError::unreadable("the devices of a heartbeat", error))?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO heartbeat (gateway, at, received_at, outbox, last_seq, unreceipted, version, clock_synced, devices)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (gateway) DO UPDATE SET at = excluded.at, received_at = excluded.received_at,
@@ -53,7 +53,7 @@ const LAST_HEARD: &str = "SELECT gateway, MAX(at) AS at FROM
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn silent(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     before: Timestamp,
     rule: &str,
 ) -> Result<Vec<Heard>, StoreError> {
@@ -74,7 +74,7 @@ pub async fn silent(
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn heard_again(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     since: Timestamp,
     rule: &str,
 ) -> Result<Vec<Heard>, StoreError> {
@@ -89,12 +89,12 @@ pub async fn heard_again(
 }
 
 async fn heard(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     sql: String,
     time_limit: Timestamp,
     rule: &str,
 ) -> Result<Vec<Heard>, StoreError> {
-    sqlx::query(sqlx::AssertSqlSafe(sql))
+    sql::query(sqlx::AssertSqlSafe(sql))
         .bind(time_limit.as_millis())
         .bind(rule)
         .fetch_all(connection)
@@ -115,7 +115,7 @@ async fn heard(
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn last_patient(tx: &mut Tx, gateway: &GatewayId) -> Result<Option<PatientId>, StoreError> {
-    sqlx::query_scalar::<_, String>(
+    sql::query_scalar::<String>(
         "SELECT patient FROM reading WHERE gateway = $1 ORDER BY arrival DESC LIMIT 1",
     )
     .bind(gateway.as_str())
@@ -130,8 +130,8 @@ pub async fn last_patient(tx: &mut Tx, gateway: &GatewayId) -> Result<Option<Pat
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn patients(connection: &mut SqliteConnection) -> Result<Vec<PatientId>, StoreError> {
+pub async fn patients(connection: &mut Connection) -> Result<Vec<PatientId>, StoreError> {
     let ids: Vec<String> =
-        sqlx::query_scalar("SELECT id FROM patient ORDER BY id").fetch_all(connection).await?;
+        sql::query_scalar("SELECT id FROM patient ORDER BY id").fetch_all(connection).await?;
     ids.iter().map(|id| patient_id(id)).collect()
 }

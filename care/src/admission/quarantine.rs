@@ -1,5 +1,6 @@
 //! Quarantine: what was refused, why, and its bytes, for a person to see and to replay.
 
+use crate::store::sql;
 use vitals::{GatewayId, Timestamp};
 
 use crate::export::DUPLICATES;
@@ -35,7 +36,7 @@ pub async fn put(tx: &mut Tx, row: &Row<'_>) -> Result<bool, StoreError> {
         return Ok(false);
     }
     let id = numbers::next(tx, "quarantine").await?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO quarantine (id, gateway, outbox, seq, reason, detail, received_at, raw, fingerprint, device, measured_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
@@ -56,7 +57,7 @@ pub async fn put(tx: &mut Tx, row: &Row<'_>) -> Result<bool, StoreError> {
 }
 
 async fn is_known(tx: &mut Tx, fingerprint: &str) -> Result<bool, StoreError> {
-    Ok(sqlx::query_scalar::<_, i64>("SELECT 1 FROM quarantine WHERE fingerprint = $1")
+    Ok(sql::query_scalar::<i64>("SELECT 1 FROM quarantine WHERE fingerprint = $1")
         .bind(fingerprint)
         .fetch_optional(&mut **tx)
         .await?

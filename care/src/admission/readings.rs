@@ -1,6 +1,6 @@
 //! Readings into the record: each with the envelope it came in, or the person who gave the answers.
 
-use sqlx::sqlite::SqliteArguments;
+use crate::store::sql::{self, Query};
 use vitals::{Content, Envelope, Reading};
 
 use crate::conversations::Author;
@@ -14,7 +14,7 @@ pub const ARRIVALS: &str = "reading.arrival";
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn was_measured(tx: &mut Tx, dedup_key: &str) -> Result<bool, StoreError> {
-    Ok(sqlx::query_scalar::<_, i64>("SELECT 1 FROM reading WHERE dedup_key = $1")
+    Ok(sql::query_scalar::<i64>("SELECT 1 FROM reading WHERE dedup_key = $1")
         .bind(dedup_key)
         .fetch_optional(&mut **tx)
         .await?
@@ -95,17 +95,15 @@ pub async fn answered(
     Ok(())
 }
 
-type Insert<'q> = sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments>;
-
 /// The statement with what every reading has: columns up to `clock`.
-fn base(arrival: i64, reading: &Reading) -> Result<Insert<'_>, StoreError> {
+fn base(arrival: i64, reading: &Reading) -> Result<Query<'_>, StoreError> {
     let (outcome, vals, absent, flags, clock) = match &reading.content {
         Content::Vitals { kind: _, outcome, values, absent, flags, clock } => {
             (outcome.key(), json(values)?, json(absent)?, json(flags)?, Some(clock.key()))
         }
         Content::Symptoms(answers) => ("measured", json(answers)?, "{}".to_owned(), "[]".to_owned(), None),
     };
-    Ok(sqlx::query(
+    Ok(sql::query(
         "INSERT INTO reading (arrival, id, patient, at, received_at, kind, outcome, vals, absent, flags, clock,
             clock_offset_s, device, model, device_time, user_slot, gateway, outbox, seq, sealed_at,
             raw_format, raw_hex, dedup_key, author_kind, author, task)

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** nothing is decided about a number that did not come. Should the old disk turn up, its readings are taken.
 
-use sqlx::{Row, SqliteConnection};
+use crate::store::sql::{self, Connection};
 use vitals::{GatewayId, OutboxId, Timestamp};
 
 use super::streams;
@@ -34,7 +34,7 @@ pub struct Closed {
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn close(tx: &mut Tx, gateway: &GatewayId, now: Timestamp) -> Result<(), StoreError> {
-    let said = sqlx::query("SELECT outbox, last_seq FROM heartbeat WHERE gateway = $1 AND last_seq > 0")
+    let said = sql::query("SELECT outbox, last_seq FROM heartbeat WHERE gateway = $1 AND last_seq > 0")
         .bind(gateway.as_str())
         .fetch_optional(&mut **tx)
         .await?;
@@ -50,7 +50,7 @@ pub async fn close(tx: &mut Tx, gateway: &GatewayId, now: Timestamp) -> Result<(
         };
         said_last = Some((stream.id, row.try_get::<i64, _>("last_seq")?));
     }
-    sqlx::query(
+    sql::query(
         "UPDATE stream SET closed_at = $2, closed_last = highest, closed_told_at = NULL
          WHERE gateway = $1 AND closed_at IS NULL",
     )
@@ -59,7 +59,7 @@ pub async fn close(tx: &mut Tx, gateway: &GatewayId, now: Timestamp) -> Result<(
     .execute(&mut **tx)
     .await?;
     if let Some((stream, last)) = said_last {
-        sqlx::query(
+        sql::query(
             "UPDATE stream SET closed_last = $2 WHERE id = $1 AND closed_at = $3 AND closed_last < $2",
         )
         .bind(stream)
@@ -75,9 +75,9 @@ pub async fn close(tx: &mut Tx, gateway: &GatewayId, now: Timestamp) -> Result<(
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn untold(connection: &mut SqliteConnection) -> Result<Vec<Closed>, StoreError> {
+pub async fn untold(connection: &mut Connection) -> Result<Vec<Closed>, StoreError> {
     let unreadable = |error: &dyn std::fmt::Display| StoreError::unreadable("a closed outbox", error);
-    sqlx::query(
+    sql::query(
         "SELECT id, gateway, outbox, through, closed_at, closed_last,
             (SELECT COUNT(*) FROM decided WHERE decided.stream = stream.id AND seq > through AND seq <= closed_last) AS came
          FROM stream WHERE closed_at IS NOT NULL AND closed_told_at IS NULL ORDER BY id",
@@ -108,7 +108,7 @@ pub async fn untold(connection: &mut SqliteConnection) -> Result<Vec<Closed>, St
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn told(tx: &mut Tx, stream: i64, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE stream SET closed_told_at = $2 WHERE id = $1")
+    sql::query("UPDATE stream SET closed_told_at = $2 WHERE id = $1")
         .bind(stream)
         .bind(now.as_millis())
         .execute(&mut **tx)

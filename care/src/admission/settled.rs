@@ -2,8 +2,7 @@
 //!
 //! **Invariant:** an item is settled at most once, however many try; what was put aside stays as it came.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use crate::store::sql::{self, Connection, Row};
 use vitals::{Envelope, PatientId, ReadingId, Timestamp};
 
 use crate::actor::Actor;
@@ -114,7 +113,7 @@ fn sql(rest: &str) -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(format!("{SELECT}{rest}"))
 }
 
-fn item_of(row: &SqliteRow) -> Result<Item, StoreError> {
+fn item_of(row: &Row) -> Result<Item, StoreError> {
     let act: Option<String> = row.try_get("act")?;
     let how = match act {
         None => None,
@@ -148,8 +147,8 @@ fn item_of(row: &SqliteRow) -> Result<Item, StoreError> {
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn one(connection: &mut SqliteConnection, id: i64) -> Result<Option<Item>, StoreError> {
-    let row = sqlx::query(sql("WHERE quarantine.id = $1")).bind(id).fetch_optional(connection).await?;
+pub async fn one(connection: &mut Connection, id: i64) -> Result<Option<Item>, StoreError> {
+    let row = sql::query(sql("WHERE quarantine.id = $1")).bind(id).fetch_optional(connection).await?;
     row.as_ref().map(item_of).transpose()
 }
 
@@ -157,7 +156,7 @@ pub async fn one(connection: &mut SqliteConnection, id: i64) -> Result<Option<It
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn waiting(connection: &mut SqliteConnection, limit: i64) -> Result<Vec<Item>, StoreError> {
+pub async fn waiting(connection: &mut Connection, limit: i64) -> Result<Vec<Item>, StoreError> {
     listed(connection, "WHERE act IS NULL ORDER BY quarantine.id DESC LIMIT $1", limit).await
 }
 
@@ -165,17 +164,17 @@ pub async fn waiting(connection: &mut SqliteConnection, limit: i64) -> Result<Ve
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn settled(connection: &mut SqliteConnection, limit: i64) -> Result<Vec<Item>, StoreError> {
+pub async fn settled(connection: &mut Connection, limit: i64) -> Result<Vec<Item>, StoreError> {
     let rest = "WHERE act IS NOT NULL ORDER BY quarantine_act.at DESC, quarantine.id DESC LIMIT $1";
     listed(connection, rest, limit).await
 }
 
 async fn listed(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     rest: &'static str,
     limit: i64,
 ) -> Result<Vec<Item>, StoreError> {
-    sqlx::query(sql(rest)).bind(limit).fetch_all(connection).await?.iter().map(item_of).collect()
+    sql::query(sql(rest)).bind(limit).fetch_all(connection).await?.iter().map(item_of).collect()
 }
 
 /// Items that wait because nobody could tell whose they are, of `device`, measured from `from` until `until`, oldest first.
@@ -183,7 +182,7 @@ async fn listed(
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn unattributed(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     device: &str,
     from: Timestamp,
     until: Timestamp,
@@ -191,7 +190,7 @@ pub async fn unattributed(
     let rest =
         "WHERE act IS NULL AND quarantine.reason = 'ambiguous_wearer' AND device = $1 AND measured_at >= $2
                 AND measured_at <= $3 ORDER BY quarantine.id";
-    sqlx::query(sql(rest))
+    sql::query(sql(rest))
         .bind(device)
         .bind(from.as_millis())
         .bind(until.as_millis())
@@ -215,7 +214,7 @@ pub async fn settle(
     reason: &str,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query(
+    let done = sql::query(
         "INSERT INTO quarantine_act (quarantine, act, patient, reading, at, actor_kind, actor, name, reason)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (quarantine) DO NOTHING",
     )

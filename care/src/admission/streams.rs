@@ -1,6 +1,6 @@
 //! The sequences of gateways: one stream an outbox, and what was decided about each of its numbers.
 
-use sqlx::{Row, SqliteConnection};
+use crate::store::sql::{self, Connection};
 use vitals::{GatewayId, OutboxId, Seq, Timestamp};
 
 use crate::people::optional_time;
@@ -50,11 +50,11 @@ impl Verdict {
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     gateway: &GatewayId,
     outbox: &OutboxId,
 ) -> Result<Option<Stream>, StoreError> {
-    sqlx::query("SELECT id, through, highest, gap_since FROM stream WHERE gateway = $1 AND outbox = $2")
+    sql::query("SELECT id, through, highest, gap_since FROM stream WHERE gateway = $1 AND outbox = $2")
         .bind(gateway.as_str())
         .bind(outbox.as_str())
         .fetch_optional(connection)
@@ -76,7 +76,7 @@ pub async fn find(
 /// [`StoreError`] of the database.
 pub async fn begin(tx: &mut Tx, gateway: &GatewayId, outbox: &OutboxId) -> Result<Stream, StoreError> {
     let id = numbers::next(tx, "stream").await?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO stream (id, gateway, outbox, through, highest, heard_at) VALUES ($1, $2, $3, 0, 0, 0)",
     )
     .bind(id)
@@ -93,7 +93,7 @@ pub async fn begin(tx: &mut Tx, gateway: &GatewayId, outbox: &OutboxId) -> Resul
 /// [`StoreError`] of the database.
 pub async fn note(tx: &mut Tx, stream: &Stream, heard_at: Timestamp) -> Result<(), StoreError> {
     // An outbox that was closed and speaks again, longer after than a message can be on its way, is open again.
-    sqlx::query(
+    sql::query(
         "UPDATE stream SET through = $2, highest = $3, gap_since = $4, heard_at = $5,
             closed_at = CASE WHEN closed_at + 300000 < $5 THEN NULL ELSE closed_at END WHERE id = $1",
     )
@@ -112,7 +112,7 @@ pub async fn note(tx: &mut Tx, stream: &Stream, heard_at: Timestamp) -> Result<(
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn decided(tx: &mut Tx, stream: i64, seq: Seq) -> Result<Option<String>, StoreError> {
-    Ok(sqlx::query_scalar("SELECT hash FROM decided WHERE stream = $1 AND seq = $2")
+    Ok(sql::query_scalar("SELECT hash FROM decided WHERE stream = $1 AND seq = $2")
         .bind(stream)
         .bind(signed(seq.get()))
         .fetch_optional(&mut **tx)
@@ -130,7 +130,7 @@ pub async fn decide(
     hash: &str,
     verdict: Verdict,
 ) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO decided (stream, seq, hash, verdict) VALUES ($1, $2, $3, $4)")
+    sql::query("INSERT INTO decided (stream, seq, hash, verdict) VALUES ($1, $2, $3, $4)")
         .bind(stream)
         .bind(signed(seq.get()))
         .bind(hash)
@@ -145,13 +145,13 @@ pub async fn decide(
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn decided_beyond(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     stream: i64,
     through: u64,
     limit: u32,
 ) -> Result<Vec<u64>, StoreError> {
     let numbers: Vec<i64> =
-        sqlx::query_scalar("SELECT seq FROM decided WHERE stream = $1 AND seq > $2 ORDER BY seq LIMIT $3")
+        sql::query_scalar("SELECT seq FROM decided WHERE stream = $1 AND seq > $2 ORDER BY seq LIMIT $3")
             .bind(stream)
             .bind(signed(through))
             .bind(i64::from(limit))
@@ -175,8 +175,8 @@ pub struct Gapped {
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn gapped(connection: &mut SqliteConnection, before: Timestamp) -> Result<Vec<Gapped>, StoreError> {
-    sqlx::query("SELECT id, gateway, outbox, through, highest, gap_since FROM stream WHERE gap_since <= $1 AND closed_at IS NULL ORDER BY id")
+pub async fn gapped(connection: &mut Connection, before: Timestamp) -> Result<Vec<Gapped>, StoreError> {
+    sql::query("SELECT id, gateway, outbox, through, highest, gap_since FROM stream WHERE gap_since <= $1 AND closed_at IS NULL ORDER BY id")
         .bind(before.as_millis())
         .fetch_all(connection)
         .await?

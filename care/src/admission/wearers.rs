@@ -1,6 +1,6 @@
 //! Who wore a device at a time, and what they usually weigh.
 
-use sqlx::Row;
+use crate::store::sql::{self, Connection};
 use vitals::{DeviceId, GatewayId, PatientId, Quantity, Timestamp, Values};
 
 use crate::people::{patient_id, time};
@@ -20,7 +20,7 @@ pub struct Wearer {
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn gateway_known(tx: &mut Tx, gateway: &GatewayId) -> Result<bool, StoreError> {
-    Ok(sqlx::query_scalar::<_, i64>("SELECT 1 FROM gateway WHERE id = $1")
+    Ok(sql::query_scalar::<i64>("SELECT 1 FROM gateway WHERE id = $1")
         .bind(gateway.as_str())
         .fetch_optional(&mut **tx)
         .await?
@@ -32,7 +32,7 @@ pub async fn gateway_known(tx: &mut Tx, gateway: &GatewayId) -> Result<bool, Sto
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn at(tx: &mut Tx, device: &DeviceId, at: Timestamp) -> Result<Vec<Wearer>, StoreError> {
-    sqlx::query(
+    sql::query(
         "SELECT DISTINCT patient, slot FROM worn_by
          WHERE device = $1 AND from_at <= $2 AND (until_at IS NULL OR $2 < until_at) ORDER BY patient, slot",
     )
@@ -53,12 +53,12 @@ pub async fn at(tx: &mut Tx, device: &DeviceId, at: Timestamp) -> Result<Vec<Wea
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn weights(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     patient: &PatientId,
     before: Timestamp,
     limit: u32,
 ) -> Result<Vec<(Timestamp, f64)>, StoreError> {
-    let rows: Vec<(i64, String)> = sqlx::query_as(
+    let rows: Vec<(i64, String)> = sql::query_as(
         "SELECT at, vals FROM reading WHERE patient = $1 AND at <= $2 AND kind = 'weight' AND outcome = 'measured'
          ORDER BY at DESC LIMIT $3",
     )

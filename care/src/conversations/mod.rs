@@ -8,6 +8,7 @@ mod answers;
 mod read;
 mod remind;
 
+use crate::store::sql;
 use alerts::dialogue::{self, Questionnaire};
 use alerts::{Finding, Problem};
 use serde::Deserialize;
@@ -159,7 +160,7 @@ impl<'a> NewMessage<'a> {
 
 async fn insert(tx: &mut Tx, message: &NewMessage<'_>) -> Result<i64, StoreError> {
     let id = numbers::next(tx, "message").await?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO message (id, patient, task, at, author_kind, author, author_name, body, reading)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )

@@ -1,7 +1,6 @@
 //! Conversations, read: of a task, of a patient, and what waits for an answer.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use crate::store::sql::{self, Connection, Row};
 use vitals::PatientId;
 
 use super::{Asked, AuthorKind, Message};
@@ -17,11 +16,8 @@ const SELECT_MESSAGE: &str =
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn of_task(
-    connection: &mut sqlx::SqliteConnection,
-    task: &str,
-) -> Result<Vec<Message>, StoreError> {
-    sqlx::query(sqlx::AssertSqlSafe(format!("{SELECT_MESSAGE} WHERE task = $1 ORDER BY id")))
+pub async fn of_task(connection: &mut Connection, task: &str) -> Result<Vec<Message>, StoreError> {
+    sql::query(sqlx::AssertSqlSafe(format!("{SELECT_MESSAGE} WHERE task = $1 ORDER BY id")))
         .bind(task)
         .fetch_all(connection)
         .await?
@@ -35,10 +31,10 @@ pub async fn of_task(
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn of_patient(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     patient: &PatientId,
 ) -> Result<Vec<Message>, StoreError> {
-    let mut messages = sqlx::query(sqlx::AssertSqlSafe(format!(
+    let mut messages = sql::query(sqlx::AssertSqlSafe(format!(
         "{SELECT_MESSAGE} WHERE patient = $1 ORDER BY id DESC LIMIT 500"
     )))
     .bind(patient.as_str())
@@ -51,7 +47,7 @@ pub async fn of_patient(
     Ok(messages)
 }
 
-fn message_of(row: &SqliteRow) -> Result<Message, StoreError> {
+fn message_of(row: &Row) -> Result<Message, StoreError> {
     let kind: String = row.try_get("author_kind")?;
     let questions: Option<String> = row.try_get("questions")?;
     let questions = questions.map(|text| serde_json::from_str::<Vec<Asked>>(&text)).transpose();

@@ -6,8 +6,8 @@
 //! **Invariants:** at most one reminder for each silence and one notice a day, however often they are asked for; a notice
 //! says nothing of health.
 
+use crate::store::sql::{self, Connection};
 use alerts::dialogue::{self, NOTICE, REMINDER, WAS_IT_YOU};
-use sqlx::Row;
 use vitals::{PatientId, Timestamp};
 
 use super::{AuthorKind, NewMessage, insert, put};
@@ -38,7 +38,7 @@ pub async fn remind(
 }
 
 async fn was_reminded(tx: &mut Tx, patient: &PatientId, since: Timestamp) -> Result<bool, StoreError> {
-    let found: Option<i64> = sqlx::query_scalar(
+    let found: Option<i64> = sql::query_scalar(
         "SELECT 1 FROM message WHERE patient = $1 AND author_kind = $2 AND author = $3 AND at > $4 LIMIT 1",
     )
     .bind(patient.as_str())
@@ -69,7 +69,7 @@ pub async fn notice(
     day: jiff::civil::Date,
     now: Timestamp,
 ) -> Result<Option<Change>, StoreError> {
-    let new = sqlx::query(
+    let new = sql::query(
         "INSERT INTO notice (patient, day, at, body) VALUES ($1, $2, $3, $4) ON CONFLICT (patient, day) DO NOTHING",
     )
     .bind(facts.id.as_str())
@@ -87,11 +87,11 @@ pub async fn notice(
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn notices(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     patient: &PatientId,
     since: Timestamp,
 ) -> Result<Vec<Notice>, StoreError> {
-    sqlx::query("SELECT at, body FROM notice WHERE patient = $1 AND at >= $2 ORDER BY at")
+    sql::query("SELECT at, body FROM notice WHERE patient = $1 AND at >= $2 ORDER BY at")
         .bind(patient.as_str())
         .bind(since.as_millis())
         .fetch_all(connection)
@@ -113,7 +113,7 @@ pub async fn ask_whose(
     now: Timestamp,
 ) -> Result<Option<Change>, StoreError> {
     let tree = dialogue::whose_reading();
-    let waits: Option<i64> = sqlx::query_scalar(
+    let waits: Option<i64> = sql::query_scalar(
         "SELECT 1 FROM dialogue WHERE patient = $1 AND questionnaire = $2 AND ended_at IS NULL LIMIT 1",
     )
     .bind(facts.id.as_str())

@@ -3,6 +3,7 @@
 //! **Invariant:** an answer that the tree does not offer is not taken; nor is one to a dialogue that has ended, or that is
 //! somebody else's.
 
+use crate::store::sql;
 use alerts::dialogue::{AnswerError, Answers, OutcomeKind, Questionnaire, Step};
 use vitals::{PatientId, Timestamp};
 
@@ -121,7 +122,7 @@ pub async fn answer(
 /// [`StoreError`]; then it must not be said that it was shown.
 pub async fn shown(store: &Store, dialogue: &str, now: Timestamp) -> Result<Option<Change>, StoreError> {
     let mut tx = store.write().await?;
-    let first = sqlx::query(
+    let first = sql::query(
         "UPDATE dialogue SET shown_at = $2 WHERE id = $1 AND shown_at IS NULL AND ended_at IS NOT NULL",
     )
     .bind(dialogue)

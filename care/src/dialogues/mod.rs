@@ -10,6 +10,7 @@
 mod answer;
 mod read;
 
+use crate::store::sql;
 use alerts::dialogue::{Answers, Outcome, OutcomeKind, Questionnaire};
 use vitals::{PatientId, ReadingId, Timestamp};
 
@@ -107,7 +108,7 @@ pub async fn ask(
         return Ok(waiting);
     }
     let id = uuid::Uuid::new_v4().to_string();
-    sqlx::query(
+    sql::query(
         "INSERT INTO dialogue (id, patient, task, message, questionnaire, version, asked_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
@@ -145,7 +146,7 @@ pub struct End<'a> {
 /// # Errors
 /// [`StoreError`]; the caller's transaction must then be dropped.
 pub async fn end(tx: &mut Tx, end: End<'_>, now: Timestamp) -> Result<bool, StoreError> {
-    let ended = sqlx::query(
+    let ended = sql::query(
         "UPDATE dialogue SET ended_at = $2, ended_how = $3, outcome = $4, outcome_kind = $5, competence = $6, said = $7,
                 reading = $8, task = COALESCE($9, task), changed_at = COALESCE(changed_at, $2)
          WHERE id = $1 AND ended_at IS NULL",
@@ -170,13 +171,13 @@ pub async fn end(tx: &mut Tx, end: End<'_>, now: Timestamp) -> Result<bool, Stor
 /// # Errors
 /// [`StoreError`]; the caller's transaction must then be dropped.
 pub async fn set_aside(tx: &mut Tx, dialogue: &Dialogue, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE dialogue SET ended_at = $2, ended_how = $3 WHERE id = $1 AND ended_at IS NULL")
+    sql::query("UPDATE dialogue SET ended_at = $2, ended_how = $3 WHERE id = $1 AND ended_at IS NULL")
         .bind(&dialogue.id)
         .bind(now.as_millis())
         .bind(EndedHow::Replaced.key())
         .execute(&mut **tx)
         .await?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO dialogue (id, patient, task, message, questionnaire, version, asked_at)
          SELECT $2, patient, task, message, questionnaire, $3, $4 FROM dialogue
          WHERE id = $1 AND message IS NOT NULL",
@@ -212,7 +213,7 @@ pub(crate) async fn write_answer(
     let words = codes.iter().filter_map(|code| asks.choice(code));
     let words: Vec<&str> = words.map(|choice| language.pick(&choice.text.sv, &choice.text.en)).collect();
     let codes = serde_json::to_string(codes).map_err(|error| StoreError::unreadable("answers", error))?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO dialogue_answer (dialogue, question, codes, asked, answered, at, author_kind, author, author_name)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (dialogue, question) DO UPDATE SET codes = excluded.codes, asked = excluded.asked,
@@ -230,7 +231,7 @@ pub(crate) async fn write_answer(
     .bind(&by.name)
     .execute(&mut **tx)
     .await?;
-    sqlx::query("UPDATE dialogue SET changed_at = $2 WHERE id = $1")
+    sql::query("UPDATE dialogue SET changed_at = $2 WHERE id = $1")
         .bind(dialogue)
         .bind(now.as_millis())
         .execute(&mut **tx)

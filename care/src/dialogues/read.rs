@@ -1,9 +1,8 @@
 //! Dialogues, read.
 
+use crate::store::sql::{self, Connection, Row};
 use alerts::dialogue::{self, Answers, OutcomeKind, Questionnaire};
 use serde_json::{Value, json};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 use vitals::{PatientId, ReadingId, Timestamp};
 
 use super::{Dialogue, Ended};
@@ -24,8 +23,8 @@ fn sql(rest: &str) -> sqlx::AssertSqlSafe<String> {
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn get(connection: &mut sqlx::SqliteConnection, id: &str) -> Result<Option<Dialogue>, StoreError> {
-    let row = sqlx::query(sql("WHERE dialogue.id = $1")).bind(id).fetch_optional(&mut *connection).await?;
+pub async fn get(connection: &mut Connection, id: &str) -> Result<Option<Dialogue>, StoreError> {
+    let row = sql::query(sql("WHERE dialogue.id = $1")).bind(id).fetch_optional(&mut *connection).await?;
     match row {
         Some(row) => Ok(Some(whole(connection, &row).await?)),
         None => Ok(None),
@@ -37,10 +36,10 @@ pub async fn get(connection: &mut sqlx::SqliteConnection, id: &str) -> Result<Op
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn pending(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     patient: &PatientId,
 ) -> Result<Option<Dialogue>, StoreError> {
-    let rows = sqlx::query(sql("WHERE dialogue.patient = $1 AND ended_at IS NULL
+    let rows = sql::query(sql("WHERE dialogue.patient = $1 AND ended_at IS NULL
          AND (task.id IS NULL OR task.status = 'open') ORDER BY asked_at DESC, dialogue.id"))
     .bind(patient.as_str())
     .fetch_all(&mut *connection)
@@ -58,11 +57,8 @@ pub async fn pending(
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn left(
-    connection: &mut sqlx::SqliteConnection,
-    before: Timestamp,
-) -> Result<Vec<Dialogue>, StoreError> {
-    let rows = sqlx::query(sql(
+pub async fn left(connection: &mut Connection, before: Timestamp) -> Result<Vec<Dialogue>, StoreError> {
+    let rows = sql::query(sql(
         "WHERE ended_at IS NULL AND changed_at IS NOT NULL AND changed_at <= $1 ORDER BY changed_at, dialogue.id",
     ))
     .bind(before.as_millis())
@@ -77,11 +73,11 @@ pub async fn left(
 
 /// The open dialogue of `tree` with `patient`, unless a closed task asked it.
 pub(super) async fn waiting(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     patient: &PatientId,
     tree: &Questionnaire,
 ) -> Result<Option<String>, StoreError> {
-    Ok(sqlx::query_scalar(
+    Ok(sql::query_scalar(
         "SELECT dialogue.id FROM dialogue LEFT JOIN task ON task.id = dialogue.task
          WHERE dialogue.patient = $1 AND questionnaire = $2 AND version = $3 AND ended_at IS NULL
          AND (task.id IS NULL OR task.status = 'open') ORDER BY asked_at DESC LIMIT 1",
@@ -93,7 +89,7 @@ pub(super) async fn waiting(
     .await?)
 }
 
-async fn whole(connection: &mut sqlx::SqliteConnection, row: &SqliteRow) -> Result<Dialogue, StoreError> {
+async fn whole(connection: &mut Connection, row: &Row) -> Result<Dialogue, StoreError> {
     let text = |column: &str| row.try_get::<String, _>(column);
     let id = text("id")?;
     let answers = answers(connection, &id).await?;
@@ -128,11 +124,8 @@ async fn whole(connection: &mut sqlx::SqliteConnection, row: &SqliteRow) -> Resu
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn behind(
-    connection: &mut sqlx::SqliteConnection,
-    reading: &ReadingId,
-) -> Result<Option<Value>, StoreError> {
-    let row = sqlx::query("SELECT id, questionnaire, version, outcome FROM dialogue WHERE reading = $1")
+pub async fn behind(connection: &mut Connection, reading: &ReadingId) -> Result<Option<Value>, StoreError> {
+    let row = sql::query("SELECT id, questionnaire, version, outcome FROM dialogue WHERE reading = $1")
         .bind(reading.as_str())
         .fetch_optional(&mut *connection)
         .await?;
@@ -151,11 +144,8 @@ pub async fn behind(
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn author(
-    connection: &mut sqlx::SqliteConnection,
-    dialogue: &Dialogue,
-) -> Result<Option<Author>, StoreError> {
-    let row = sqlx::query(
+pub async fn author(connection: &mut Connection, dialogue: &Dialogue) -> Result<Option<Author>, StoreError> {
+    let row = sql::query(
         "SELECT author_kind, author, author_name FROM dialogue_answer WHERE dialogue = $1 ORDER BY at DESC, question LIMIT 1",
     )
     .bind(&dialogue.id)
@@ -168,8 +158,8 @@ pub async fn author(
     Ok(Some(Author { kind, id: row.try_get("author")?, name: row.try_get("author_name")? }))
 }
 
-async fn answers(connection: &mut sqlx::SqliteConnection, id: &str) -> Result<Answers, StoreError> {
-    let rows = sqlx::query("SELECT question, codes FROM dialogue_answer WHERE dialogue = $1")
+async fn answers(connection: &mut Connection, id: &str) -> Result<Answers, StoreError> {
+    let rows = sql::query("SELECT question, codes FROM dialogue_answer WHERE dialogue = $1")
         .bind(id)
         .fetch_all(connection)
         .await?;

@@ -2,8 +2,7 @@
 //!
 //! **Invariant:** a certificate that has ended never counts again.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use crate::store::sql::{self, Connection, Row};
 use vitals::{GatewayId, Timestamp};
 
 use super::authority::{Issued, Revoked};
@@ -103,7 +102,7 @@ pub(super) async fn keep(
     how: How,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO certificate (serial, gateway, key_hash, pem, how, issued_at, not_after)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
@@ -121,7 +120,7 @@ pub(super) async fn keep(
 
 const COLUMNS: &str = "serial, gateway, key_hash, pem, issued_at, not_after, ends_at, ended_why, enforced_at";
 
-fn certificate(row: &SqliteRow) -> Result<Certificate, StoreError> {
+fn certificate(row: &Row) -> Result<Certificate, StoreError> {
     let gateway: &str = row.try_get("gateway")?;
     let ends_at = optional_time(row.try_get("ends_at")?)?;
     let ended = match (ends_at, row.try_get::<Option<&str>, _>("ended_why")?) {
@@ -151,11 +150,11 @@ fn certificate(row: &SqliteRow) -> Result<Certificate, StoreError> {
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub(super) async fn by_serial(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     serial: &str,
 ) -> Result<Option<Certificate>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM certificate WHERE serial = $1");
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(serial).fetch_optional(connection).await?;
+    let row = sql::query(sqlx::AssertSqlSafe(sql)).bind(serial).fetch_optional(connection).await?;
     row.as_ref().map(certificate).transpose()
 }
 
@@ -163,12 +162,9 @@ pub(super) async fn by_serial(
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn of(
-    connection: &mut SqliteConnection,
-    gateway: &GatewayId,
-) -> Result<Vec<Certificate>, StoreError> {
+pub async fn of(connection: &mut Connection, gateway: &GatewayId) -> Result<Vec<Certificate>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM certificate WHERE gateway = $1 ORDER BY issued_at DESC, serial");
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(gateway.as_str()).fetch_all(connection).await?;
+    let rows = sql::query(sqlx::AssertSqlSafe(sql)).bind(gateway.as_str()).fetch_all(connection).await?;
     rows.iter().map(certificate).collect()
 }
 
@@ -183,7 +179,7 @@ pub(super) async fn end(
     why: Ending,
     by: &str,
 ) -> Result<u64, StoreError> {
-    let done = sqlx::query(
+    let done = sql::query(
         "UPDATE certificate SET ends_at = $2, ended_why = $3, ended_by = $4, enforced_at = NULL
          WHERE gateway = $1 AND not_after > $2 AND (ends_at IS NULL OR ends_at > $2)",
     )
@@ -200,11 +196,8 @@ pub(super) async fn end(
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub(super) async fn ended(
-    connection: &mut SqliteConnection,
-    now: Timestamp,
-) -> Result<Vec<Revoked>, StoreError> {
-    sqlx::query(
+pub(super) async fn ended(connection: &mut Connection, now: Timestamp) -> Result<Vec<Revoked>, StoreError> {
+    sql::query(
         "SELECT serial, ends_at, ended_why FROM certificate WHERE ends_at <= $1 AND not_after > $2 ORDER BY serial",
     )
     .bind(now.as_millis())
@@ -228,14 +221,14 @@ pub(super) async fn ended(
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub(super) async fn unenforced(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     now: Timestamp,
 ) -> Result<Vec<Certificate>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM certificate
          WHERE ends_at <= $1 AND not_after > $1 AND enforced_at IS NULL ORDER BY ends_at, serial"
     );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.as_millis()).fetch_all(connection).await?;
+    let rows = sql::query(sqlx::AssertSqlSafe(sql)).bind(now.as_millis()).fetch_all(connection).await?;
     rows.iter().map(certificate).collect()
 }
 
@@ -244,7 +237,7 @@ pub(super) async fn unenforced(
 /// # Errors
 /// [`StoreError`] of the database.
 pub(super) async fn enforced(tx: &mut Tx, serial: &str, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE certificate SET enforced_at = $2 WHERE serial = $1")
+    sql::query("UPDATE certificate SET enforced_at = $2 WHERE serial = $1")
         .bind(serial)
         .bind(now.as_millis())
         .execute(&mut **tx)

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a gateway has at most one live code, and a code is spent in the transaction that signs for it.
 
-use sqlx::{Row, SqliteConnection};
+use crate::store::sql::{self, Connection};
 use vitals::{GatewayId, Timestamp};
 
 use super::code::CodeHash;
@@ -35,7 +35,7 @@ pub(super) async fn issue(
     end(tx, gateway, "another was issued", now).await?;
     let id = numbers::next(tx, "enrolment_code").await?;
     let expires_at = now.plus_millis(LIVES_MS);
-    sqlx::query(
+    sql::query(
         "INSERT INTO enrolment_code (id, code_hash, gateway, issued_by, issued_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6)",
     )
@@ -60,7 +60,7 @@ pub(super) async fn end(
     why: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "UPDATE enrolment_code SET ended_at = $2, ended_why = $3 WHERE gateway = $1 AND ended_at IS NULL",
     )
     .bind(gateway.as_str())
@@ -81,7 +81,7 @@ pub(super) async fn spend(
     hash: &CodeHash,
     now: Timestamp,
 ) -> Result<Option<(GatewayId, String)>, StoreError> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT id, code_hash, gateway, issued_by FROM enrolment_code WHERE ended_at IS NULL AND expires_at > $1",
     )
     .bind(now.as_millis())
@@ -94,7 +94,7 @@ pub(super) async fn spend(
         }
     }
     let Some(row) = found else { return Ok(None) };
-    sqlx::query("UPDATE enrolment_code SET ended_at = $2, ended_why = 'used' WHERE id = $1")
+    sql::query("UPDATE enrolment_code SET ended_at = $2, ended_why = 'used' WHERE id = $1")
         .bind(row.try_get::<i64, _>("id")?)
         .bind(now.as_millis())
         .execute(&mut **tx)
@@ -109,11 +109,11 @@ pub(super) async fn spend(
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn live(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     gateway: &GatewayId,
     now: Timestamp,
 ) -> Result<Option<LiveCode>, StoreError> {
-    sqlx::query(
+    sql::query(
         "SELECT issued_by, expires_at FROM enrolment_code
          WHERE gateway = $1 AND ended_at IS NULL AND expires_at > $2",
     )

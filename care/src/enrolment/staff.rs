@@ -4,7 +4,7 @@
 //!
 //! **Invariant:** each act is one transaction with its own entry in the log.
 
-use sqlx::{Row, SqliteConnection};
+use crate::store::sql::{self, Connection};
 use vitals::{GatewayId, Timestamp};
 
 use super::certificates::{self, Certificate, Ending};
@@ -112,9 +112,9 @@ impl HomeBox {
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn boxes(connection: &mut SqliteConnection) -> Result<Vec<HomeBox>, StoreError> {
+pub async fn boxes(connection: &mut Connection) -> Result<Vec<HomeBox>, StoreError> {
     let ids: Vec<String> =
-        sqlx::query_scalar("SELECT id FROM gateway ORDER BY id").fetch_all(&mut *connection).await?;
+        sql::query_scalar("SELECT id FROM gateway ORDER BY id").fetch_all(&mut *connection).await?;
     let mut boxes = Vec::with_capacity(ids.len());
     for id in ids {
         let gateway = id.parse().map_err(|error| StoreError::unreadable("a gateway id", error))?;
@@ -128,13 +128,13 @@ pub async fn boxes(connection: &mut SqliteConnection) -> Result<Vec<HomeBox>, St
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn home_box(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     gateway: &GatewayId,
 ) -> Result<Option<HomeBox>, StoreError> {
     if !is_registered(connection, gateway).await? {
         return Ok(None);
     }
-    let beat = sqlx::query("SELECT received_at, unreceipted, version FROM heartbeat WHERE gateway = $1")
+    let beat = sql::query("SELECT received_at, unreceipted, version FROM heartbeat WHERE gateway = $1")
         .bind(gateway.as_str())
         .fetch_optional(&mut *connection)
         .await?;
@@ -150,8 +150,8 @@ pub async fn home_box(
     Ok(Some(HomeBox { gateway: gateway.clone(), heartbeat_at, unreceipted, version, certificates }))
 }
 
-async fn is_registered(connection: &mut SqliteConnection, gateway: &GatewayId) -> Result<bool, StoreError> {
-    let found = sqlx::query("SELECT 1 FROM gateway WHERE id = $1")
+async fn is_registered(connection: &mut Connection, gateway: &GatewayId) -> Result<bool, StoreError> {
+    let found = sql::query("SELECT 1 FROM gateway WHERE id = $1")
         .bind(gateway.as_str())
         .fetch_optional(connection)
         .await?;

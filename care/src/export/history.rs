@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** what is written here, a replay reads; and read there, it gives the chart that was judged live.
 
+use crate::store::sql::Connection;
 use std::io::Write;
 use std::iter::Peekable;
 
@@ -50,7 +51,7 @@ pub(super) async fn export(
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub(crate) async fn lines(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     patient: &PatientId,
     since: Timestamp,
 ) -> Result<Vec<String>, StoreError> {

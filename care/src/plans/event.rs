@@ -3,11 +3,10 @@
 //! **Invariant:** what the rules get is what an export writes: the same events in the same order, a pause that was ended early
 //! with its true end.
 
+use crate::store::sql::{self, Connection, Row};
 use std::collections::BTreeMap;
 
 use alerts::ChartEvent;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 use vitals::{PatientId, Timestamp};
 
 use super::Said;
@@ -69,8 +68,8 @@ impl PlanEvent {
 ///
 /// # Errors
 /// [`StoreError`] of the database.
-pub async fn latest(connection: &mut SqliteConnection, patient: &PatientId) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM plan_event WHERE patient = $1")
+pub async fn latest(connection: &mut Connection, patient: &PatientId) -> Result<i64, StoreError> {
+    Ok(sql::query_scalar("SELECT COALESCE(MAX(id), 0) FROM plan_event WHERE patient = $1")
         .bind(patient.as_str())
         .fetch_one(connection)
         .await?)
@@ -80,10 +79,7 @@ pub async fn latest(connection: &mut SqliteConnection, patient: &PatientId) -> R
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn history(
-    connection: &mut SqliteConnection,
-    patient: &PatientId,
-) -> Result<Vec<PlanEvent>, StoreError> {
+pub async fn history(connection: &mut Connection, patient: &PatientId) -> Result<Vec<PlanEvent>, StoreError> {
     rows(connection, Some(patient)).await
 }
 
@@ -91,7 +87,7 @@ pub async fn history(
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn all(connection: &mut SqliteConnection) -> Result<Vec<PlanEvent>, StoreError> {
+pub async fn all(connection: &mut Connection) -> Result<Vec<PlanEvent>, StoreError> {
     rows(connection, None).await
 }
 
@@ -100,17 +96,17 @@ pub async fn all(connection: &mut SqliteConnection) -> Result<Vec<PlanEvent>, St
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn chart_events(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     patient: &PatientId,
 ) -> Result<Vec<ChartEvent>, StoreError> {
     Ok(history(connection, patient).await?.iter().filter_map(PlanEvent::chart_event).collect())
 }
 
 async fn rows(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     patient: Option<&PatientId>,
 ) -> Result<Vec<PlanEvent>, StoreError> {
-    let rows = sqlx::query(
+    let rows = sql::query(
         "SELECT id, patient, kind, at, until_at, vals, recorded_at, after_arrival, name, reason FROM plan_event
          WHERE $1 IS NULL OR patient = $1 ORDER BY id",
     )
@@ -130,7 +126,7 @@ async fn rows(
     Ok(events)
 }
 
-fn event_of(row: &SqliteRow) -> Result<PlanEvent, StoreError> {
+fn event_of(row: &Row) -> Result<PlanEvent, StoreError> {
     let patient: String = row.try_get("patient")?;
     Ok(PlanEvent {
         id: row.try_get("id")?,
@@ -145,7 +141,7 @@ fn event_of(row: &SqliteRow) -> Result<PlanEvent, StoreError> {
     })
 }
 
-fn said_of(row: &SqliteRow) -> Result<Said, StoreError> {
+fn said_of(row: &Row) -> Result<Said, StoreError> {
     let (kind, vals): (String, String) = (row.try_get("kind")?, row.try_get("vals")?);
     let at = people::time(row.try_get("at")?)?;
     Ok(match kind.as_str() {

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** what is written lies within what the patient's policy allows, and says who and why.
 
+use crate::store::sql;
 use alerts::{Overrides, Policy};
 use vitals::{PatientId, Timestamp};
 
@@ -201,7 +202,7 @@ async fn insert(
     };
     let id = numbers::next(tx, "plan_event").await?;
     let arrived = numbers::count(tx, ARRIVALS, 0).await?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO plan_event (id, patient, kind, at, until_at, vals, recorded_at, after_arrival, actor_kind, actor, name,
                                  reason)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
@@ -236,10 +237,10 @@ async fn keep_in_facts(
             let text =
                 serde_json::to_string(limits).map_err(|error| StoreError::unreadable("limits", error))?;
             let text = Some(text).filter(|_| !limits.is_empty());
-            sqlx::query("UPDATE patient SET overrides = $2 WHERE id = $1").bind(facts.id.as_str()).bind(text)
+            sql::query("UPDATE patient SET overrides = $2 WHERE id = $1").bind(facts.id.as_str()).bind(text)
         }
         Said::Text(text) => {
-            sqlx::query("UPDATE patient SET plan_text = $2, plan_by = $3, plan_changed = $4 WHERE id = $1")
+            sql::query("UPDATE patient SET plan_text = $2, plan_by = $3, plan_changed = $4 WHERE id = $1")
                 .bind(facts.id.as_str())
                 .bind(text.trim().to_owned())
                 .bind(&author.name)

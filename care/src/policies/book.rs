@@ -3,12 +3,11 @@
 //! **Invariant:** the answer depends on the rows and on the moment asked about alone; asked twice about the same moment, it is
 //! the same, unless something was switched on for a moment that had passed.
 
+use crate::store::sql::{self, Connection, Row};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use alerts::Policy;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 use vitals::Timestamp;
 
 use super::{Activation, Scope, Standing};
@@ -39,8 +38,8 @@ static READ: LazyLock<Mutex<HashMap<String, Option<Arc<Policy>>>>> = LazyLock::n
 ///
 /// # Errors
 /// [`StoreError`] of the database.
-pub async fn marks(connection: &mut SqliteConnection) -> Result<(i64, i64), StoreError> {
-    Ok(sqlx::query_as(
+pub async fn marks(connection: &mut Connection) -> Result<(i64, i64), StoreError> {
+    Ok(sql::query_as(
         "SELECT (SELECT COALESCE(MAX(id), 0) FROM policy_file), (SELECT COALESCE(MAX(id), 0) FROM policy_activation)",
     )
     .fetch_one(connection)
@@ -61,7 +60,7 @@ impl Book {
     ///
     /// # Errors
     /// [`StoreError`] of the database, or a row that cannot be read.
-    pub async fn load(connection: &mut SqliteConnection) -> Result<Self, StoreError> {
+    pub async fn load(connection: &mut Connection) -> Result<Self, StoreError> {
         Self::of(Policy::shipped().iter().cloned()).with_store(connection).await
     }
 
@@ -69,8 +68,8 @@ impl Book {
     ///
     /// # Errors
     /// [`StoreError`] of the database, or a row that cannot be read.
-    pub async fn with_store(mut self, connection: &mut SqliteConnection) -> Result<Self, StoreError> {
-        let rows = sqlx::query("SELECT name, version, hash FROM policy_file ORDER BY id")
+    pub async fn with_store(mut self, connection: &mut Connection) -> Result<Self, StoreError> {
+        let rows = sql::query("SELECT name, version, hash FROM policy_file ORDER BY id")
             .fetch_all(&mut *connection)
             .await?;
         for row in &rows {
@@ -179,7 +178,7 @@ impl Book {
 }
 
 async fn read(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     key: &Key,
     hash: String,
 ) -> Result<Option<Arc<Policy>>, StoreError> {
@@ -187,7 +186,7 @@ async fn read(
     if let Some(known) = known {
         return Ok(known);
     }
-    let text: String = sqlx::query_scalar("SELECT text FROM policy_file WHERE name = $1 AND version = $2")
+    let text: String = sql::query_scalar("SELECT text FROM policy_file WHERE name = $1 AND version = $2")
         .bind(&key.0)
         .bind(&key.1)
         .fetch_one(connection)
@@ -199,25 +198,22 @@ async fn read(
 
 const SELECT: &str = "SELECT id, scope, target, policy, version, from_at, at, actor, name, role, reason FROM policy_activation ";
 
-async fn activations(connection: &mut SqliteConnection) -> Result<Vec<Activation>, StoreError> {
+async fn activations(connection: &mut Connection) -> Result<Vec<Activation>, StoreError> {
     let sql = format!("{SELECT} ORDER BY id");
-    sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(connection).await?.iter().map(activation_of).collect()
+    sql::query(sqlx::AssertSqlSafe(sql)).fetch_all(connection).await?.iter().map(activation_of).collect()
 }
 
 /// The activation `id`.
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn activation(
-    connection: &mut SqliteConnection,
-    id: i64,
-) -> Result<Option<Activation>, StoreError> {
+pub async fn activation(connection: &mut Connection, id: i64) -> Result<Option<Activation>, StoreError> {
     let sql = format!("{SELECT} WHERE id = $1");
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(connection).await?;
+    let row = sql::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(connection).await?;
     row.as_ref().map(activation_of).transpose()
 }
 
-fn activation_of(row: &SqliteRow) -> Result<Activation, StoreError> {
+fn activation_of(row: &Row) -> Result<Activation, StoreError> {
     let (scope, target): (String, String) = (row.try_get("scope")?, row.try_get("target")?);
     let policy: Option<String> = row.try_get("policy")?;
     Ok(Activation {

@@ -5,10 +5,10 @@
 //!
 //! **Invariant:** a name and version stand for one text for ever.
 
+use crate::store::sql::{self, Connection};
 use alerts::policy::ExampleError;
 use alerts::{Policy, PolicyError};
 use sha2::{Digest, Sha256};
-use sqlx::{Row, SqliteConnection};
 use vitals::{Timestamp, hex};
 
 use crate::access::Decision;
@@ -143,7 +143,7 @@ async fn insert(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let id = numbers::next(tx, "policy_file").await?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO policy_file (id, name, version, author, hash, text, added_at, added_by)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
@@ -165,7 +165,7 @@ fn hash(text: &str) -> String {
 }
 
 async fn hash_of(tx: &mut Tx, name: &str, version: &str) -> Result<Option<String>, StoreError> {
-    Ok(sqlx::query_scalar("SELECT hash FROM policy_file WHERE name = $1 AND version = $2")
+    Ok(sql::query_scalar("SELECT hash FROM policy_file WHERE name = $1 AND version = $2")
         .bind(name)
         .bind(version)
         .fetch_optional(&mut **tx)
@@ -188,17 +188,16 @@ pub struct Kept {
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn kept(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     name: &str,
     version: &str,
 ) -> Result<Option<Kept>, StoreError> {
-    let row = sqlx::query(
-        "SELECT text, hash, added_at, added_by FROM policy_file WHERE name = $1 AND version = $2",
-    )
-    .bind(name)
-    .bind(version)
-    .fetch_optional(connection)
-    .await?;
+    let row =
+        sql::query("SELECT text, hash, added_at, added_by FROM policy_file WHERE name = $1 AND version = $2")
+            .bind(name)
+            .bind(version)
+            .fetch_optional(connection)
+            .await?;
     if let Some(row) = row {
         let added = (people::time(row.try_get("added_at")?)?, row.try_get("added_by")?);
         return Ok(Some(Kept { text: row.try_get("text")?, hash: row.try_get("hash")?, added: Some(added) }));
@@ -240,7 +239,7 @@ mod tests {
 
     async fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path()).await.expect("opens");
+        let store = crate::store::trial::open(folder.path()).await.expect("opens");
         (folder, store)
     }
 
@@ -266,7 +265,7 @@ mod tests {
             let error = add(&store, &text, Actor::CommandLine("test"), now()).await.expect_err(said);
             assert!(error.to_string().contains(said), "{error} lacks {said}");
         }
-        let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM policy_file")
+        let kept: i64 = sql::query_scalar("SELECT COUNT(*) FROM policy_file")
             .fetch_one(&mut *store.read().await.expect("reads"))
             .await
             .expect("counts");

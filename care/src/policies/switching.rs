@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** what stood at a moment that has passed is never changed by what is switched on later.
 
+use crate::store::sql;
 use jiff::civil::Date;
 use vitals::Timestamp;
 
@@ -159,7 +160,7 @@ async fn insert(
         Some((name, version)) => super::shelf::kept(tx, name, version).await?.map(|kept| kept.hash),
         None => None,
     };
-    sqlx::query(
+    sql::query(
         "INSERT INTO policy_activation (id, scope, target, policy, version, hash, from_at, at, actor, name, role, reason)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )

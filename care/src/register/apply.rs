@@ -1,5 +1,6 @@
 //! Making the store agree with a register, in one transaction, and saying what changed.
 
+use crate::store::sql;
 use std::path::Path;
 
 use serde_json::json;
@@ -186,7 +187,7 @@ impl Applying<'_> {
         to: &str,
     ) -> Result<(), ApplyError> {
         let sql = format!("SELECT 1 FROM {key} WHERE id = $1");
-        let found = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(to).fetch_optional(&mut *self.tx).await?;
+        let found = sql::query(sqlx::AssertSqlSafe(sql)).bind(to).fetch_optional(&mut *self.tx).await?;
         if found.is_none() {
             return Err(RegisterError::Reference { table, id: id.to_owned(), key, to: to.to_owned() }.into());
         }
@@ -351,7 +352,7 @@ worn_by = [{ device = "546c0e000001", patient = "p1", from = "2026-01-01T00:00:0
     #[tokio::test]
     async fn the_example_applies_once_and_twice_changes_nothing() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let store = Store::open(directory.path()).await.expect("opens");
+        let store = crate::store::trial::open(directory.path()).await.expect("opens");
         let first = applied(&store, EXAMPLE).await.expect("applies");
         assert_eq!(
             first.len(),
@@ -391,10 +392,10 @@ worn_by = [{ device = "546c0e000001", patient = "p1", from = "2026-01-01T00:00:0
         for (was, becomes, says) in rows {
             assert!(EXAMPLE.contains(was), "the row must change something: {was}");
             let directory = tempfile::tempdir().expect("a temporary directory");
-            let store = Store::open(directory.path()).await.expect("opens");
+            let store = crate::store::trial::open(directory.path()).await.expect("opens");
             let error = applied(&store, &EXAMPLE.replace(was, becomes)).await.expect_err(becomes).to_string();
             assert!(error.contains(says), "{error}");
-            let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM organisation")
+            let left: i64 = sql::query_scalar("SELECT COUNT(*) FROM organisation")
                 .fetch_one(&mut *store.read().await.expect("reads"))
                 .await
                 .expect("counts");
@@ -405,7 +406,7 @@ worn_by = [{ device = "546c0e000001", patient = "p1", from = "2026-01-01T00:00:0
     #[tokio::test]
     async fn a_password_of_ones_own_survives_the_same_register() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let store = Store::open(directory.path()).await.expect("opens");
+        let store = crate::store::trial::open(directory.path()).await.expect("opens");
         let now = Timestamp::from_millis(1_767_225_600_000).expect("in range");
         applied(&store, EXAMPLE).await.expect("applies");
         let token = accounts::log_in(&store, "anna", "first password", now).await.expect("signs in");
@@ -424,7 +425,7 @@ worn_by = [{ device = "546c0e000001", patient = "p1", from = "2026-01-01T00:00:0
     #[tokio::test]
     async fn five_wrong_passwords_lock_for_five_minutes() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let store = Store::open(directory.path()).await.expect("opens");
+        let store = crate::store::trial::open(directory.path()).await.expect("opens");
         let now = Timestamp::from_millis(1_767_225_600_000).expect("in range");
         applied(&store, EXAMPLE).await.expect("applies");
         for _ in 0..5 {

@@ -4,10 +4,9 @@
 //!
 //! **Invariant:** an entry that is listed and applied again unchanged changes nothing.
 
+use crate::store::sql::{self, Connection, Row};
 use std::collections::BTreeMap;
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 use vitals::Timestamp;
 
 use crate::store::StoreError;
@@ -187,12 +186,12 @@ impl Table {
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn list(connection: &mut sqlx::SqliteConnection, table: Table) -> Result<Vec<Fields>, StoreError> {
-    let rows = sqlx::query(table.sql()).fetch_all(connection).await?;
+pub async fn list(connection: &mut Connection, table: Table) -> Result<Vec<Fields>, StoreError> {
+    let rows = sql::query(table.sql()).fetch_all(connection).await?;
     rows.iter().map(|row| entry(row, table)).collect()
 }
 
-fn entry(row: &SqliteRow, table: Table) -> Result<Fields, StoreError> {
+fn entry(row: &Row, table: Table) -> Result<Fields, StoreError> {
     let mut fields = Fields::new();
     for (name, holds) in table.fields() {
         let value = match holds {

@@ -4,6 +4,7 @@ use crate::accounts;
 use crate::register::apply::{ApplyError, Applying, Changed};
 use crate::register::entries::Credentials;
 use crate::register::file::RegisterError;
+use crate::store::sql;
 
 impl Applying<'_> {
     /// Makes the account, or changes its login or password. The password of the file is compared with the one last
@@ -21,17 +22,16 @@ impl Applying<'_> {
             }
             return Ok(());
         };
-        let whose =
-            sqlx::query_as::<_, (String, String)>("SELECT kind, subject FROM account WHERE login = $1")
-                .bind(login)
-                .fetch_optional(&mut *self.tx)
-                .await?;
+        let whose = sql::query_as::<(String, String)>("SELECT kind, subject FROM account WHERE login = $1")
+            .bind(login)
+            .fetch_optional(&mut *self.tx)
+            .await?;
         if let Some((other_kind, other)) = whose.filter(|(k, s)| (k.as_str(), s.as_str()) != (kind, subject))
         {
             let what = format!("login {login:?} belongs to {other_kind} {other:?}");
             return Err(RegisterError::value(kind, subject, what).into());
         }
-        let before = sqlx::query_as::<_, (String, String)>(
+        let before = sql::query_as::<(String, String)>(
             "SELECT login, given FROM account WHERE kind = $1 AND subject = $2",
         )
         .bind(kind)
@@ -71,7 +71,7 @@ impl Applying<'_> {
         must_change: bool,
     ) -> Result<(), ApplyError> {
         // Sessions name their login: a login that changes ends them.
-        sqlx::query(
+        sql::query(
             "DELETE FROM session WHERE login IN (SELECT login FROM account WHERE kind = $1 AND subject = $2)",
         )
         .bind(kind)
@@ -79,7 +79,7 @@ impl Applying<'_> {
         .execute(&mut *self.tx)
         .await?;
         let Some(password) = password else {
-            sqlx::query("UPDATE account SET login = $3 WHERE kind = $1 AND subject = $2")
+            sql::query("UPDATE account SET login = $3 WHERE kind = $1 AND subject = $2")
                 .bind(kind)
                 .bind(subject)
                 .bind(login)
@@ -87,7 +87,7 @@ impl Applying<'_> {
                 .await?;
             return Ok(());
         };
-        sqlx::query(
+        sql::query(
             "INSERT INTO account (login, kind, subject, password, given, must_change) VALUES ($1, $2, $3, $4, $4, $5)
              ON CONFLICT (kind, subject) DO UPDATE SET login = excluded.login, password = excluded.password,
                 given = excluded.given, must_change = excluded.must_change, failures = 0, locked_until = NULL",

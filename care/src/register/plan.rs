@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** limits that change leave a row that says who changed them and when.
 
+use crate::store::sql;
 use serde_json::json;
 use vitals::{PatientId, Timestamp};
 
@@ -50,7 +51,7 @@ impl<'a> Given<'a> {
         patient: &PatientId,
     ) -> Result<Option<Self>, StoreError> {
         let row: Option<(Option<String>, Option<String>)> =
-            sqlx::query_as("SELECT register_plan, overrides FROM patient WHERE id = $1")
+            sql::query_as("SELECT register_plan, overrides FROM patient WHERE id = $1")
                 .bind(patient.as_str())
                 .fetch_optional(&mut **tx)
                 .await?;

@@ -1,7 +1,6 @@
 //! One row of the register's tables: compared with what the store holds, and written where it differs.
 
-use sqlx::Row as _;
-
+use crate::store::sql::{self, Query};
 use crate::store::{StoreError, Tx};
 
 /// A row as text, column by column, so that one comparison serves every table.
@@ -53,7 +52,7 @@ pub(super) async fn upsert(
         all.join(", "),
         names(key).join(", ")
     );
-    bound(sqlx::query(sqlx::AssertSqlSafe(sql)), [key, rest, once]).execute(&mut **tx).await?;
+    bound(sql::query(sqlx::AssertSqlSafe(sql)), [key, rest, once]).execute(&mut **tx).await?;
     Ok(became)
 }
 
@@ -66,18 +65,17 @@ async fn compare(
 ) -> Result<Row, StoreError> {
     let matches = key.iter().enumerate().map(|(at, (name, _))| format!("{name} = ${}", at + 1));
     let matches = matches.collect::<Vec<_>>().join(" AND ");
-    let agrees = (key.len() + 1..).zip(rest).map(|(at, (name, _))| format!("{name} IS ${at}"));
+    let agrees =
+        (key.len() + 1..).zip(rest).map(|(at, (name, _))| format!("{name} IS NOT DISTINCT FROM ${at}"));
     let agrees = std::iter::once("1 = 1".to_owned()).chain(agrees).collect::<Vec<_>>().join(" AND ");
     let sql = format!("SELECT ({agrees}) AS agrees FROM {table} WHERE {matches}");
-    let found = bound(sqlx::query(sqlx::AssertSqlSafe(sql)), [key, rest]).fetch_optional(&mut **tx).await?;
+    let found = bound(sql::query(sqlx::AssertSqlSafe(sql)), [key, rest]).fetch_optional(&mut **tx).await?;
     Ok(match found.map(|row| row.try_get::<i64, _>("agrees")).transpose()? {
         Some(0) => Row::Changed,
         Some(_) => Row::Agrees,
         None => Row::Added,
     })
 }
-
-type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
 fn bound<'q, const N: usize>(query: Query<'q>, columns: [&Columns<'_>; N]) -> Query<'q> {
     columns.into_iter().flatten().fold(query, |query, (_, cell)| bind(query, cell))

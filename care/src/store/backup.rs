@@ -1,6 +1,7 @@
 //! A copy of a data directory that can be put back: the store as it was at one moment, and the files beside it.
 //!
-//! The copy is made while the store is in use. It says of each file how long it is and what its hash is, so that one that was
+//! The copy is made while the store is in use. A store on a PostgreSQL server is in it as an SQLite file, so that a backup can be put
+//! back into either. It says of each file how long it is and what its hash is, so that one that was
 //! damaged or is incomplete is noticed before anything is put back. It holds health data and keys: keep it as the store is kept.
 //!
 //! **Invariants:** a backup without its manifest was not finished and is refused. A restore never touches a store that is there.
@@ -13,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use vitals::Timestamp;
 
-use super::{FILE_NAME, Store, StoreError};
+use super::copy::{self, CopyError};
+use super::{Address, FILE_NAME, Store, StoreError};
 
 /// The file in a backup that lists the others. Written last.
 pub const MANIFEST: &str = "manifest.json";
@@ -54,6 +56,9 @@ pub enum BackupError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The rows of a store could not be copied.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     File {
@@ -82,23 +87,30 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> BackupError + '_ {
     move |source| BackupError::File { path: path.to_owned(), source }
 }
 
-/// Copies the open `store` and the files beside it to the new directory `to`.
+/// Copies the open `store` and the files of the data directory `data` to the new directory `to`.
 ///
 /// # Errors
 /// [`BackupError`]; a directory without a manifest may be left behind, which no restore takes.
-pub async fn back_up(store: &Store, to: &Path, now: Timestamp) -> Result<Manifest, BackupError> {
+pub async fn back_up(store: &Store, data: &Path, to: &Path, now: Timestamp) -> Result<Manifest, BackupError> {
     if to.exists() {
         return Err(BackupError::Taken { path: to.to_owned() });
     }
     make_directory(to)?;
     let copy = to.join(FILE_NAME);
-    store.copy_to(&copy).await?;
+    match store.address() {
+        Address::Directory(_) => store.copy_to(&copy).await?,
+        Address::Server(_) => {
+            let file = Store::open(to).await?;
+            let copied = copy::copy(store, &file, |_| ()).await;
+            file.close().await;
+            copied?;
+        }
+    }
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o600)).map_err(at(&copy))?;
     std::fs::File::open(&copy).and_then(|file| file.sync_all()).map_err(at(&copy))?;
     let mut files = vec![held(to, Path::new(FILE_NAME))?];
-    let from = store.path().parent().unwrap_or(Path::new("."));
-    for path in beside(from, Path::new(""), 0)? {
-        put(&from.join(&path), &to.join(&path))?;
+    for path in if data.exists() { beside(data, Path::new(""), 0)? } else { Vec::new() } {
+        put(&data.join(&path), &to.join(&path))?;
         files.push(held(to, &path)?);
     }
     let manifest =
@@ -110,11 +122,12 @@ pub async fn back_up(store: &Store, to: &Path, now: Timestamp) -> Result<Manifes
     Ok(manifest)
 }
 
-/// Puts the backup at `from` back as the data directory `to`, which must hold no store.
+/// Puts the backup at `from` back as the data directory `to`, which must hold no store. Where the store is to be on a `server`, its
+/// rows go there, and what is there must be empty.
 ///
 /// # Errors
-/// [`BackupError`]; then there is no store at `to`.
-pub async fn restore(from: &Path, to: &Path) -> Result<Manifest, BackupError> {
+/// [`BackupError`]; then there is no store at `to`, and the server's is as it was.
+pub async fn restore(from: &Path, to: &Path, server: Option<&Address>) -> Result<Manifest, BackupError> {
     let manifest = whole(from)?;
     for one in &manifest.files {
         let path = to.join(&one.path);
@@ -130,12 +143,29 @@ pub async fn restore(from: &Path, to: &Path) -> Result<Manifest, BackupError> {
         put(&from.join(&one.path), &to.join(&one.path))?;
     }
     sync_directory(to)?;
-    if let Err(error) = sound(to).await {
-        let store = to.join(FILE_NAME);
-        std::fs::remove_file(&store).map_err(at(&store))?;
-        return Err(error);
+    let done = match (sound(to).await, server) {
+        (Ok(()), Some(server)) => onto(to, server).await,
+        (sound, _) => sound,
+    };
+    if done.is_err() || server.is_some() {
+        for name in ["", "-wal", "-shm"] {
+            let file = to.join(format!("{FILE_NAME}{name}"));
+            if file.exists() {
+                std::fs::remove_file(&file).map_err(at(&file))?;
+            }
+        }
     }
-    Ok(manifest)
+    done.map(|()| manifest)
+}
+
+/// Copies the store in `directory` to `server`.
+async fn onto(directory: &Path, server: &Address) -> Result<(), BackupError> {
+    let (from, to) = (Store::open_existing(directory).await?, Store::at(server).await?);
+    let copied = copy::copy(&from, &to, |_| ()).await;
+    from.close().await;
+    to.close().await;
+    copied?;
+    Ok(())
 }
 
 /// Opens the store once, which also brings the schema of an older version up to date, and has it look itself over.

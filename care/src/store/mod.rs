@@ -1,57 +1,76 @@
 //! The store: opening it, its schema, and the one kind of transaction that writes.
 //!
-//! SQLite in WAL mode with `synchronous=FULL`: a commit that returned is on disk. One writer at a time, queued in
-//! this process by a lock and between processes by `BEGIN IMMEDIATE`. Everything that reads or writes tables lives in
+//! SQLite in WAL mode with `synchronous=FULL`, or PostgreSQL with `synchronous_commit=on`: a commit that returned is on disk. One
+//! writer at a time, queued in this process by a lock and between processes by the database (`BEGIN IMMEDIATE`, or an advisory
+//! lock), so that what a transaction read still holds when it writes. Everything that reads or writes tables lives in
 //! the modules beside this one; nothing outside `care::store` and its sisters writes SQL.
 //!
 //! **Invariant:** a [`Tx`] that was not committed left no trace.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{SqlSafeStr, Sqlite};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+mod address;
 pub mod backup;
+pub mod copy;
 pub mod numbers;
+mod schema;
+pub mod sql;
+#[cfg(any(test, feature = "trial-stores"))]
+pub mod trial;
+
+pub use address::{Address, AddressError};
+
+use sql::{Connection, Dialect, Inner};
 
 /// The file inside a data directory.
 pub const FILE_NAME: &str = "vagen.db";
 
+const CONNECTIONS_MAX: u32 = 8;
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
+/// The advisory lock that whoever writes to a PostgreSQL store holds.
+const BEGIN_WRITING: &str = "BEGIN; SELECT pg_advisory_xact_lock(6142013)";
+
 /// A connection that reads.
-pub type Reader = sqlx::pool::PoolConnection<Sqlite>;
+#[derive(Debug)]
+pub struct Reader(Connection);
 
 /// Why the store could not be opened or used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The directory or file cannot be made or opened.
-    #[error("cannot open the store {}: {source}", path.display())]
+    /// The directory, file or server cannot be made, opened or reached.
+    #[error("cannot open the store {place}: {source}")]
     Open {
-        /// The file.
-        path: PathBuf,
+        /// The file or server.
+        place: String,
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A later version of Vågen has written here. Nothing was changed.
-    #[error("the store {} was written by a newer version of Vågen (schema {found}, this one knows up to {known}); nothing was changed", path.display())]
+    #[error(
+        "the store {place} was written by a newer version of Vågen (schema {found}, this one knows up to {known}); nothing was changed"
+    )]
     Newer {
-        /// The file.
-        path: PathBuf,
+        /// The file or server.
+        place: String,
         /// The schema found.
         found: i64,
         /// The newest schema this version knows.
         known: i64,
     },
     /// The schema differs from every released one.
-    #[error("the schema of the store {} cannot be used: {source}", path.display())]
+    #[error("the schema of the store {place} cannot be used: {source}")]
     Schema {
-        /// The file.
-        path: PathBuf,
+        /// The file or server.
+        place: String,
         /// Why.
         source: MigrateError,
     },
@@ -71,12 +90,13 @@ pub enum StoreError {
     },
 }
 
-const SQLITE_FULL: &str = "13";
+/// What SQLite and PostgreSQL say when a disk has no room.
+const FULL: [&str; 2] = ["13", "53100"];
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error.as_database_error().and_then(sqlx::error::DatabaseError::code) {
-            Some(code) if code == SQLITE_FULL => Self::Full,
+            Some(code) if FULL.contains(&code.as_ref()) => Self::Full,
             Some(_) | None => Self::Database(error),
         }
     }
@@ -91,78 +111,130 @@ impl StoreError {
 /// A handle to the store; clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pool: SqlitePool,
+    pool: Pool,
     writer: Arc<Mutex<()>>,
-    path: PathBuf,
+    address: Address,
+}
+
+#[derive(Clone, Debug)]
+enum Pool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
 }
 
 impl Store {
     /// Opens the store in `directory`, making both if they are missing and bringing the schema up to date.
     ///
     /// # Errors
-    /// [`StoreError::Open`] with the path, [`StoreError::Newer`] for a store of a later version, [`StoreError::Full`].
+    /// As [`Store::at`].
     pub async fn open(directory: &Path) -> Result<Self, StoreError> {
-        let path = directory.join(FILE_NAME);
-        std::fs::create_dir_all(directory)
-            .map_err(|source| StoreError::Open { path: path.clone(), source: source.into() })?;
-        Self::open_file(path, true).await
+        Self::at(&Address::Directory(directory.to_owned())).await
     }
 
     /// Opens the store in `directory` if it is there.
     ///
     /// # Errors
-    /// As [`Store::open`]; [`StoreError::Open`] also when there is none.
+    /// As [`Store::at_existing`].
     pub async fn open_existing(directory: &Path) -> Result<Self, StoreError> {
-        Self::open_file(directory.join(FILE_NAME), false).await
+        Self::at_existing(&Address::Directory(directory.to_owned())).await
     }
 
-    async fn open_file(path: PathBuf, create: bool) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(create)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10));
-        let pool = SqlitePoolOptions::new()
-            .max_connections(8)
-            .acquire_timeout(Duration::from_secs(15))
-            .connect_with(options)
-            .await
-            .map_err(|source| match StoreError::from(source) {
-                StoreError::Database(source) => {
-                    StoreError::Open { path: path.clone(), source: source.into() }
-                }
-                other => other,
+    /// Opens the store at `address`, making what is missing and bringing the schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] with the place, [`StoreError::Newer`] for a store of a later version, [`StoreError::Full`].
+    pub async fn at(address: &Address) -> Result<Self, StoreError> {
+        if let Address::Directory(directory) = address {
+            std::fs::create_dir_all(directory).map_err(|source| StoreError::Open {
+                place: directory.join(FILE_NAME).display().to_string(),
+                source: source.into(),
             })?;
-        let store = Self { pool, writer: Arc::new(Mutex::new(())), path };
+        }
+        let store = Self::connected(address, true).await?;
         store.migrate().await?;
         Ok(store)
     }
 
+    /// Opens the store at `address` if it is there, bringing its schema up to date.
+    ///
+    /// # Errors
+    /// As [`Store::at`]; [`StoreError::Open`] also when there is none.
+    pub async fn at_existing(address: &Address) -> Result<Self, StoreError> {
+        let store = Self::connected(address, false).await?;
+        if store.schema().await? == 0 && matches!(address, Address::Server(_)) {
+            return Err(StoreError::Open {
+                place: address.to_string(),
+                source: "there is no store yet".into(),
+            });
+        }
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    async fn connected(address: &Address, create: bool) -> Result<Self, StoreError> {
+        let pool = match address {
+            Address::Directory(directory) => {
+                sqlite(&directory.join(FILE_NAME), create).await.map(Pool::Sqlite)
+            }
+            Address::Server(options) => postgres(options).await.map(Pool::Postgres),
+        };
+        let store = |pool| Self { pool, writer: Arc::new(Mutex::new(())), address: address.clone() };
+        pool.map(store).map_err(|source| cannot_open(address, source))
+    }
+
+    /// The version of the schema; 0 when there is none yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn schema(&self) -> Result<i64, StoreError> {
+        let mut reader = self.read().await?;
+        let table = match reader.dialect() {
+            Dialect::Sqlite => "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
+            Dialect::Postgres => "SELECT COUNT(to_regclass('_sqlx_migrations'))",
+        };
+        let is_there: bool = sql::query_scalar(table).fetch_one(&mut reader).await?;
+        if !is_there {
+            return Ok(0);
+        }
+        let newest = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations";
+        Ok(sql::query_scalar(newest).fetch_one(&mut reader).await?)
+    }
+
     async fn migrate(&self) -> Result<(), StoreError> {
-        let migrator = Migrator::with_migrations(migrations());
-        let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
-        migrator.run(&self.pool).await.map_err(|error| match error {
+        let run = match &self.pool {
+            Pool::Sqlite(pool) => migrator(Dialect::Sqlite).run(pool).await,
+            Pool::Postgres(pool) => migrator(Dialect::Postgres).run(pool).await,
+        };
+        let place = || place(&self.address);
+        run.map_err(|error| match error {
             MigrateError::VersionMissing(found) | MigrateError::VersionTooNew(found, _) => {
-                StoreError::Newer { path: self.path.clone(), found, known }
+                StoreError::Newer { place: place(), found, known: schema::newest() }
             }
             MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
                 match StoreError::from(source) {
                     StoreError::Database(source) => {
-                        StoreError::Open { path: self.path.clone(), source: source.into() }
+                        StoreError::Open { place: place(), source: source.into() }
                     }
                     other => other,
                 }
             }
-            source => StoreError::Schema { path: self.path.clone(), source },
+            source => StoreError::Schema { place: place(), source },
         })
     }
 
     /// Where the store is.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Which database it is in.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        match self.pool {
+            Pool::Sqlite(_) => Dialect::Sqlite,
+            Pool::Postgres(_) => Dialect::Postgres,
+        }
     }
 
     /// A connection to read with.
@@ -170,7 +242,23 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`] when none came free within 15 s.
     pub async fn read(&self) -> Result<Reader, StoreError> {
-        Ok(self.pool.acquire().await?)
+        Ok(Reader(Connection(match &self.pool {
+            Pool::Sqlite(pool) => Inner::Sqlite(pool.acquire().await?),
+            Pool::Postgres(pool) => Inner::Postgres(pool.acquire().await?),
+        })))
+    }
+
+    /// A connection that sees the store as it is now, whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn snapshot(&self) -> Result<Reader, StoreError> {
+        Ok(Reader(Connection(match &self.pool {
+            Pool::Sqlite(pool) => Inner::SqliteTransaction(pool.begin().await?),
+            Pool::Postgres(pool) => Inner::PostgresTransaction(
+                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
+            ),
+        })))
     }
 
     /// Begins a transaction that writes. Waits for the one before it.
@@ -179,35 +267,92 @@ impl Store {
     /// [`StoreError::Database`], [`StoreError::Full`].
     pub async fn write(&self) -> Result<Tx, StoreError> {
         let guard = Arc::clone(&self.writer).lock_owned().await;
-        let inner = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Tx { inner, _guard: guard })
+        let inner = match &self.pool {
+            Pool::Sqlite(pool) => Inner::SqliteTransaction(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Postgres(pool) => Inner::PostgresTransaction(pool.begin_with(BEGIN_WRITING).await?),
+        };
+        Ok(Tx { inner: Connection(inner), _guard: guard })
+    }
+
+    /// Has the database look itself over; gives the first thing that is wrong.
+    pub(crate) async fn look_over(&self) -> Result<Option<String>, StoreError> {
+        let mut reader = self.read().await?;
+        let said: String = sql::query_scalar("PRAGMA integrity_check(1)").fetch_one(&mut reader).await?;
+        Ok((said != "ok").then_some(said))
     }
 
     /// Writes the store as it is now to a new file, while it is in use.
     pub(crate) async fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
         let place = file.to_str().ok_or_else(|| StoreError::unreadable("a path", file.display()))?;
         let mut reader = self.read().await?;
-        sqlx::query("VACUUM INTO $1").bind(place).execute(&mut *reader).await?;
+        sql::query("VACUUM INTO $1").bind(place).execute(&mut reader).await?;
         Ok(())
-    }
-
-    /// Has the database look itself over; gives the first thing that is wrong.
-    pub(crate) async fn look_over(&self) -> Result<Option<String>, StoreError> {
-        let mut reader = self.read().await?;
-        let said: String = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&mut *reader).await?;
-        Ok((said != "ok").then_some(said))
     }
 
     /// Closes every connection, so that the file holds all that was committed.
     pub async fn close(&self) {
-        self.pool.close().await;
+        match &self.pool {
+            Pool::Sqlite(pool) => pool.close().await,
+            Pool::Postgres(pool) => pool.close().await,
+        }
     }
+}
+
+/// How a place is shown: the file, or the server without its password.
+fn place(address: &Address) -> String {
+    match address {
+        Address::Directory(directory) => directory.join(FILE_NAME).display().to_string(),
+        Address::Server(_) => address.to_string(),
+    }
+}
+
+fn cannot_open(address: &Address, source: sqlx::Error) -> StoreError {
+    match StoreError::from(source) {
+        StoreError::Database(source) => StoreError::Open { place: place(address), source: source.into() },
+        other => other,
+    }
+}
+
+async fn sqlite(file: &Path, create: bool) -> Result<SqlitePool, sqlx::Error> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(create)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10));
+    SqlitePoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await
+}
+
+/// A process that froze while it wrote gives the lock back after half a minute, one that is gone at once; one behind a cut cable
+/// when its connection is found dead.
+async fn postgres(options: &PgConnectOptions) -> Result<PgPool, sqlx::Error> {
+    let options = options.clone().application_name("vagen").options([
+        ("synchronous_commit", "on"),
+        ("idle_in_transaction_session_timeout", "30s"),
+        ("tcp_keepalives_idle", "5"),
+        ("tcp_keepalives_interval", "2"),
+        ("tcp_keepalives_count", "2"),
+    ]);
+    PgPoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await
+}
+
+fn migrator(dialect: Dialect) -> Migrator {
+    Migrator::with_migrations(schema::migrations(dialect))
 }
 
 /// A transaction that writes; dropped without [`Tx::commit`] it leaves no trace.
 #[derive(Debug)]
 pub struct Tx {
-    inner: sqlx::Transaction<'static, Sqlite>,
+    inner: Connection,
     _guard: OwnedMutexGuard<()>,
 }
 
@@ -217,12 +362,17 @@ impl Tx {
     /// # Errors
     /// [`StoreError`]; then nothing of it was done.
     pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.inner.commit().await?)
+        match self.inner.0 {
+            Inner::SqliteTransaction(transaction) => transaction.commit().await?,
+            Inner::PostgresTransaction(transaction) => transaction.commit().await?,
+            Inner::Sqlite(_) | Inner::Postgres(_) => {}
+        }
+        Ok(())
     }
 }
 
 impl std::ops::Deref for Tx {
-    type Target = sqlx::SqliteConnection;
+    type Target = Connection;
 
     fn deref(&self) -> &Self::Target {
         &self.inner
@@ -235,21 +385,18 @@ impl std::ops::DerefMut for Tx {
     }
 }
 
-/// Every released schema change, oldest first. One that was released is never edited.
-fn migrations() -> Vec<Migration> {
-    const FILES: &[(i64, &str, &str)] = &[
-        (1, "first house", include_str!("../../migrations/sqlite/0001_first_house.sql")),
-        (2, "enrolment", include_str!("../../migrations/sqlite/0002_enrolment.sql")),
-        (3, "dialogue", include_str!("../../migrations/sqlite/0003_dialogue.sql")),
-        (4, "plans", include_str!("../../migrations/sqlite/0004_plans.sql")),
-    ];
-    FILES
-        .iter()
-        .copied()
-        .map(|(version, name, sql)| {
-            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-        })
-        .collect()
+impl std::ops::Deref for Reader {
+    type Target = Connection;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Reader {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
 }
 
 #[cfg(test)]
@@ -261,18 +408,18 @@ mod tests {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let store = Store::open(directory.path()).await.expect("opens");
         let mut tx = store.write().await.expect("a transaction");
-        sqlx::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99, 'later', 1, x'00', 0)")
+        sql::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99, 'later', 1, x'00', 0)")
             .execute(&mut *tx).await.expect("inserts");
         drop(tx);
         store.close().await;
         let store = Store::open(directory.path()).await.expect("the dropped transaction left no trace");
         let mut tx = store.write().await.expect("a transaction");
-        sqlx::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99, 'later', 1, x'00', 0)")
+        sql::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99, 'later', 1, x'00', 0)")
             .execute(&mut *tx).await.expect("inserts");
         tx.commit().await.expect("commits");
         store.close().await;
         let error = Store::open(directory.path()).await.expect_err("a newer store");
-        let newest = migrations().last().map_or(0, |migration| migration.version);
+        let newest = schema::newest();
         assert!(matches!(error, StoreError::Newer { found: 99, known, .. } if known == newest), "{error}");
     }
 

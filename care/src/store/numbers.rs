@@ -1,5 +1,6 @@
 //! Numbers the store hands out inside a transaction: the next row of a table that counts, and named counters.
 
+use crate::store::sql;
 use crate::store::{Reader, StoreError, Tx};
 
 /// Adds `by` to the counter `name` and gives its new value; a counter that is not there starts at 0.
@@ -7,7 +8,7 @@ use crate::store::{Reader, StoreError, Tx};
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn count(tx: &mut Tx, name: &str, by: i64) -> Result<i64, StoreError> {
-    let value = sqlx::query_scalar::<_, i64>(
+    let value = sql::query_scalar::<i64>(
         "INSERT INTO counter (name, value) VALUES ($1, $2)
          ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value RETURNING value",
     )
@@ -23,7 +24,7 @@ pub async fn count(tx: &mut Tx, name: &str, by: i64) -> Result<i64, StoreError> 
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn set(tx: &mut Tx, name: &str, value: i64) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO counter (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
     )
     .bind(name)
@@ -38,7 +39,7 @@ pub async fn set(tx: &mut Tx, name: &str, value: i64) -> Result<(), StoreError> 
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn step(tx: &mut Tx, name: &str, from: i64, to: i64) -> Result<bool, StoreError> {
-    let done = sqlx::query(
+    let done = sql::query(
         "INSERT INTO counter (name, value) SELECT $1, $3 WHERE $2 = 0 OR EXISTS (SELECT 1 FROM counter WHERE name = $1)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE counter.value = $2",
     )
@@ -55,7 +56,7 @@ pub async fn step(tx: &mut Tx, name: &str, from: i64, to: i64) -> Result<bool, S
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn get(reader: &mut Reader, name: &str) -> Result<i64, StoreError> {
-    let value = sqlx::query_scalar::<_, i64>("SELECT value FROM counter WHERE name = $1")
+    let value = sql::query_scalar::<i64>("SELECT value FROM counter WHERE name = $1")
         .bind(name)
         .fetch_optional(&mut **reader)
         .await?;

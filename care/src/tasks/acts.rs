@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** an act on a task that somebody else changed meanwhile does nothing and says what happened.
 
+use crate::store::sql;
 use vitals::Timestamp;
 
 use crate::access::{self, Action, Decision, Subject};
@@ -138,7 +139,7 @@ impl Begun {
         owner: Option<&str>,
         unit: Option<&str>,
     ) -> Result<(), ActError> {
-        sqlx::query("UPDATE task SET owner = $2, unit = COALESCE($3, unit) WHERE id = $1")
+        sql::query("UPDATE task SET owner = $2, unit = COALESCE($3, unit) WHERE id = $1")
             .bind(&self.task.id)
             .bind(owner)
             .bind(unit)
@@ -251,7 +252,7 @@ pub async fn close(
         return Err(ActError::FollowUp { text: text.chars().take(40).collect() });
     }
     let mut begun = begin(store, subject, task, "close", now).await?;
-    sqlx::query(
+    sql::query(
         "UPDATE task SET status = 'closed', closed_at = $2, outcome = $3, outcome_note = $4, follow_up = $5,
                 owner = COALESCE(owner, $6) WHERE id = $1",
     )

@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** a task that rests is woken by what is worse than all it rests on, in the same transaction.
 
+use crate::store::sql;
 use alerts::policy::OrganisationKind;
 use alerts::{AutoClose, ClosedCase, Competence, Finding, OpenCase, Policy, Priority, Problem, TaskChange};
-use sqlx::Row;
 use vitals::{GatewayId, PatientId, Timestamp};
 
 use crate::conversations;
@@ -49,7 +49,7 @@ pub async fn open_cases(
 }
 
 async fn rules_of(tx: &mut Tx, task: &str) -> Result<Vec<String>, StoreError> {
-    Ok(sqlx::query_scalar("SELECT rule FROM finding WHERE task = $1 GROUP BY rule ORDER BY MIN(id)")
+    Ok(sql::query_scalar("SELECT rule FROM finding WHERE task = $1 GROUP BY rule ORDER BY MIN(id)")
         .bind(task)
         .fetch_all(&mut **tx)
         .await?)
@@ -132,7 +132,7 @@ async fn insert(
 ) -> Result<String, StoreError> {
     let id = uuid::Uuid::new_v4().to_string();
     let former = former(tx, signed.policy, new).await?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO task (id, patient, gateway, problem, priority, status, opened_at, due_at, last_finding_at, unit,
                            competence, policy, policy_version, activation, former)
          VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $6, $8, $9, $10, $11, $12, $13)",
@@ -149,7 +149,7 @@ async fn insert(
     .bind(signed.policy.name())
     .bind(signed.policy.version())
     .bind(signed.activation)
-    .bind(&former)
+    .bind(former.as_deref())
     .execute(&mut **tx)
     .await?;
     add_findings(tx, signed, &id, findings).await?;
@@ -160,7 +160,7 @@ async fn insert(
 /// The case of the same kind that closed so lately, by the policy, that this is the same trouble again.
 async fn former(tx: &mut Tx, policy: &Policy, new: &NewTask<'_>) -> Result<Option<String>, StoreError> {
     let (Some(follow), Some(patient)) = (policy.follow_through(), new.patient) else { return Ok(None) };
-    Ok(sqlx::query_scalar(
+    Ok(sql::query_scalar(
         "SELECT id FROM task WHERE patient = $1 AND problem = $2 AND status = 'closed' AND closed_at > $3
          ORDER BY closed_at DESC, id LIMIT 1",
     )
@@ -181,9 +181,9 @@ async fn join(
 ) -> Result<(), StoreError> {
     let Some(at) = findings.iter().map(|finding| finding.at).max() else { return Ok(()) };
     let before =
-        sqlx::query("SELECT priority FROM task WHERE id = $1").bind(task).fetch_one(&mut **tx).await?;
+        sql::query("SELECT priority FROM task WHERE id = $1").bind(task).fetch_one(&mut **tx).await?;
     let before: String = before.try_get("priority")?;
-    sqlx::query(
+    sql::query(
         "UPDATE task SET priority = $2, last_finding_at = MAX(last_finding_at, $3),
                 due_at = MIN(due_at, COALESCE($4, due_at)) WHERE id = $1",
     )
@@ -199,7 +199,7 @@ async fn join(
 }
 
 async fn close_by_itself(tx: &mut Tx, task: &str, why: AutoClose, at: Timestamp) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "UPDATE task SET status = 'closed', closed_at = $2, outcome = $3 WHERE id = $1 AND status = 'open'",
     )
     .bind(task)
@@ -218,7 +218,7 @@ async fn add_findings(
 ) -> Result<(), StoreError> {
     for finding in findings {
         let id = numbers::next(tx, "finding").await?;
-        sqlx::query(
+        sql::query(
             "INSERT INTO finding (id, task, problem, priority, at, late, rule, policy_version, observed, limit_value, unit,
                                   text_sv, text_en, policy, activation)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
@@ -241,7 +241,7 @@ async fn add_findings(
         .execute(&mut **tx)
         .await?;
         for (position, reading) in (0_i64..).zip(&finding.readings) {
-            sqlx::query("INSERT INTO finding_reading (finding, position, reading) VALUES ($1, $2, $3)")
+            sql::query("INSERT INTO finding_reading (finding, position, reading) VALUES ($1, $2, $3)")
                 .bind(id)
                 .bind(position)
                 .bind(reading.as_str())
@@ -261,7 +261,7 @@ pub(crate) async fn event(
     note: &str,
 ) -> Result<(), StoreError> {
     let id = numbers::next(tx, "task_event").await?;
-    sqlx::query("INSERT INTO task_event (id, task, at, actor, action, note) VALUES ($1, $2, $3, $4, $5, $6)")
+    sql::query("INSERT INTO task_event (id, task, at, actor, action, note) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(id)
         .bind(task)
         .bind(at.as_millis())
@@ -291,7 +291,7 @@ async fn open_gateway_task(
     gateway: &GatewayId,
     patient: Option<&PatientId>,
 ) -> Result<Option<(String, Priority)>, StoreError> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT id, priority FROM task WHERE problem = 'gateway' AND status = 'open'
          AND (gateway = $1 OR patient = $2) ORDER BY opened_at LIMIT 1",
     )
@@ -355,7 +355,7 @@ pub async fn close_gateway(
     rule: &str,
     now: Timestamp,
 ) -> Result<Option<Change>, StoreError> {
-    let row = sqlx::query(
+    let row = sql::query(
         "SELECT id, patient FROM task WHERE problem = 'gateway' AND status = 'open' AND gateway = $1
          AND NOT EXISTS (SELECT 1 FROM finding WHERE finding.task = task.id AND finding.rule <> $2)",
     )

@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** each step is taken once and leaves an event at its own time.
 
+use crate::store::sql::{self, Connection};
 use alerts::policy::EscalateTo;
 use alerts::{Competence, Policy};
 use vitals::Timestamp;
@@ -19,10 +20,7 @@ use crate::tasks::{self, Task};
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn unacknowledged(
-    connection: &mut sqlx::SqliteConnection,
-    now: Timestamp,
-) -> Result<Vec<Task>, StoreError> {
+pub async fn unacknowledged(connection: &mut Connection, now: Timestamp) -> Result<Vec<Task>, StoreError> {
     let open = tasks::open(connection).await?;
     let waits = |task: &Task| task.owner.is_none() && task.due_at <= now && !task.rests_at(now);
     Ok(open.into_iter().filter(waits).collect())
@@ -46,7 +44,7 @@ pub async fn escalate(
         }
         (EscalateTo::Unit, _) | (EscalateTo::AnsweringUnit | EscalateTo::Physician, None) => (None, None),
     };
-    let moved = sqlx::query(
+    let moved = sql::query(
         "UPDATE task SET escalated = $2, unit = COALESCE($3, unit), competence = COALESCE($4, competence)
          WHERE id = $1 AND status = 'open' AND owner IS NULL AND escalated = $2 - 1",
     )

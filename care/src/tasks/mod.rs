@@ -4,10 +4,9 @@
 //! close them ([`acts`], [`rest`]); time moves those that nobody takes up the ladder ([`ladder`]). All of it leaves an event
 //! in the task's history; nothing is ever taken out of it.
 
+use crate::store::sql::{self, Connection, Row};
 use alerts::follow_through::Sign;
 use alerts::{Competence, Priority, Problem, Reason};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 use vitals::{PatientId, ReadingId, Timestamp};
 
 use crate::people;
@@ -155,8 +154,8 @@ fn sql(rest: &str) -> sqlx::AssertSqlSafe<String> {
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn get(connection: &mut sqlx::SqliteConnection, id: &str) -> Result<Option<Task>, StoreError> {
-    let row = sqlx::query(sql("WHERE task.id = $1")).bind(id).fetch_optional(connection).await?;
+pub async fn get(connection: &mut Connection, id: &str) -> Result<Option<Task>, StoreError> {
+    let row = sql::query(sql("WHERE task.id = $1")).bind(id).fetch_optional(connection).await?;
     row.as_ref().map(task_of).transpose()
 }
 
@@ -165,11 +164,11 @@ pub async fn get(connection: &mut sqlx::SqliteConnection, id: &str) -> Result<Op
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn list(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut Connection,
     patient: Option<&PatientId>,
     since: Option<Timestamp>,
 ) -> Result<Vec<Task>, StoreError> {
-    sqlx::query(sql(
+    sql::query(sql(
         "WHERE ($1 IS NULL OR patient = $1) AND ($2 IS NULL OR opened_at >= $2) ORDER BY opened_at, task.id",
     ))
     .bind(patient.map(PatientId::as_str))
@@ -185,8 +184,8 @@ pub async fn list(
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn open(connection: &mut sqlx::SqliteConnection) -> Result<Vec<Task>, StoreError> {
-    let mut tasks = sqlx::query(sql("WHERE status = 'open'"))
+pub async fn open(connection: &mut Connection) -> Result<Vec<Task>, StoreError> {
+    let mut tasks = sql::query(sql("WHERE status = 'open'"))
         .fetch_all(connection)
         .await?
         .iter()
@@ -196,7 +195,7 @@ pub async fn open(connection: &mut sqlx::SqliteConnection) -> Result<Vec<Task>, 
     Ok(tasks)
 }
 
-fn task_of(row: &SqliteRow) -> Result<Task, StoreError> {
+fn task_of(row: &Row) -> Result<Task, StoreError> {
     let text = |column: &str| row.try_get::<String, _>(column);
     let patient: Option<String> = row.try_get("patient")?;
     let status = text("status")?;
@@ -237,8 +236,8 @@ fn word<T>(what: &'static str, key: &str, from_key: impl Fn(&str) -> Option<T>) 
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn joined(connection: &mut sqlx::SqliteConnection, task: &str) -> Result<Vec<Joined>, StoreError> {
-    let rows = sqlx::query(
+pub async fn joined(connection: &mut Connection, task: &str) -> Result<Vec<Joined>, StoreError> {
+    let rows = sql::query(
         "SELECT finding.id AS id, problem, priority, at, late, rule, policy_version, observed, limit_value, unit,
                 text_sv, text_en, policy, activation, reading
          FROM finding LEFT JOIN finding_reading ON finding_reading.finding = finding.id
@@ -263,7 +262,7 @@ pub async fn joined(connection: &mut sqlx::SqliteConnection, task: &str) -> Resu
     Ok(all.into_iter().map(|(_, joined)| joined).collect())
 }
 
-fn joined_of(row: &SqliteRow) -> Result<Joined, StoreError> {
+fn joined_of(row: &Row) -> Result<Joined, StoreError> {
     let text = |column: &str| row.try_get::<String, _>(column);
     let late: i64 = row.try_get("late")?;
     Ok(Joined {
@@ -318,11 +317,8 @@ pub fn signs(joined: &[Joined]) -> Vec<Sign<'_>> {
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn history(
-    connection: &mut sqlx::SqliteConnection,
-    task: &str,
-) -> Result<Vec<TaskEvent>, StoreError> {
-    sqlx::query("SELECT at, actor, action, note FROM task_event WHERE task = $1 ORDER BY id")
+pub async fn history(connection: &mut Connection, task: &str) -> Result<Vec<TaskEvent>, StoreError> {
+    sql::query("SELECT at, actor, action, note FROM task_event WHERE task = $1 ORDER BY id")
         .bind(task)
         .fetch_all(connection)
         .await?

@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** a rest has an end, a reason and a name; it ends with the first finding that is worse than all before it.
 
+use crate::store::sql;
 use alerts::follow_through::{Sign, wakes};
 use alerts::{Finding, FollowThrough, Priority};
-use sqlx::Row;
 use vitals::Timestamp;
 
 use crate::access::Subject;
@@ -40,7 +40,7 @@ pub async fn snooze(
         return Err(ActError::Taken { by: begun.task.owner_name.unwrap_or_default() });
     }
     begun.set_owner(Some(&subject.id), subject.unit()).await?;
-    sqlx::query(
+    sql::query(
         "UPDATE task SET snoozed_until = $2, snoozed_why = $3, snoozed_level = priority WHERE id = $1",
     )
     .bind(task)
@@ -65,7 +65,7 @@ pub async fn wake(store: &Store, subject: &Subject, task: &str, now: Timestamp) 
 }
 
 async fn end_rest(tx: &mut Tx, task: &str) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "UPDATE task SET snoozed_until = NULL, snoozed_why = NULL, snoozed_level = NULL WHERE id = $1",
     )
     .bind(task)
@@ -79,7 +79,7 @@ async fn end_rest(tx: &mut Tx, task: &str) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError`]; the caller's transaction must then be dropped.
 pub(crate) async fn wake_if_worse(tx: &mut Tx, task: &str, findings: &[Finding]) -> Result<(), StoreError> {
-    let row = sqlx::query("SELECT snoozed_level FROM task WHERE id = $1 AND snoozed_until IS NOT NULL")
+    let row = sql::query("SELECT snoozed_level FROM task WHERE id = $1 AND snoozed_until IS NOT NULL")
         .bind(task)
         .fetch_optional(&mut **tx)
         .await?;

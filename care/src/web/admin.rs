@@ -6,13 +6,13 @@
 //! **Invariant:** nothing is changed but through [`register::apply_as`]; what was refused is shown again as it was typed,
 //! passwords apart.
 
+use crate::store::sql::Connection;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
-use sqlx::SqliteConnection;
 
 use super::AppState;
 use super::failure::Failure;
@@ -157,7 +157,7 @@ pub(crate) async fn show_table(
 async fn table_page(
     state: &AppState,
     visit: &Visit,
-    reader: &mut SqliteConnection,
+    reader: &mut Connection,
     table: Table,
     (all, fields, editing): (&[Fields], &Fields, bool),
 ) -> Result<TablePage, StoreError> {

@@ -5,13 +5,13 @@
 //!
 //! **Invariant:** a name stands beside an item only for a reader who may know of that person.
 
+use crate::store::sql::Connection;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
-use sqlx::SqliteConnection;
 use vitals::{Content, Envelope, Quantity};
 
 use super::AppState;
@@ -168,7 +168,7 @@ fn choice(facts: &PatientFacts) -> Choice {
 }
 
 async fn row(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     item: &Item,
     concerned: &[PatientFacts],
     sees_values: bool,
@@ -232,7 +232,7 @@ fn origin(item: &Item, envelope: Option<&Envelope>, visit: &Visit) -> String {
 
 /// How a weight stands against what each of those weighed of late.
 async fn looks(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     envelope: &Envelope,
     known: &[&PatientFacts],
     visit: &Visit,

@@ -1,6 +1,7 @@
 //! A small house for the tests of the web: a region and a municipality, staff, patients, weeks of readings and open tasks,
 //! all at one fixed morning, Wednesday 22 April 2026, 10:18 in Stockholm.
 
+use care::store::sql;
 use std::sync::Arc;
 
 use alerts::{Competence, Finding, Policy, Priority, Problem, Reason, TaskChange};
@@ -171,7 +172,7 @@ impl RecordDesk for Decisions {
 pub(crate) async fn record(tx: &mut Tx, patient: &str, at: Timestamp, kind: &str, vals: &str) -> ReadingId {
     let arrival = numbers::next(tx, "reading").await.expect("a number");
     let id = format!("r{arrival}");
-    sqlx::query(
+    sql::query(
         "INSERT INTO reading (arrival, id, patient, at, received_at, kind, outcome, vals, absent, flags, clock, device,
            gateway, outbox, seq, sealed_at, raw_format, raw_hex)
          VALUES ($1, $2, $3, $4, $4, $5, 'measured', $6, '{}', '[]', 'synced', '546c0e000001', 'gw-0001', 'o1', $1, $4, '2a9d', '00')",
@@ -321,7 +322,7 @@ impl House {
     /// Builds the house.
     pub(crate) async fn build() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let store = Store::open(folder.path()).await.expect("opens");
+        let store = care::store::trial::open(folder.path()).await.expect("opens");
         let register = Register::parse(REGISTER).expect("a register");
         apply(&store, &register, folder.path(), &["recommended"], "test", at("2026-03-01T08:00:00Z"))
             .await

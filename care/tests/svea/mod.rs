@@ -1,6 +1,7 @@
 //! Svea's month as her devices sent it: weighings with a gap and an odd one, pressure and pulse, forms, a late reading and
 //! a failed one.
 
+use care::store::sql;
 use care::store::{Tx, numbers};
 use vitals::{ReadingId, Timestamp};
 
@@ -28,7 +29,7 @@ pub(crate) struct Sent<'a> {
 pub(crate) async fn receive(tx: &mut Tx, sent: Sent<'_>) -> ReadingId {
     let arrival = numbers::next(tx, "reading").await.expect("a number");
     let id = format!("d{arrival}");
-    sqlx::query(
+    sql::query(
         "INSERT INTO reading (arrival, id, patient, at, received_at, kind, outcome, vals, absent, flags, clock, clock_offset_s,
                               device, model, device_time, user_slot, gateway, outbox, seq, sealed_at, raw_format, raw_hex)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '{}', '[]', 'offset_corrected', -7200,
@@ -58,8 +59,8 @@ const WEIGHTS: [f64; 30] = [
 
 /// Her month up to `last`, the morning of the last day. Gives the last weighing and the odd one.
 pub(crate) async fn month(tx: &mut Tx, last: Timestamp) -> (ReadingId, ReadingId) {
-    sqlx::query("DELETE FROM finding_reading").execute(&mut **tx).await.expect("makes room");
-    sqlx::query("DELETE FROM reading WHERE patient = 'svea'").execute(&mut **tx).await.expect("makes room");
+    sql::query("DELETE FROM finding_reading").execute(&mut **tx).await.expect("makes room");
+    sql::query("DELETE FROM reading WHERE patient = 'svea'").execute(&mut **tx).await.expect("makes room");
     let mut ids = Vec::new();
     for day in (30..60).rev() {
         let vals = format!(

@@ -1,6 +1,7 @@
 //! The patient's own pages and the questions.
 
 use axum::http::StatusCode;
+use care::store::sql;
 
 use crate::browser::{Answer, Browser};
 use crate::house::{House, at};
@@ -148,7 +149,7 @@ async fn others_answer_beside_the_patient_and_it_says_who_did() {
     let viggo = Browser::signed_in(&house, "viggo").await;
     assert_eq!(viggo.get("/patients/svea/questions").await.status, StatusCode::FORBIDDEN);
     let rows: Vec<(String, String, String, String)> =
-        sqlx::query_as("SELECT question, author_kind, author, questionnaire || '|' || version FROM dialogue_answer JOIN dialogue ON dialogue.id = dialogue ORDER BY at, question")
+        sql::query_as("SELECT question, author_kind, author, questionnaire || '|' || version FROM dialogue_answer JOIN dialogue ON dialogue.id = dialogue ORDER BY at, question")
             .fetch_all(&mut *house.state.store.read().await.expect("reads"))
             .await
             .expect("answers");

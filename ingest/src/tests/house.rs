@@ -1,5 +1,6 @@
 //! A store, a played link and the service between them.
 
+use care::store::sql;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::path::Path;
@@ -232,7 +233,7 @@ impl Home {
 
     pub(super) async fn unconnected() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let store = Store::open(directory.path()).await.expect("a store");
+        let store = care::store::trial::open(directory.path()).await.expect("a store");
         let home = Self::around(Some(directory), store);
         home.apply(REGISTER, NOW).await;
         home
@@ -385,13 +386,13 @@ impl Home {
     /// The one text that `sql` gives.
     pub(super) async fn text(&self, sql: &'static str) -> String {
         let mut reader = self.store.read().await.expect("a reader");
-        sqlx::query_scalar(sql).fetch_one(&mut *reader).await.expect(sql)
+        sql::query_scalar(sql).fetch_one(&mut *reader).await.expect(sql)
     }
 
     /// Runs SQL as somebody else with the store in hand.
     pub(super) async fn sql(&self, sql: &'static str) {
         let mut tx = self.store.write().await.expect("a transaction");
-        sqlx::query(sql).execute(&mut *tx).await.expect("the statement");
+        sql::query(sql).execute(&mut *tx).await.expect("the statement");
         tx.commit().await.expect("commits");
     }
 

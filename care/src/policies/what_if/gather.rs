@@ -1,11 +1,11 @@
 //! Whose history is looked at, and one patient's history through both policies.
 
+use crate::store::sql::Connection;
 use std::sync::Arc;
 
 use alerts::Policy;
 use alerts::replay::{Replay, ReplayError};
 use serde_json::json;
-use sqlx::SqliteConnection;
 use vitals::Timestamp;
 
 use super::compare::{Compared, Tried, pairs};
@@ -94,7 +94,7 @@ pub(super) struct History {
 
 /// Reads the history of the patient in `facts`.
 pub(super) async fn history(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     book: &Book,
     facts: PatientFacts,
     tried: &Arc<Policy>,

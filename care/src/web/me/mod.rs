@@ -4,6 +4,7 @@
 //!
 //! **Invariant:** only [`OwnVisit::patient`] is ever read here.
 
+use crate::store::sql::Connection;
 use vitals::PatientId;
 
 use super::AppState;
@@ -33,10 +34,7 @@ fn whose(visit: &Visit, facts: &PatientFacts) -> Option<String> {
 }
 
 /// The task that what the patient says now belongs to: the newest clinical case that is open.
-async fn open_case(
-    connection: &mut sqlx::SqliteConnection,
-    patient: &PatientId,
-) -> Result<Option<String>, Failure> {
+async fn open_case(connection: &mut Connection, patient: &PatientId) -> Result<Option<String>, Failure> {
     let tasks = crate::tasks::list(connection, Some(patient), None).await?;
     Ok(tasks
         .into_iter()

@@ -1,10 +1,10 @@
 //! `/patients/{id}`: everything about one patient on one page, and why the reader sees it.
 
+use crate::store::sql::Connection;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
-use sqlx::SqliteConnection;
 use vitals::{PatientId, Timestamp};
 
 use super::charts::{self, Charts};
@@ -246,11 +246,7 @@ fn medicine_rows(
 
 /// Whether a task is open that is not among `known`. The page then offers itself again; it does not change under the
 /// hands of somebody who writes.
-async fn new_task(
-    connection: &mut SqliteConnection,
-    patient: &PatientId,
-    known: &str,
-) -> Result<bool, StoreError> {
+async fn new_task(connection: &mut Connection, patient: &PatientId, known: &str) -> Result<bool, StoreError> {
     let all = tasks::list(connection, Some(patient), None).await?;
     Ok(all.iter().any(|task| task.status == Status::Open && known.split(',').all(|id| id != task.id)))
 }
@@ -263,7 +259,7 @@ struct Right {
 
 /// What is to be done and what was: the open tasks, the conversation of the most urgent, the earlier tasks.
 async fn right(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     facts: &PatientFacts,
     visit: &Visit,
     all_talk: bool,
@@ -289,7 +285,7 @@ async fn right(
 
 /// What was last said, where no task is open.
 async fn talk_without_task(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     facts: &PatientFacts,
     visit: &Visit,
     home: &str,

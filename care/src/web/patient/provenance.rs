@@ -1,9 +1,9 @@
 //! `/readings/{id}`: one reading down to the bytes it was decoded from, and up to the tasks that rest on it.
 
+use crate::store::sql::Connection;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use sqlx::SqliteConnection;
 use vitals::{Content, PatientId, Quantity, Timestamp};
 
 use super::rows;
@@ -115,7 +115,7 @@ async fn page(
 
 /// Why the rules set it aside, if they did: judged among the readings around it, as they judge.
 async fn aside(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     recorded: &Recorded,
     now: Timestamp,
     text: Text,

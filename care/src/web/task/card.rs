@@ -1,8 +1,8 @@
 //! A task as a card: how urgent, why, which readings stand behind it, who has it, and what one can do.
 
+use crate::store::sql::Connection;
 use alerts::follow_through::severity_now;
 use alerts::{AutoClose, Policy, Reason};
-use sqlx::SqliteConnection;
 use vitals::ReadingId;
 
 use super::Kept;
@@ -117,7 +117,7 @@ pub(crate) struct TaskCard {
 
 /// The card of `task` for `visit`. `home` is the page it stands on.
 pub(crate) async fn of(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     task: &Task,
     facts: Option<&PatientFacts>,
     visit: &Visit,
@@ -213,7 +213,7 @@ fn measure(value: f64, unit: &str, text: Text) -> String {
 }
 
 async fn rules(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     task: &Task,
     standing: &[&Joined],
     visit: &Visit,

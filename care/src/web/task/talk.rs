@@ -1,6 +1,6 @@
 //! A conversation as a card: who said what and when, the questions that wait, and a place to write.
 
-use sqlx::SqliteConnection;
+use crate::store::sql::Connection;
 use vitals::{PatientId, Timestamp};
 
 use super::Kept;
@@ -76,7 +76,7 @@ pub(crate) fn newest(messages: &[Message], all: bool, now: Timestamp) -> (&[Mess
 
 /// The conversation of `task`; all of it when `all` is asked for.
 pub(crate) async fn of_task(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     task: &Task,
     facts: &PatientFacts,
     visit: &Visit,

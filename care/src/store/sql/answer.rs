@@ -1,0 +1,244 @@
+//! A statement with its values, and the ways to run it.
+
+use std::marker::PhantomData;
+
+use sqlx::postgres::PgArguments;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Error, Postgres, SqlStr, Sqlite};
+
+use super::row::{Column, Row};
+use super::value::{IntoValue, Value};
+use super::{Connection, Driver};
+
+/// A statement and its values so far, in the order of `$1`, `$2`, ...
+#[derive(Clone, Debug)]
+pub struct Query<'q> {
+    sql: SqlStr,
+    values: Vec<Value<'q>>,
+}
+
+/// What a statement did that gives no rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done {
+    rows: u64,
+}
+
+impl Done {
+    /// How many rows it inserted, changed or removed.
+    #[must_use]
+    pub const fn rows_affected(self) -> u64 {
+        self.rows
+    }
+}
+
+type SqliteQuery<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
+type PostgresQuery<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
+
+impl<'q> Query<'q> {
+    pub(super) const fn new(sql: SqlStr) -> Self {
+        Self { sql, values: Vec::new() }
+    }
+
+    /// Adds the next value.
+    #[must_use]
+    pub fn bind(mut self, value: impl IntoValue<'q>) -> Self {
+        self.values.push(value.into_value());
+        self
+    }
+
+    fn for_sqlite(self) -> SqliteQuery<'q> {
+        let mut query = sqlx::query(self.sql);
+        for value in self.values {
+            query = match value {
+                Value::Integer(value) => query.bind(value),
+                Value::Float(value) => query.bind(value),
+                Value::Text(value) => query.bind(value),
+                Value::Bytes(value) => query.bind(value),
+            };
+        }
+        query
+    }
+
+    fn for_postgres(self) -> PostgresQuery<'q> {
+        let mut query = sqlx::query(self.sql);
+        for value in self.values {
+            query = match value {
+                Value::Integer(value) => query.bind(value),
+                Value::Float(value) => query.bind(value),
+                Value::Text(value) => query.bind(value.map(Value::storable)),
+                Value::Bytes(value) => query.bind(value),
+            };
+        }
+        query
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// [`Error`] of the database.
+    pub async fn execute(self, connection: &mut Connection) -> Result<Done, Error> {
+        let rows = match connection.driver() {
+            Driver::Sqlite(driver) => self.for_sqlite().execute(driver).await?.rows_affected(),
+            Driver::Postgres(driver) => self.for_postgres().execute(driver).await?.rows_affected(),
+        };
+        Ok(Done { rows })
+    }
+
+    /// Every row.
+    ///
+    /// # Errors
+    /// [`Error`] of the database.
+    pub async fn fetch_all(self, connection: &mut Connection) -> Result<Vec<Row>, Error> {
+        Ok(match connection.driver() {
+            Driver::Sqlite(driver) => {
+                self.for_sqlite().fetch_all(driver).await?.into_iter().map(Row::Sqlite).collect()
+            }
+            Driver::Postgres(driver) => {
+                self.for_postgres().fetch_all(driver).await?.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
+    /// The first row, if there is one.
+    ///
+    /// # Errors
+    /// [`Error`] of the database.
+    pub async fn fetch_optional(self, connection: &mut Connection) -> Result<Option<Row>, Error> {
+        Ok(match connection.driver() {
+            Driver::Sqlite(driver) => self.for_sqlite().fetch_optional(driver).await?.map(Row::Sqlite),
+            Driver::Postgres(driver) => self.for_postgres().fetch_optional(driver).await?.map(Row::Postgres),
+        })
+    }
+
+    /// The first row.
+    ///
+    /// # Errors
+    /// [`Error`] of the database; [`Error::RowNotFound`] when there is none.
+    pub async fn fetch_one(self, connection: &mut Connection) -> Result<Row, Error> {
+        self.fetch_optional(connection).await?.ok_or(Error::RowNotFound)
+    }
+}
+
+/// A row as a whole.
+pub trait FromRow: Sized {
+    /// The columns in their order.
+    ///
+    /// # Errors
+    /// [`Error`] when one is missing or holds something else.
+    fn from_row(row: &Row) -> Result<Self, Error>;
+}
+
+macro_rules! tuples {
+    ($(($($part:ident $place:tt),+))+) => {$(
+        impl<$($part),+> FromRow for ($($part,)+)
+        where
+            $($part: for<'r> Column<'r>),+
+        {
+            fn from_row(row: &Row) -> Result<Self, Error> {
+                Ok(($(row.try_get::<$part, usize>($place)?,)+))
+            }
+        }
+    )+};
+}
+
+tuples! {
+    (A 0)
+    (A 0, B 1)
+    (A 0, B 1, C 2)
+    (A 0, B 1, C 2, D 3)
+    (A 0, B 1, C 2, D 3, E 4)
+    (A 0, B 1, C 2, D 3, E 4, F 5)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6)
+}
+
+/// A statement whose every row is a `T`.
+#[derive(Clone, Debug)]
+pub struct Tuple<'q, T> {
+    query: Query<'q>,
+    row: PhantomData<fn() -> T>,
+}
+
+impl<'q, T> Tuple<'q, T> {
+    pub(super) const fn new(query: Query<'q>) -> Self {
+        Self { query, row: PhantomData }
+    }
+
+    /// Adds the next value.
+    #[must_use]
+    pub fn bind(self, value: impl IntoValue<'q>) -> Self {
+        Self { query: self.query.bind(value), row: PhantomData }
+    }
+}
+
+impl<T: FromRow> Tuple<'_, T> {
+    /// Every row.
+    ///
+    /// # Errors
+    /// [`Error`] of the database, or of a row that holds something else.
+    pub async fn fetch_all(self, connection: &mut Connection) -> Result<Vec<T>, Error> {
+        self.query.fetch_all(connection).await?.iter().map(T::from_row).collect()
+    }
+
+    /// The first row, if there is one.
+    ///
+    /// # Errors
+    /// [`Error`] of the database, or of a row that holds something else.
+    pub async fn fetch_optional(self, connection: &mut Connection) -> Result<Option<T>, Error> {
+        self.query.fetch_optional(connection).await?.as_ref().map(T::from_row).transpose()
+    }
+
+    /// The first row.
+    ///
+    /// # Errors
+    /// [`Error`] of the database, or of a row that holds something else; [`Error::RowNotFound`] when there is none.
+    pub async fn fetch_one(self, connection: &mut Connection) -> Result<T, Error> {
+        T::from_row(&self.query.fetch_one(connection).await?)
+    }
+}
+
+/// A statement whose every row is one column.
+#[derive(Clone, Debug)]
+pub struct Scalar<'q, T> {
+    tuple: Tuple<'q, (T,)>,
+}
+
+impl<'q, T> Scalar<'q, T> {
+    pub(super) const fn new(query: Query<'q>) -> Self {
+        Self { tuple: Tuple::new(query) }
+    }
+
+    /// Adds the next value.
+    #[must_use]
+    pub fn bind(self, value: impl IntoValue<'q>) -> Self {
+        Self { tuple: self.tuple.bind(value) }
+    }
+}
+
+impl<T> Scalar<'_, T>
+where
+    (T,): FromRow,
+{
+    /// The column of every row.
+    ///
+    /// # Errors
+    /// [`Error`] of the database, or of a row that holds something else.
+    pub async fn fetch_all(self, connection: &mut Connection) -> Result<Vec<T>, Error> {
+        Ok(self.tuple.fetch_all(connection).await?.into_iter().map(|(value,)| value).collect())
+    }
+
+    /// The column of the first row, if there is one.
+    ///
+    /// # Errors
+    /// [`Error`] of the database, or of a row that holds something else.
+    pub async fn fetch_optional(self, connection: &mut Connection) -> Result<Option<T>, Error> {
+        Ok(self.tuple.fetch_optional(connection).await?.map(|(value,)| value))
+    }
+
+    /// The column of the first row.
+    ///
+    /// # Errors
+    /// [`Error`] of the database, or of a row that holds something else; [`Error::RowNotFound`] when there is none.
+    pub async fn fetch_one(self, connection: &mut Connection) -> Result<T, Error> {
+        self.tuple.fetch_one(connection).await.map(|(value,)| value)
+    }
+}
