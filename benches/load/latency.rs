@@ -24,9 +24,10 @@ use crate::vagen::{self, Site};
 use crate::wire::{Connection, Packet};
 
 const GATEWAYS: usize = 50;
-const ENVELOPES_PER_S: u64 = 1_000;
-const TASKS_PER_S: u64 = 4;
-const SECONDS: u64 = 60;
+/// What is published.
+const RATED: Pace = Pace { envelopes_per_s: 1_000, tasks_per_s: 4, seconds: 60 };
+/// Enough to see that it runs, also where the machine is busy and the build is not optimised.
+const SHORT: Pace = Pace { envelopes_per_s: 50, tasks_per_s: 1, seconds: 10 };
 /// What `live.js` waits for more changes.
 const PAGE_WAITS: Duration = Duration::from_millis(150);
 /// Until the nurses' pages listen.
@@ -37,15 +38,24 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const NURSES: [(usize, &str, Duration); 2] =
     [(0, "fetched at once", Duration::ZERO), (1, "as the page fetches", PAGE_WAITS)];
 
+/// How much a second, and for how long.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    envelopes_per_s: u64,
+    tasks_per_s: u64,
+    seconds: u64,
+}
+
 /// When what concerned which patient.
 type Times = Arc<Mutex<HashMap<usize, Instant>>>;
 
 /// Measures each store and gives the table.
 pub(crate) fn of(options: &Options) -> Result<String> {
-    let seconds = if options.short { 5 } else { SECONDS };
+    let pace = if options.short { SHORT } else { RATED };
+    let Pace { envelopes_per_s, tasks_per_s, seconds } = pace;
     let folder = tempfile::tempdir()?;
     let mut text = format!(
-        "\n### Publish to worklist: {ENVELOPES_PER_S} envelopes/s, {TASKS_PER_S} tasks/s, {seconds} s\n\n\
+        "\n### Publish to worklist: {envelopes_per_s} envelopes/s, {tasks_per_s} tasks/s, {seconds} s\n\n\
          | store | the rows are | tasks | p50 ms | p99 ms | max ms | vagen's CPU µs an envelope, pages included |\n|---|---|---|---|---|---|---|\n"
     );
     let mut stores = vec![("SQLite", String::new())];
@@ -57,7 +67,7 @@ pub(crate) fn of(options: &Options) -> Result<String> {
     }
     for (store, more) in stores {
         let folder = folder.path().join(store);
-        for row in run(&folder, &more, options.patients, seconds)? {
+        for row in run(&folder, &more, options.patients, pace)? {
             println!("  {store}, {row}");
             text.push_str(&format!("| {store} | {row} |\n"));
         }
@@ -65,9 +75,9 @@ pub(crate) fn of(options: &Options) -> Result<String> {
     Ok(text)
 }
 
-fn run(folder: &std::path::Path, more: &str, patients: usize, seconds: u64) -> Result<Vec<String>> {
+fn run(folder: &std::path::Path, more: &str, patients: usize, pace: Pace) -> Result<Vec<String>> {
     std::fs::create_dir_all(folder)?;
-    let tasks = usize::try_from(seconds * TASKS_PER_S)?;
+    let tasks = usize::try_from(pace.seconds * pace.tasks_per_s)?;
     let broker = Broker::start(folder)?;
     let site = Site::new(&folder.join("house"), broker.port, more)?;
     // Those in crisis weigh nothing, so that nothing else has put them on the list.
@@ -85,7 +95,7 @@ fn run(folder: &std::path::Path, more: &str, patients: usize, seconds: u64) -> R
     let cpu_before = cpu_us(serving.process.pid())?;
     let homes = {
         let (port, published) = (broker.port, Arc::clone(&published));
-        std::thread::spawn(move || publish(port, patients, seconds, &published))
+        std::thread::spawn(move || publish(port, patients, pace, &published))
     };
     let seen = runtime.block_on(watch(nurses, patients, tasks))?;
     let sent = homes.join().map_err(|_| anyhow::anyhow!("the homes panicked"))??;
@@ -116,16 +126,16 @@ fn row(
 }
 
 /// Publishes at the pace, whatever the broker does; gives how many.
-fn publish(port: u16, patients: usize, seconds: u64, published: &Times) -> Result<u64> {
+fn publish(port: u16, patients: usize, pace: Pace, published: &Times) -> Result<u64> {
     let mut connection = Connection::open(port, "homes")?;
     connection.subscribe((0..GATEWAYS).map(|gateway| format!("vagen/v1/{}/down", gateway_id(gateway))))?;
     let now_ms = || care::clock::Clock::system().now().as_millis();
     let house = House { gateways: GATEWAYS, patients };
-    let messages = seconds * ENVELOPES_PER_S;
+    let messages = pace.seconds * pace.envelopes_per_s;
     let envelopes = Envelopes::new(house, house.daily(messages, now_ms()));
     let (mut payload, begun, mut crises) = (String::new(), Instant::now() + LISTENING, 0);
     for number in 0..messages {
-        let due = begun + Duration::from_micros(number * 1_000_000 / ENVELOPES_PER_S);
+        let due = begun + Duration::from_micros(number * 1_000_000 / pace.envelopes_per_s);
         while let Some(left) = due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             connection.patience(Some(left.max(Duration::from_micros(200))))?;
             if let Some(Packet::Message(id, _, _)) = connection.poll()? {
@@ -135,7 +145,7 @@ fn publish(port: u16, patients: usize, seconds: u64, published: &Times) -> Resul
         let gateway = usize::try_from(number)? % GATEWAYS;
         let seq = number / GATEWAYS as u64 + 1;
         payload.clear();
-        if (number + 1) % (ENVELOPES_PER_S / TASKS_PER_S) == 0 {
+        if (number + 1) % (pace.envelopes_per_s / pace.tasks_per_s) == 0 {
             let patient = patients + crises;
             crises += 1;
             envelopes.crisis(&mut payload, (gateway, seq), patient, now_ms())?;
