@@ -129,7 +129,7 @@ fn row(
 fn publish(port: u16, patients: usize, pace: Pace, published: &Times) -> Result<u64> {
     let mut connection = Connection::open(port, "homes")?;
     connection.subscribe((0..GATEWAYS).map(|gateway| format!("vagen/v1/{}/down", gateway_id(gateway))))?;
-    let now_ms = || care::clock::Clock::system().now().as_millis();
+    let now_ms = || jiff::Timestamp::now().as_millisecond();
     let house = House { gateways: GATEWAYS, patients };
     let messages = pace.seconds * pace.envelopes_per_s;
     let envelopes = Envelopes::new(house, house.daily(messages, now_ms()));

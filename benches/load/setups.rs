@@ -103,7 +103,7 @@ impl Taker {
 
 /// What time it is, ms since 1970 UTC.
 pub(crate) fn now_ms() -> i64 {
-    care::clock::Clock::system().now().as_millis()
+    jiff::Timestamp::now().as_millisecond()
 }
 
 /// CPU time of every process of a run so far, µs.

@@ -56,7 +56,7 @@ fn with(options: &Options, store: &str, postgres: Option<&Postgres>, folder: &Pa
     let mut houses = Vec::new();
     for readings in [little, much] {
         let folder = folder.join(format!("{store}-{readings}"));
-        let mut house = Aged::new(&folder, patients, options.patients, postgres)?;
+        let house = Aged::new(&folder, patients, options.patients, postgres)?;
         house.age(readings)?;
         houses.push((format!("{store}, {readings} stored"), house));
     }
