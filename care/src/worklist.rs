@@ -184,7 +184,7 @@ async fn latest_readings(
     sql::query(
         "SELECT patient, at FROM (SELECT patient, (SELECT MAX(reading.at) FROM reading
            WHERE reading.patient = patient_unit.patient) AS at
-         FROM patient_unit WHERE unit = $1 AND until_at IS NULL) WHERE at IS NOT NULL",
+         FROM patient_unit WHERE unit = $1 AND until_at IS NULL) AS latest WHERE at IS NOT NULL",
     )
     .bind(unit)
     .fetch_all(connection)

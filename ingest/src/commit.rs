@@ -35,6 +35,8 @@ use crate::stop::Stop;
 const BATCH_MAX: usize = 100;
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// A process that was taken for gone joins anew within a second.
+const REJOIN: Duration = Duration::from_millis(250);
 /// How often a store that answers may fail on an item before the item counts as the cause.
 const TRIES: u32 = 3;
 
@@ -102,6 +104,10 @@ impl<O: Outlet> Committer<O> {
                     self.store_works();
                     return Some(decided);
                 }
+                Err(SittingError::Removed) => {
+                    self.wait(REJOIN).await?;
+                    continue;
+                }
                 Err(error) => error,
             };
             failures += 1;
@@ -116,7 +122,7 @@ impl<O: Outlet> Committer<O> {
     }
 
     async fn commit(&self, batch: &[Arrived]) -> Result<Decided, SittingError> {
-        let mut sitting = self.desk.sit().await?;
+        let mut sitting = self.desk.sit_as_member().await?;
         let mut beliefs: Vec<Belief> = Vec::new();
         for arrived in batch {
             match &arrived.topic {
@@ -174,6 +180,10 @@ impl<O: Outlet> Committer<O> {
         loop {
             let error = match outlived(self.commit_one(source, item, give_up)).await {
                 Ok(decided) => return Some(decided.receipts),
+                Err(SittingError::Removed) => {
+                    self.wait(REJOIN).await?;
+                    continue;
+                }
                 Err(error) => error,
             };
             failures += 1;
@@ -197,7 +207,7 @@ impl<O: Outlet> Committer<O> {
         item: &Item<'_>,
         give_up: bool,
     ) -> Result<Decided, SittingError> {
-        let mut sitting = self.desk.sit().await?;
+        let mut sitting = self.desk.sit_as_member().await?;
         if give_up {
             admit::give_up(&mut sitting, source, item).await?;
         } else {
@@ -268,7 +278,8 @@ fn is_in_the_input(error: &SittingError) -> bool {
         SittingError::Store(StoreError::Database(error)) => error.as_database_error().is_some_and(|error| {
             error.is_unique_violation() || error.is_foreign_key_violation() || error.is_check_violation()
         }),
-        SittingError::Store(
+        SittingError::Removed
+        | SittingError::Store(
             StoreError::Open { .. } | StoreError::Newer { .. } | StoreError::Schema { .. } | StoreError::Full,
         ) => false,
     }

@@ -31,7 +31,7 @@ async fn climb(desk: &Desk, now: Timestamp) -> Result<(), SittingError> {
     if waiting.is_empty() {
         return Ok(());
     }
-    let mut sitting = desk.sit().await?;
+    let mut sitting = desk.sit_as_member().await?;
     let mut climbed = false;
     for task in waiting {
         let policy = sitting.policy_of(&task);

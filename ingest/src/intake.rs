@@ -33,6 +33,10 @@ impl SymptomIntake for Intake {
             self.admit(submission, now).await.map_err(|error| match error {
                 AdmitError::Ended => IntakeError::Ended,
                 AdmitError::Sitting(SittingError::Store(error)) => IntakeError::Store(error),
+                AdmitError::Sitting(SittingError::Removed) => IntakeError::Store(StoreError::Unreadable {
+                    what: "the answers",
+                    detail: SittingError::Removed.to_string(),
+                }),
                 AdmitError::Sitting(SittingError::Fault { what }) => {
                     tracing::error!(what, "answers were not admitted");
                     IntakeError::Store(StoreError::Unreadable { what: "the answers", detail: what })

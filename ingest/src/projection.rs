@@ -194,7 +194,7 @@ async fn heard_of_readings(news: &mut Receiver<Change>) {
     loop {
         match news.recv().await {
             Ok(Change::Reading { .. }) | Err(RecvError::Lagged(_)) => return,
-            Ok(Change::Task { .. } | Change::Message { .. } | Change::Health) => {}
+            Ok(Change::Task { .. } | Change::Message { .. } | Change::Health | Change::Much) => {}
             Err(RecvError::Closed) => return sleep(LOOK_AT_LEAST).await,
         }
     }

@@ -43,6 +43,7 @@ impl RecordDesk for Decisions {
 fn store_error(error: SittingError) -> StoreError {
     match error {
         SittingError::Store(error) => error,
+        SittingError::Removed => StoreError::Unreadable { what: "the record", detail: error.to_string() },
         SittingError::Fault { what } => {
             tracing::error!(what, "what was decided could not be judged");
             StoreError::Unreadable { what: "the record", detail: what }

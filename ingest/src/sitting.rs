@@ -19,6 +19,7 @@ use alerts::{
     ChartEvent, ClosedCase, Competence, Finding, Glance, LocalDays, OpenCase, Overrides, Policy, Problem,
     Recent, Sample, State, Trigger, Tuning,
 };
+use care::admission::members;
 use care::clock::Clock;
 use care::health::Health;
 use care::live::{Change, Feed};
@@ -27,12 +28,14 @@ use care::policies::{Book, Standing};
 use care::store::{Store, StoreError, Tx};
 use care::{plans, readings, tasks};
 use jiff::tz::TimeZone;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, watch};
 use vitals::{PatientId, Reading, Timestamp};
 
 use crate::intake::cases_for;
 use crate::policies::Policies;
 use crate::sequences::Sequences;
+use crate::service::House;
+use crate::share::Share;
 use crate::tally::Tally;
 
 /// How far back the readings are fetched that a finding may speak of.
@@ -47,6 +50,9 @@ pub(crate) enum SittingError {
     /// The store failed. The same will work when it does.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Other processes took this one for gone and hear its share; until it has joined anew it commits nothing of what it heard.
+    #[error("this process no longer takes part; it joins anew")]
+    Removed,
     /// A rule failed on this input, and will again: a fault of ours.
     #[error("judging failed: {what}")]
     Fault {
@@ -64,6 +70,7 @@ pub(crate) struct Desk {
     pub(crate) clock: Clock,
     pub(crate) feed: Feed,
     pub(crate) health: Health,
+    pub(crate) share: watch::Receiver<Share>,
     days: LocalDays,
     changed: std::sync::Mutex<HashSet<PatientId>>,
     states: Mutex<HashMap<PatientId, Known>>,
@@ -101,10 +108,11 @@ pub(crate) struct Sitting<'a> {
 }
 
 impl Desk {
-    pub(crate) fn new(store: Store, policies: Policies, clock: Clock, feed: Feed, health: Health) -> Self {
+    pub(crate) fn new(house: House, share: watch::Receiver<Share>) -> Self {
+        let House { store, policies, clock, feed, health } = house;
         let (states, zone) = (Mutex::new(HashMap::new()), care::clock::zone());
         let (days, changed) = (LocalDays::new(zone.clone()), std::sync::Mutex::default());
-        Self { store, policies, days, zone, clock, feed, health, changed, states }
+        Self { store, policies, days, zone, clock, feed, health, share, changed, states }
     }
 
     /// Notes that something was said about `patient` that may move their next moment.
@@ -115,6 +123,21 @@ impl Desk {
     /// Those noted since it was last asked.
     pub(crate) fn take_changed(&self) -> HashSet<PatientId> {
         std::mem::take(&mut self.changed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Begins a transaction for what this process alone may do: what it heard of its share, and what the keeper does for all.
+    ///
+    /// # Errors
+    /// [`SittingError::Removed`] when others do it by now.
+    pub(crate) async fn sit_as_member(&self) -> Result<Sitting<'_>, SittingError> {
+        let mut sitting = self.sit().await?;
+        let member = self.share.borrow().member().map(str::to_owned);
+        match member {
+            Some(member) if !members::is_member(&mut sitting.tx, &member).await? => {
+                Err(SittingError::Removed)
+            }
+            Some(_) | None => Ok(sitting),
+        }
     }
 
     /// Begins a transaction; waits for the one before it.

@@ -11,7 +11,7 @@ use care::clock::Clock;
 use care::enrolment::Enrolment;
 use care::health::{Health, Part};
 use care::live::Feed;
-use care::store::Store;
+use care::store::{Address, Store};
 use care::web::{self, AppState};
 use ingest::projection::Feeding;
 use ingest::{EmbeddedBroker, Ingest, Policies};
@@ -34,6 +34,7 @@ mod broker_tls;
 pub(crate) mod config;
 pub(crate) mod enrolment;
 mod https;
+mod neighbours;
 mod projection;
 mod revoking;
 
@@ -67,6 +68,7 @@ pub(crate) struct Running {
     stop: watch::Sender<bool>,
     web: JoinHandle<std::io::Result<()>>,
     revoking: Option<JoinHandle<()>>,
+    neighbours: [JoinHandle<()>; 2],
 }
 
 impl Running {
@@ -78,6 +80,9 @@ impl Running {
         let http = listener.local_addr().or_fail()?;
         let store = Store::at(&config.store).await.or_fail()?;
         let (mut options, mqtt) = broker(&config.broker).await?;
+        // On one server and one broker there may be several of us.
+        let shared = matches!((&config.store, &config.broker), (Address::Server(_), Broker::External(_)));
+        options = if shared { options.as_one_of_several() } else { options };
         let (enrolment, trust) = trusted(config, &mut options, &mqtt, &clock)?;
         let certificate = match &config.tls {
             Some(pair) => Some((pair.clone(), https::certificate(pair).await?)),
@@ -126,6 +131,7 @@ impl Running {
             }
             None => None,
         };
+        let neighbours = neighbours::start(&store, &feed, options.client_id.clone());
         let (stop, mut stopping) = watch::channel(false);
         if let Some(settings) = &config.alarm {
             drop(alarm::start(settings, health.clone(), feed.clone(), clock.clone(), stopping.clone())?);
@@ -139,7 +145,20 @@ impl Running {
                 tokio::spawn(https::serve(listener, router, certificate, stopped)),
             ),
         };
-        Ok(Self { store, feed, health, clock, ingest, projection, http, mqtt, stop, web, revoking })
+        Ok(Self {
+            store,
+            feed,
+            health,
+            clock,
+            ingest,
+            projection,
+            http,
+            mqtt,
+            stop,
+            web,
+            revoking,
+            neighbours,
+        })
     }
 
     /// Waits until messages are heard and every part that is needed was seen to work.
@@ -151,10 +170,11 @@ impl Running {
 
     /// Stops everything within two seconds. What was not committed was not acknowledged either.
     pub(crate) async fn stop(self) {
-        let Self { store, ingest, projection, stop, web, revoking, .. } = self;
+        let Self { store, ingest, projection, stop, web, revoking, neighbours, .. } = self;
         let _ = stop.send(true);
         // A revocation that was not carried out is open in the store, and is taken up at the next start.
         revoking.inspect(JoinHandle::abort);
+        neighbours.iter().for_each(JoinHandle::abort);
         let goodbye = async {
             let aborted = web.abort_handle();
             if tokio::time::timeout(GOODBYE, web).await.is_err() {

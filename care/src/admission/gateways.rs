@@ -44,7 +44,7 @@ pub struct Heard {
 }
 
 const LAST_HEARD: &str = "SELECT gateway, MAX(at) AS at FROM
-    (SELECT gateway, heard_at AS at FROM stream UNION ALL SELECT gateway, received_at AS at FROM heartbeat)
+    (SELECT gateway, heard_at AS at FROM stream UNION ALL SELECT gateway, received_at AS at FROM heartbeat) AS words
     GROUP BY gateway";
 
 /// The gateways of the register that were alive once and not heard since `before`, unless a finding of `rule` has said
@@ -124,6 +124,16 @@ pub async fn last_patient(tx: &mut Tx, gateway: &GatewayId) -> Result<Option<Pat
     .as_deref()
     .map(patient_id)
     .transpose()
+}
+
+/// Every gateway of the register, in the order of their ids.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn all(connection: &mut Connection) -> Result<Vec<GatewayId>, StoreError> {
+    let ids: Vec<String> =
+        sql::query_scalar("SELECT id FROM gateway ORDER BY id").fetch_all(connection).await?;
+    ids.iter().map(|id| id.parse().map_err(|error| StoreError::unreadable("a gateway id", error))).collect()
 }
 
 /// Every patient of the register, in the order of their ids.

@@ -7,6 +7,7 @@
 //! follows from it are durable together or not at all.
 
 pub mod gateways;
+pub mod members;
 pub mod quarantine;
 pub mod readings;
 pub mod replaced;

@@ -21,6 +21,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 mod address;
 pub mod backup;
 pub mod copy;
+mod news;
 pub mod numbers;
 mod schema;
 pub mod sql;
@@ -28,6 +29,7 @@ pub mod sql;
 pub mod trial;
 
 pub use address::{Address, AddressError};
+pub use news::News;
 
 use sql::{Connection, Dialect, Inner};
 
@@ -328,12 +330,12 @@ async fn sqlite(file: &Path, create: bool) -> Result<SqlitePool, sqlx::Error> {
         .await
 }
 
-/// A process that froze while it wrote gives the lock back after half a minute, one that is gone at once; one behind a cut cable
+/// A process that froze while it wrote gives the lock back after ten seconds, one that is gone at once; one behind a cut cable
 /// when its connection is found dead.
 async fn postgres(options: &PgConnectOptions) -> Result<PgPool, sqlx::Error> {
     let options = options.clone().application_name("vagen").options([
         ("synchronous_commit", "on"),
-        ("idle_in_transaction_session_timeout", "30s"),
+        ("idle_in_transaction_session_timeout", "10s"),
         ("tcp_keepalives_idle", "5"),
         ("tcp_keepalives_interval", "2"),
         ("tcp_keepalives_count", "2"),

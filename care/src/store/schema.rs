@@ -15,6 +15,7 @@ const CHANGES: &[(i64, &str, &str)] = &[
     (2, "enrolment", include_str!("../../migrations/0002_enrolment.sql")),
     (3, "dialogue", include_str!("../../migrations/0003_dialogue.sql")),
     (4, "plans", include_str!("../../migrations/0004_plans.sql")),
+    (7, "members", include_str!("../../migrations/0007_members.sql")),
 ];
 
 /// The changes as `dialect` takes them.

@@ -184,8 +184,8 @@ async fn join(
         sql::query("SELECT priority FROM task WHERE id = $1").bind(task).fetch_one(&mut **tx).await?;
     let before: String = before.try_get("priority")?;
     sql::query(
-        "UPDATE task SET priority = $2, last_finding_at = MAX(last_finding_at, $3),
-                due_at = MIN(due_at, COALESCE($4, due_at)) WHERE id = $1",
+        "UPDATE task SET priority = $2, last_finding_at = CASE WHEN last_finding_at > $3 THEN last_finding_at ELSE $3 END,
+                due_at = CASE WHEN $4 < due_at THEN $4 ELSE due_at END WHERE id = $1",
     )
     .bind(task)
     .bind(priority.key())

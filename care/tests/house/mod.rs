@@ -265,7 +265,7 @@ pub(crate) async fn open_task(
     let changes = tasks::apply(tx, &facts, Policy::recommended(), vec![open]).await.expect("applies");
     let task = changes.into_iter().find_map(|change| match change {
         Change::Task { task, .. } => Some(task),
-        Change::Message { .. } | Change::Reading { .. } | Change::Health => None,
+        Change::Message { .. } | Change::Reading { .. } | Change::Health | Change::Much => None,
     });
     task.expect("a task")
 }

@@ -16,8 +16,9 @@ use care::live::{Change, Feed};
 use tokio::time::sleep;
 
 use super::{Event, Gate, Link, LinkError, Outlet};
-use crate::queue::{FILTERS, Filler};
+use crate::queue::Filler;
 use crate::stop::Stop;
+use crate::subscriptions::Subscriptions;
 
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -26,6 +27,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Pump<L, O> {
     pub(crate) link: L,
     pub(crate) gate: Arc<Gate<O>>,
+    pub(crate) subscriptions: Arc<Subscriptions<O>>,
     pub(crate) queue: Filler,
     pub(crate) clock: Clock,
     pub(crate) health: Health,
@@ -74,11 +76,15 @@ impl<L: Link, O: Outlet> Pump<L, O> {
                 self.hear();
                 Ok(())
             }
-            Event::Connected { session_present: false } => self
-                .gate
-                .outlet()
-                .try_subscribe(&FILTERS)
-                .map_err(|busy| LinkError::Broken(format!("cannot subscribe: {busy}"))),
+            Event::Connected { session_present: false } => match self.subscriptions.anew() {
+                Ok(true) => Ok(()),
+                // Nothing to hear yet: this end works nevertheless.
+                Ok(false) => {
+                    self.hear();
+                    Ok(())
+                }
+                Err(busy) => Err(LinkError::Broken(format!("cannot subscribe: {busy}"))),
+            },
             Event::Subscribed { granted: true } => {
                 self.hear();
                 Ok(())
@@ -86,7 +92,11 @@ impl<L: Link, O: Outlet> Pump<L, O> {
             Event::Subscribed { granted: false } => {
                 Err(LinkError::Broken("the broker does not let us subscribe".to_owned()))
             }
-            Event::Publish(publish) => {
+            Event::Publish(mut publish) => {
+                if !self.subscriptions.share().hears(&publish.topic) {
+                    // Another process hears it. It is acknowledged in its turn.
+                    (publish.topic, publish.payload) = (String::new(), Vec::new());
+                }
                 let epoch = self.gate.epoch();
                 self.queue.put(publish, epoch, self.clock.now()).await;
                 Ok(())

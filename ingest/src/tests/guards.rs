@@ -112,10 +112,10 @@ fn a_new_session_is_subscribed_anew() {
         let subscriptions = home.wire.lock().expect("the wire").subscriptions.clone();
         let on = |connection, filter: &str| (connection, filter.to_owned());
         let expected = [
-            on(1, "vagen/v1/+/up"),
             on(1, "vagen/v1/+/heartbeat"),
-            on(3, "vagen/v1/+/up"),
+            on(1, "vagen/v1/+/up"),
             on(3, "vagen/v1/+/heartbeat"),
+            on(3, "vagen/v1/+/up"),
         ];
         assert_eq!(subscriptions, expected);
     });
