@@ -49,6 +49,8 @@ const DEVICES: &[Device] = &[
     ("private-cuff", "c4606e00000b"),
     ("recorded-scale", "54606e00000c"),
     ("guided-cuff", "54606e00000d"),
+    ("showing-cuff", "54606e00000e"),
+    ("chosen-cuff", "54606e00000f"),
 ];
 
 impl World {
