@@ -58,6 +58,13 @@ impl World {
         self.gateway.as_ref().expect("the daemon runs")
     }
 
+    /// Has nobody speak to the laboratory: one gateway does at a time.
+    fn stop_gateway(&mut self) {
+        if let Some(daemon) = self.gateway.take() {
+            daemon.stop();
+        }
+    }
+
     /// Puts a device of [`DEVICES`] into the room.
     fn add(&mut self, device: &str, more: Value) {
         let id = identity(device);

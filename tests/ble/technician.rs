@@ -43,7 +43,7 @@ fn recorded(world: &mut World) -> Counts {
         scale["records"] = records;
         scale
     };
-    world.gateway.take().expect("the daemon runs").stop();
+    world.stop_gateway();
     let capture = world.house.file("visit.jsonl");
     let recording = {
         let log = world.house.file("record.log");
@@ -107,7 +107,7 @@ fn recorded(world: &mut World) -> Counts {
 /// `status` say the same.
 fn guided(world: &mut World) -> Counts {
     let device = "guided-cuff";
-    world.gateway.take().expect("the daemon runs").stop();
+    world.stop_gateway();
     let configuration = world.house.configuration("gw-0001");
 
     let none = [
@@ -131,11 +131,11 @@ fn guided(world: &mut World) -> Counts {
     let (given, stored) = pressures(110, 2, 0);
     let name = "A&D_UA-651BLE_000011";
     world.add(device, json!({ "kind": "cuff", "name": name, "bond": true, "clock_s": 0, "serial": "5170", "records": given }));
-    let done = output(&mut world.house.command(&["scan", "--for-s", "4"]));
-    let listed = stdout(&done);
-    let line =
-        listed.lines().find(|line| line.starts_with(identity(device))).unwrap_or_else(|| panic!("{listed}"));
-    assert!(line.contains("A&D UA-651BLE") && line.contains("dBm") && line.contains(name), "{listed}");
+    let line = wait_for("the scan to list it", || {
+        let listed = stdout(&output(&mut world.house.command(&["scan", "--for-s", "4"])));
+        listed.lines().find(|line| line.starts_with(identity(device))).map(str::to_owned)
+    });
+    assert!(line.contains("A&D UA-651BLE") && line.contains("dBm") && line.contains(name), "{line}");
 
     let done =
         output(&mut world.house.command(&["pair", "--config", &configuration, "--yes", "--timeout-s", "60"]));
@@ -198,7 +198,7 @@ fn by_hand(
     systolic: u32,
     person: impl FnOnce(&mut World, &mut ChildStdin),
 ) -> (Counts, String) {
-    world.gateway.take().expect("the daemon runs").stop();
+    world.stop_gateway();
     let configuration = world.house.configuration("gw-0001");
     let (given, stored) = pressures(systolic, 2, 0);
     cuff["records"] = given;
