@@ -4,9 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
+use care::enrolment::authority::GatewayLife;
 use serde::Deserialize;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, OrFail};
 
 /// Every key with its default and a line on what it does.
 pub(crate) const PRINTED: &str = r#"
@@ -25,12 +26,15 @@ key = ""
 # `files` is where `vagen broker config` wrote; the revocation list in it is kept current. Empty: broker, in the data directory.
 # `reload` is a command that makes the broker read it, such as ["systemctl", "reload", "mosquitto"]. Empty: somebody else sees to it.
 # The authority that signs for boxes is made in the data directory, unless these name a self-signed certificate and its key.
+# `certificate_life` is how long a box's certificate counts, "1 minute" to "400 days". A box renews it at two thirds; one that is
+# without network for longer than the last third needs a new code.
 [gateways]
 broker = ""
 files = ""
 reload = []
 authority_certificate = ""
 authority_key = ""
+certificate_life = "90 days"
 "#;
 
 #[derive(Debug, Default, Deserialize)]
@@ -56,6 +60,7 @@ pub(super) struct GatewaysFile {
     reload: Option<Vec<String>>,
     authority_certificate: Option<PathBuf>,
     authority_key: Option<PathBuf>,
+    certificate_life: Option<String>,
 }
 
 /// A certificate and its key, as PEM files.
@@ -85,6 +90,8 @@ pub(crate) struct Gateways {
     pub(crate) reload: Vec<String>,
     /// The authority's files; `None`: in the data directory.
     pub(crate) authority: Option<Pair>,
+    /// How long a box's certificate counts.
+    pub(crate) certificate_life: GatewayLife,
 }
 
 impl Gateways {
@@ -123,11 +130,13 @@ impl BrokerTlsFile {
 
 impl GatewaysFile {
     pub(super) fn read(self) -> Result<Gateways, Failure> {
+        let life = self.certificate_life.as_deref().map(str::parse).transpose();
         Ok(Gateways {
             broker: self.broker.filter(|url| !url.is_empty()),
             files: named(self.files),
             reload: self.reload.unwrap_or_default(),
             authority: pair("gateways: authority", self.authority_certificate, self.authority_key)?,
+            certificate_life: life.or_wrong_input("gateways: certificate_life")?.unwrap_or_default(),
         })
     }
 }
@@ -154,5 +163,15 @@ mod tests {
                 (read, expected) => panic!("{text}: {read:?}, not {expected:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_life_out_of_bounds_is_said_with_its_key() {
+        let of = |life: &str| {
+            toml::from_str::<GatewaysFile>(&format!("certificate_life = {life:?}")).expect("TOML").read()
+        };
+        assert!(matches!(of("30 days"), Ok(read) if read.certificate_life.millis() == 30 * 86_400_000));
+        let Err(Failure::Input(said)) = of("2 years") else { panic!("it was taken") };
+        assert!(said.starts_with("gateways: certificate_life: \"2 years\" is not"), "{said}");
     }
 }
