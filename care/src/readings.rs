@@ -149,6 +149,22 @@ pub async fn last_arrival(connection: &mut Connection) -> Result<i64, StoreError
     Ok(last.unwrap_or(0))
 }
 
+/// When `patient` last answered about symptoms.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a time that cannot be read.
+pub async fn last_form_at(
+    connection: &mut Connection,
+    patient: &PatientId,
+) -> Result<Option<Timestamp>, StoreError> {
+    let at: Option<i64> =
+        sql::query_scalar("SELECT MAX(at) FROM reading WHERE patient = $1 AND kind = 'symptoms'")
+            .bind(patient.as_str())
+            .fetch_one(connection)
+            .await?;
+    people::optional_time(at)
+}
+
 /// Everybody there is a reading of.
 ///
 /// # Errors

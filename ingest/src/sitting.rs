@@ -232,8 +232,7 @@ impl Sitting<'_> {
 
     /// The policy that opened `task`; the recommended one where it is no longer known.
     pub(crate) fn policy_of(&self, task: &tasks::Task) -> Arc<Policy> {
-        let held = self.book.get(&task.policy, &task.policy_version);
-        held.map_or_else(|| Standing::recommended().policy, Arc::clone)
+        self.book.or_recommended(&task.policy, &task.policy_version)
     }
 
     /// The policy that stands for the patient in `facts` at `now`, and what switched it on.

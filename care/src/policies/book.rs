@@ -99,6 +99,12 @@ impl Book {
         self.policies.get(&(name.to_owned(), version.to_owned()))
     }
 
+    /// The policy that made something, by its name and version; the recommended one where it is no longer known.
+    #[must_use]
+    pub fn or_recommended(&self, name: &str, version: &str) -> Arc<Policy> {
+        self.get(name, version).map_or_else(recommended, Arc::clone)
+    }
+
     /// Every policy that can be read, by name and version.
     pub fn policies(&self) -> impl Iterator<Item = &Arc<Policy>> {
         self.policies.values()

@@ -1,6 +1,6 @@
 //! `/me`: what was measured today, what is asked, and what is left to do.
 
-use alerts::dialogue;
+use alerts::dialogue::{self, FORM_NOTICE};
 use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -90,7 +90,7 @@ pub(crate) async fn show(
     let midnight = midnight(now);
     let notices = conversations::notices(&mut reader, &own.patient, midnight).await?;
     drop(reader);
-    let form_days = i64::from(policy.symptom_form_days());
+    let form_days = policy.symptom_form_days();
     let schedule = &said.schedule;
     let today: Vec<&Recorded> =
         recorded.iter().filter(|one| format::day_of(one.reading.at) == format::day_of(now)).collect();
@@ -101,8 +101,11 @@ pub(crate) async fn show(
         .or_else(|| form_due(&recorded, schedule, form_days, now, text));
     let waiting = waiting(&recorded, &today, schedule, now, text);
     let letter = letter(&talk, visit);
-    let notice =
-        if today.is_empty() { notices.into_iter().next_back().map(|notice| notice.body) } else { None };
+    let still_holds = |body: &String| {
+        let is_about_the_form = [FORM_NOTICE.sv, FORM_NOTICE.en].contains(&body.as_str());
+        if is_about_the_form { ask.is_some() } else { today.is_empty() }
+    };
+    let notice = notices.into_iter().next_back().map(|notice| notice.body).filter(still_holds);
     let closed = dialogue::closed_days(now, &clock::zone());
     let closed = text.0.pick(&closed.sv, &closed.en).to_owned();
     if wants_fragment(&headers) {
@@ -223,16 +226,12 @@ fn first_sentence(body: &str) -> (String, String) {
 fn form_due(
     recorded: &[Recorded],
     schedule: &Schedule,
-    form_days: i64,
+    form_days: u32,
     now: Timestamp,
     text: Text,
 ) -> Option<Ask> {
     let last = recorded.iter().rev().find(|one| one.reading.symptoms().is_some()).map(|one| one.reading.at);
-    let today = format::day_of(now);
-    let is_due = match schedule.expects(Measured::Symptoms, today) {
-        Some(expected) => expected && last.is_none_or(|at| format::day_of(at) != today),
-        None => last.is_none_or(|at| at <= now.plus_days(-form_days)),
-    };
+    let is_due = schedule.form_is_due(last.map(format::day_of), form_days, format::day_of(now));
     if !is_due {
         return None;
     }
