@@ -116,23 +116,18 @@ impl<O: Outlet> Committer<O> {
     }
 
     async fn commit(&self, batch: &[Arrived]) -> Result<Decided, SittingError> {
+        let judged: Vec<_> = batch.iter().map(judged).collect();
         let mut sitting = self.desk.sit().await?;
+        sitting.foresee(&judged).await?;
         let mut beliefs: Vec<Belief> = Vec::new();
-        for arrived in batch {
-            match &arrived.topic {
-                Topic::Up(gateway) => {
-                    let source = Source { gateway: gateway.as_ref(), received_at: arrived.received_at };
-                    for item in judge(&arrived.payload, source.gateway, source.received_at) {
-                        admit::admit(&mut sitting, source, &item).await?;
-                    }
-                }
-                Topic::Heartbeat(gateway) => {
-                    let read =
-                        beat::take(&mut sitting, gateway.as_ref(), &arrived.payload, arrived.received_at)
-                            .await?;
-                    beliefs.extend(read);
-                }
-                Topic::Other => {}
+        for (arrived, (source, items)) in batch.iter().zip(&judged) {
+            for item in items {
+                admit::admit(&mut sitting, *source, item).await?;
+            }
+            if let Topic::Heartbeat(gateway) = &arrived.topic {
+                let read =
+                    beat::take(&mut sitting, gateway.as_ref(), &arrived.payload, arrived.received_at).await?;
+                beliefs.extend(read);
             }
         }
         self.finish(sitting, beliefs).await
@@ -153,10 +148,8 @@ impl<O: Outlet> Committer<O> {
     /// Commits every item of `batch` by itself, and quarantines those on which that fails though the store works.
     async fn decide_singly(&self, batch: &[Arrived]) -> Option<Decided> {
         let mut decided = Decided::default();
-        for arrived in batch {
-            let Topic::Up(gateway) = &arrived.topic else { continue };
-            let source = Source { gateway: gateway.as_ref(), received_at: arrived.received_at };
-            for item in judge(&arrived.payload, source.gateway, source.received_at) {
+        for (source, items) in batch.iter().map(judged) {
+            for item in items {
                 for receipted in self.decide_one(source, &item).await? {
                     decided.receipts.retain(|earlier| !earlier.is_of_same_outbox(&receipted));
                     decided.receipts.push(receipted);
@@ -233,6 +226,18 @@ impl<O: Outlet> Committer<O> {
             () = self.stop.asked() => None,
         }
     }
+}
+
+/// The items of a message, each judged by itself; none where it brings no envelopes.
+fn judged(arrived: &Arrived) -> (Source<'_>, Vec<Item<'_>>) {
+    let (gateway, brings) = match &arrived.topic {
+        Topic::Up(gateway) => (gateway.as_ref(), true),
+        Topic::Heartbeat(gateway) => (gateway.as_ref(), false),
+        Topic::Other => (None, false),
+    };
+    let source = Source { gateway, received_at: arrived.received_at };
+    let items = if brings { judge(&arrived.payload, gateway, arrived.received_at) } else { Vec::new() };
+    (source, items)
 }
 
 /// Writes a count of no meaning: whether the store takes anything at all.

@@ -46,7 +46,7 @@ async fn climb(desk: &Desk, now: Timestamp) -> Result<(), SittingError> {
         };
         for (step, (to, at)) in (task.escalated + 1..).zip(come) {
             let change =
-                ladder::escalate(&mut sitting.tx, &task, facts.as_deref(), &policy, (step, to, at)).await?;
+                ladder::escalate(sitting.store().await?, &task, facts.as_deref(), &policy, (step, to, at)).await?;
             sitting.announce(change);
         }
     }
@@ -77,12 +77,12 @@ impl Sitting<'_> {
         // Who usually measures every third day has missed nothing on the second.
         let days = last.until(today).map_or(0, |span| i64::from(span.get_days())) - usual_days;
         if days == 1 {
-            let notice = conversations::notice(&mut self.tx, facts, today, now).await?;
+            let notice = conversations::notice(self.store().await?, facts, today, now).await?;
             self.announce(notice);
         } else if i32::try_from(days).is_ok_and(|days| f64::from(days) >= silence.message_days)
             && !self.has_task(&facts.id, Problem::Silence)
         {
-            let reminder = conversations::remind(&mut self.tx, facts, since, now).await?;
+            let reminder = conversations::remind(self.store().await?, facts, since, now).await?;
             self.announce(reminder);
         }
         Ok(Some(self.tomorrow(&follow, &facts.id, today)))
@@ -109,7 +109,7 @@ impl Sitting<'_> {
     ) -> Result<(), SittingError> {
         for patient in people {
             if let Some(facts) = self.facts(patient, now).await? {
-                let asked = conversations::ask_whose(&mut self.tx, &facts, measured_at, now).await?;
+                let asked = conversations::ask_whose(self.store().await?, &facts, measured_at, now).await?;
                 self.announce(asked);
             }
         }

@@ -262,8 +262,10 @@ impl Ingest {
     ) -> Result<Vec<Receipt>, RequestError> {
         let source = Source { gateway: Some(gateway), received_at };
         let mut sitting = self.desk.sit().await?;
-        for item in judge(payload, source.gateway, received_at) {
-            admit::admit(&mut sitting, source, &item).await?;
+        let judged = [(source, judge(payload, source.gateway, received_at))];
+        sitting.foresee(&judged).await?;
+        for item in judged.iter().flat_map(|(_, items)| items) {
+            admit::admit(&mut sitting, source, item).await?;
         }
         let receipts = sequences::settle(&mut sitting).await?;
         sitting.commit().await?;

@@ -77,7 +77,7 @@ fn a_failed_transaction_leaves_no_chart_behind() {
             home.receipted("ob", seq).await;
         }
         home.sql(
-            "CREATE TRIGGER poison BEFORE INSERT ON decided WHEN NEW.seq = 7 AND NEW.verdict = 'stored'
+            "CREATE TRIGGER poison BEFORE INSERT ON reading WHEN NEW.seq = 7
              BEGIN SELECT RAISE(ABORT, 'poison'); END",
         )
         .await;
