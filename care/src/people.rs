@@ -109,7 +109,8 @@ pub async fn facts(
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn of_unit(connection: &mut Connection, unit: &str) -> Result<Vec<PatientFacts>, StoreError> {
-    among_those(connection, "SELECT patient FROM patient_unit WHERE unit = $1 AND until_at IS NULL", unit).await
+    among_those(connection, "SELECT patient FROM patient_unit WHERE unit = $1 AND until_at IS NULL", unit)
+        .await
 }
 
 /// Everybody whose care a unit of `organisation` takes part in, by name.
@@ -135,7 +136,8 @@ pub async fn all_of(
 ) -> Result<Vec<PatientFacts>, StoreError> {
     let which = format!("SELECT value FROM {}", sql::each(connection.dialect(), 1));
     let ids = List::of_texts(patients.iter().map(|id| id.as_str()));
-    let [people, units] = among(&which).map(|sql| sql::query(sqlx::AssertSqlSafe(sql)).bind_list(ids.clone()));
+    let [people, units] =
+        among(&which).map(|sql| sql::query(sqlx::AssertSqlSafe(sql)).bind_list(ids.clone()));
     with_units(connection, people, units).await
 }
 

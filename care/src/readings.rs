@@ -113,7 +113,11 @@ pub async fn one(connection: &mut Connection, id: &str) -> Result<Option<Recorde
         }
         Whereabouts::Answers(arrival, at) => {
             let sql = format!("{SELECT} WHERE arrival = $1 AND at = $2 AND reading.stream IS NULL");
-            sql::query(sqlx::AssertSqlSafe(sql)).bind(arrival).bind(at).fetch_optional(&mut *connection).await?
+            sql::query(sqlx::AssertSqlSafe(sql))
+                .bind(arrival)
+                .bind(at)
+                .fetch_optional(&mut *connection)
+                .await?
         }
     };
     let sql = format!("{SELECT} WHERE reading.id = $1");

@@ -159,7 +159,8 @@ async fn the_store_holds_no_code_that_could_be_used() {
     let house = House::build().await;
     let code = code(&house, at(NOW)).await;
     house.state.store.close().await;
-    let bytes = std::fs::read(format!("{}/{}", house.state.store.address(), care::store::FILE_NAME)).expect("the store");
+    let bytes = std::fs::read(format!("{}/{}", house.state.store.address(), care::store::FILE_NAME))
+        .expect("the store");
     for text in [code.clone(), code.replace('-', "")] {
         assert!(!bytes.windows(text.len()).any(|window| window == text.as_bytes()));
     }

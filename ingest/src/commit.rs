@@ -1,4 +1,4 @@
-//! The committer: messages from the queue, up to a hundred in one transaction; then the acknowledgements in the order of
+//! The committer: messages from the queue, as many as the [`Pace`] says in one transaction; then the acknowledgements in the order of
 //! receipt; then one receipt for each sequence that moved or was asked about.
 //!
 //! A store that is down or full is tried again for ever, and nothing is acknowledged meanwhile. An item on which judging
@@ -31,8 +31,24 @@ use crate::sequences::{self, Receipted};
 use crate::sitting::{Desk, Sitting, SittingError};
 use crate::stop::Stop;
 
-/// The embedded broker gives out at most a hundred messages before it wants an acknowledgement.
-const BATCH_MAX: usize = 100;
+/// How much is taken into one transaction, and how long more is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// The most messages in one transaction.
+    pub messages_max: usize,
+    /// How long more is waited for while messages flow; a message that comes alone waits for nothing.
+    pub linger: Duration,
+}
+
+impl Pace {
+    /// The embedded broker gives out at most a hundred messages before it wants an acknowledgement: there is no more to wait for.
+    pub const EMBEDDED: Self = Self { messages_max: 100, linger: Duration::ZERO };
+    /// A broker of its own gives out as many as it is told to. What one commit costs is shared by all in it.
+    pub const EXTERNAL: Self = Self { messages_max: 4_000, linger: Duration::from_millis(15) };
+}
+
+/// From so many messages in a commit on, more are on their way.
+const FLOWING: usize = 32;
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How often a store that answers may fail on an item before the item counts as the cause.
@@ -44,6 +60,7 @@ pub(crate) struct Committer<O> {
     pub(crate) queue: mpsc::Receiver<Arrived>,
     pub(crate) gate: Arc<Gate<O>>,
     pub(crate) asked: Arc<Asked>,
+    pub(crate) pace: Pace,
     pub(crate) stop: Stop,
 }
 
@@ -58,11 +75,16 @@ impl<O: Outlet> Committer<O> {
     /// Commits until the service stops or the queue ends.
     pub(crate) async fn run(mut self) {
         let stop = self.stop.clone();
-        let mut batch = Vec::with_capacity(BATCH_MAX);
+        let Pace { messages_max, linger } = self.pace;
+        let mut batch = Vec::with_capacity(messages_max);
         loop {
+            let flows = batch.len().max(self.queue.len()) >= FLOWING;
             batch.clear();
+            if flows && self.queue.len() < messages_max && !linger.is_zero() {
+                self.wait(linger).await;
+            }
             tokio::select! {
-                taken = self.queue.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { return },
+                taken = self.queue.recv_many(&mut batch, messages_max) => if taken == 0 { return },
                 () = stop.asked() => return,
             }
             let Some(decided) = self.decide(&batch).await else { return };

@@ -46,7 +46,8 @@ async fn climb(desk: &Desk, now: Timestamp) -> Result<(), SittingError> {
         };
         for (step, (to, at)) in (task.escalated + 1..).zip(come) {
             let change =
-                ladder::escalate(sitting.store().await?, &task, facts.as_deref(), &policy, (step, to, at)).await?;
+                ladder::escalate(sitting.store().await?, &task, facts.as_deref(), &policy, (step, to, at))
+                    .await?;
             sitting.announce(change);
         }
     }

@@ -47,7 +47,8 @@ pub(crate) async fn open_task(
             TaskChange::Open { priority, due_at, competence, .. } => {
                 let finding = Finding { priority, ..finding.clone() };
                 let case = GatewayCase { gateway: gateway.clone(), finding, due_at, competence };
-                let change = tasks::open_gateway(sitting.store().await?, facts.as_deref(), &standing, &case).await?;
+                let change =
+                    tasks::open_gateway(sitting.store().await?, facts.as_deref(), &standing, &case).await?;
                 sitting.announce([change]);
             }
             // Without open cases there is nothing to join or to close.

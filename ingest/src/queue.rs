@@ -12,7 +12,7 @@ use vitals::{GatewayId, Timestamp};
 use crate::link::{Epoch, Publish, Token};
 
 /// The messages that may wait.
-pub(crate) const MESSAGES_MAX: usize = 1_024;
+pub(crate) const MESSAGES_MAX: usize = 16 * 1_024;
 const KIB_MAX: u32 = 128 * 1024;
 
 /// The topics that are listened to.

@@ -117,7 +117,8 @@ async fn settle(
         }
         (Some(_), None) => Err(SettleError::NoReading),
         (None, _) => {
-            settled::settle(sitting.store().await?, item.id, Act::Discarded, None, actor, reason, now).await?;
+            settled::settle(sitting.store().await?, item.id, Act::Discarded, None, actor, reason, now)
+                .await?;
             Ok(Settled::Discarded)
         }
     }

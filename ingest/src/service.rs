@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use vitals::{GatewayId, Receipt, Timestamp};
 
 use crate::admit::{self, Source};
-use crate::commit::Committer;
+use crate::commit::{Committer, Pace};
 use crate::intake::Intake;
 use crate::judge::judge;
 use crate::link::{Address, Gate, Link, Mqtt, Outlet, Pump, Session};
@@ -51,6 +51,8 @@ pub struct Options {
     pub tls: Option<Arc<rustls::ClientConfig>>,
     /// How often the passing of time is judged.
     pub look_every: Duration,
+    /// How much is taken into one transaction.
+    pub pace: Pace,
 }
 
 impl Options {
@@ -64,6 +66,7 @@ impl Options {
             login: None,
             tls: None,
             look_every: LOOK_EVERY,
+            pace: Pace::EMBEDDED,
         }
     }
 
@@ -78,6 +81,7 @@ impl Options {
             login: None,
             tls: None,
             look_every: LOOK_EVERY,
+            pace: Pace::EXTERNAL,
         }
     }
 }
@@ -167,11 +171,20 @@ impl Ingest {
         let login = options.login.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
         let (link, outlet) =
             Mqtt::new(&options.broker, &options.client_id, options.session, login, options.tls.clone());
-        Ok(Self::over(house, link, outlet, options.look_every))
+        Ok(Self::paced(house, link, outlet, options.look_every, options.pace))
     }
 
-    /// Starts the service over any link.
+    /// Starts the service over any link, at the pace of the embedded broker.
+    #[cfg(test)]
     pub(crate) fn over<L, O>(house: House, link: L, outlet: O, look_every: Duration) -> Self
+    where
+        L: Link + 'static,
+        O: Outlet,
+    {
+        Self::paced(house, link, outlet, look_every, Pace::EMBEDDED)
+    }
+
+    fn paced<L, O>(house: House, link: L, outlet: O, look_every: Duration, pace: Pace) -> Self
     where
         L: Link + 'static,
         O: Outlet,
@@ -191,6 +204,7 @@ impl Ingest {
             queue,
             gate: Arc::clone(&gate),
             asked: Arc::clone(&asked),
+            pace,
             stop: commits_stop.clone(),
         };
         let ticker = Ticker {
@@ -260,12 +274,30 @@ impl Ingest {
         payload: &[u8],
         received_at: Timestamp,
     ) -> Result<Vec<Receipt>, RequestError> {
-        let source = Source { gateway: Some(gateway), received_at };
+        self.take_all(&[(gateway.clone(), payload.to_vec(), received_at)]).await
+    }
+
+    /// As [`Ingest::take`], many in one transaction, in this order.
+    ///
+    /// # Errors
+    /// [`RequestError`]; nothing of them was admitted.
+    pub async fn take_all(
+        &self,
+        messages: &[(GatewayId, Vec<u8>, Timestamp)],
+    ) -> Result<Vec<Receipt>, RequestError> {
+        let judged: Vec<_> = messages
+            .iter()
+            .map(|(gateway, payload, received_at)| {
+                let source = Source { gateway: Some(gateway), received_at: *received_at };
+                (source, judge(payload, source.gateway, *received_at))
+            })
+            .collect();
         let mut sitting = self.desk.sit().await?;
-        let judged = [(source, judge(payload, source.gateway, received_at))];
         sitting.foresee(&judged).await?;
-        for item in judged.iter().flat_map(|(_, items)| items) {
-            admit::admit(&mut sitting, source, item).await?;
+        for (source, items) in &judged {
+            for item in items {
+                admit::admit(&mut sitting, *source, item).await?;
+            }
         }
         let receipts = sequences::settle(&mut sitting).await?;
         sitting.commit().await?;

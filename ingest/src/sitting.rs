@@ -18,13 +18,14 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use alerts::{
-    ChartEvent, Competence, Finding, Glance, LocalDays, Overrides, Policy, Problem, Recent, Sample, State, Trigger, Tuning,
+    ChartEvent, Competence, Finding, Glance, LocalDays, Overrides, Policy, Problem, Recent, Sample, State,
+    Trigger, Tuning,
 };
+use care::admission::quarantine;
+use care::admission::readings::{Mark, Rows};
 use care::clock::Clock;
 use care::health::Health;
 use care::live::{Change, Feed};
-use care::admission::quarantine;
-use care::admission::readings::{Mark, Rows};
 use care::people::PatientFacts;
 use care::policies::{Book, Standing};
 use care::store::{Store, StoreError, Tx};

@@ -233,13 +233,12 @@ pub async fn decided_beyond(
     through: u64,
     limit: u32,
 ) -> Result<Vec<u64>, StoreError> {
-    let numbers: Vec<i64> =
-        sql::query_scalar(BEYOND)
-            .bind(stream)
-            .bind(signed(through))
-            .bind(i64::from(limit))
-            .fetch_all(connection)
-            .await?;
+    let numbers: Vec<i64> = sql::query_scalar(BEYOND)
+        .bind(stream)
+        .bind(signed(through))
+        .bind(i64::from(limit))
+        .fetch_all(connection)
+        .await?;
     numbers.into_iter().map(number).collect()
 }
 

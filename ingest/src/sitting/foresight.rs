@@ -15,8 +15,8 @@ use care::store::StoreError;
 use care::{plans, tasks};
 use vitals::{DeviceId, DeviceTime, Envelope, GatewayId, PatientId, Timestamp};
 
-use super::at_hand::Present;
 use super::Sitting;
+use super::at_hand::Present;
 use crate::admit::Source;
 use crate::judge::{Content, Item};
 
@@ -45,7 +45,8 @@ impl Sitting<'_> {
             self.fetch_loans(&strange).await?;
         }
         let untimed = distinct(&envelopes, |envelope| {
-            envelope.measurement.device_time.is_some() && !self.kept.measured.contains_key(&envelope.device.id)
+            envelope.measurement.device_time.is_some()
+                && !self.kept.measured.contains_key(&envelope.device.id)
         });
         if !untimed.is_empty() {
             let measured = readings::last_measured(&mut self.tx, &untimed).await?;
