@@ -36,15 +36,18 @@ use crate::stop::Stop;
 pub struct Pace {
     /// The most messages in one transaction.
     pub messages_max: usize,
+    /// The most messages that wait for one.
+    pub waiting_max: usize,
     /// How long more is waited for while messages flow; a message that comes alone waits for nothing.
     pub linger: Duration,
 }
 
 impl Pace {
     /// The embedded broker gives out at most a hundred messages before it wants an acknowledgement: there is no more to wait for.
-    pub const EMBEDDED: Self = Self { messages_max: 100, linger: Duration::ZERO };
+    pub const EMBEDDED: Self = Self { messages_max: 100, waiting_max: 1_024, linger: Duration::ZERO };
     /// A broker of its own gives out as many as it is told to. What one commit costs is shared by all in it.
-    pub const EXTERNAL: Self = Self { messages_max: 4_000, linger: Duration::from_millis(15) };
+    pub const EXTERNAL: Self =
+        Self { messages_max: 4_000, waiting_max: 16_384, linger: Duration::from_millis(15) };
 }
 
 /// From so many messages in a commit on, more are on their way.
@@ -75,7 +78,7 @@ impl<O: Outlet> Committer<O> {
     /// Commits until the service stops or the queue ends.
     pub(crate) async fn run(mut self) {
         let stop = self.stop.clone();
-        let Pace { messages_max, linger } = self.pace;
+        let Pace { messages_max, linger, waiting_max: _ } = self.pace;
         let mut batch = Vec::with_capacity(messages_max);
         loop {
             let flows = batch.len().max(self.queue.len()) >= FLOWING;

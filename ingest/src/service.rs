@@ -196,7 +196,7 @@ impl Ingest {
         let listening = Arc::new(AtomicBool::new(false));
         let (stop_commits, commits_stop) = switch();
         let (stop_link, link_stop) = switch();
-        let (filler, queue) = queue();
+        let (filler, queue) = queue(pace.waiting_max);
         let gate = Arc::new(Gate::new(outlet));
         let asked = Arc::new(Asked::default());
         let committer = Committer {
