@@ -176,3 +176,51 @@ fn push<'q>(list: &mut List<'q>, value: Option<Value<'q>>) -> Result<(), Error> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use crate::store::sql::{IntoValue, query_as, query_scalar};
+
+    /// Around each fixed number of rows: all of them arrive, each in its place, and a conflict does what was asked.
+    #[tokio::test]
+    async fn any_number_of_rows_arrives_in_order() {
+        const INTO: [Into; 2] =
+            [Into { name: "name", holds: Holds::Text }, Into { name: "value", holds: Holds::Integer }];
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(directory.path()).await.expect("a store");
+        for count in [0_i64, 1, 6, 7, 8, 49, 57, 399, 400, 458, 1_201] {
+            let mut tx = store.write().await.expect("a transaction");
+            query_as::<(i64,)>("DELETE FROM counter").fetch_all(&mut tx).await.expect("deletes");
+            let rows = |by: i64| {
+                (0..count)
+                    .flat_map(move |n| [format!("n{n:05}").into_value(), (n + by).into_value()])
+                    .collect()
+            };
+            insert(&mut tx, "counter", &INTO, rows(0), "").await.expect("inserts");
+            let again = "ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+            insert(&mut tx, "counter", &INTO, rows(7), again).await.expect("updates");
+            let values: Vec<i64> = query_scalar("SELECT value FROM counter ORDER BY name")
+                .fetch_all(&mut tx)
+                .await
+                .expect("reads");
+            assert_eq!(values, (7..count + 7).collect::<Vec<_>>());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_is_a_table() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(directory.path()).await.expect("a store");
+        let mut reader = store.read().await.expect("a connection");
+        let texts = ["plain", "with \"quotes\" and, commas", "Å", ""];
+        let sql = format!("SELECT value FROM {}", each(reader.dialect(), 1));
+        let read: Vec<String> = query_scalar(AssertSqlSafe(sql))
+            .bind_list(List::of_texts(texts))
+            .fetch_all(&mut reader)
+            .await
+            .expect("reads");
+        assert_eq!(read, texts);
+    }
+}
