@@ -1,4 +1,4 @@
-//! The committer: messages from the queue, up to a hundred in one transaction; then the acknowledgements in the order of
+//! The committer: messages from the queue, as many as the [`Pace`] says in one transaction; then the acknowledgements in the order of
 //! receipt; then one receipt for each sequence that moved or was asked about.
 //!
 //! A store that is down or full is tried again for ever, and nothing is acknowledged meanwhile. An item on which judging
@@ -31,8 +31,27 @@ use crate::sequences::{self, Receipted};
 use crate::sitting::{Desk, Sitting, SittingError};
 use crate::stop::Stop;
 
-/// The embedded broker gives out at most a hundred messages before it wants an acknowledgement.
-const BATCH_MAX: usize = 100;
+/// How much is taken into one transaction, and how long more is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// The most messages in one transaction.
+    pub messages_max: usize,
+    /// The most messages that wait for one.
+    pub waiting_max: usize,
+    /// How long more is waited for while messages flow; a message that comes alone waits for nothing.
+    pub linger: Duration,
+}
+
+impl Pace {
+    /// The embedded broker gives out at most a hundred messages before it wants an acknowledgement: there is no more to wait for.
+    pub const EMBEDDED: Self = Self { messages_max: 100, waiting_max: 1_024, linger: Duration::ZERO };
+    /// A broker of its own gives out as many as it is told to. What one commit costs is shared by all in it.
+    pub const EXTERNAL: Self =
+        Self { messages_max: 4_000, waiting_max: 16_384, linger: Duration::from_millis(15) };
+}
+
+/// From so many messages in a commit on, more are on their way.
+const FLOWING: usize = 32;
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// A process that was taken for gone joins anew within a second.
@@ -46,6 +65,7 @@ pub(crate) struct Committer<O> {
     pub(crate) queue: mpsc::Receiver<Arrived>,
     pub(crate) gate: Arc<Gate<O>>,
     pub(crate) asked: Arc<Asked>,
+    pub(crate) pace: Pace,
     pub(crate) stop: Stop,
 }
 
@@ -60,11 +80,16 @@ impl<O: Outlet> Committer<O> {
     /// Commits until the service stops or the queue ends.
     pub(crate) async fn run(mut self) {
         let stop = self.stop.clone();
-        let mut batch = Vec::with_capacity(BATCH_MAX);
+        let Pace { messages_max, linger, waiting_max: _ } = self.pace;
+        let mut batch = Vec::with_capacity(messages_max);
         loop {
+            let flows = batch.len().max(self.queue.len()) >= FLOWING;
             batch.clear();
+            if flows && self.queue.len() < messages_max && !linger.is_zero() {
+                self.wait(linger).await;
+            }
             tokio::select! {
-                taken = self.queue.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { return },
+                taken = self.queue.recv_many(&mut batch, messages_max) => if taken == 0 { return },
                 () = stop.asked() => return,
             }
             let Some(decided) = self.decide(&batch).await else { return };
@@ -122,23 +147,18 @@ impl<O: Outlet> Committer<O> {
     }
 
     async fn commit(&self, batch: &[Arrived]) -> Result<Decided, SittingError> {
+        let judged: Vec<_> = batch.iter().map(judged).collect();
         let mut sitting = self.desk.sit_as_member().await?;
+        sitting.foresee(&judged).await?;
         let mut beliefs: Vec<Belief> = Vec::new();
-        for arrived in batch {
-            match &arrived.topic {
-                Topic::Up(gateway) => {
-                    let source = Source { gateway: gateway.as_ref(), received_at: arrived.received_at };
-                    for item in judge(&arrived.payload, source.gateway, source.received_at) {
-                        admit::admit(&mut sitting, source, &item).await?;
-                    }
-                }
-                Topic::Heartbeat(gateway) => {
-                    let read =
-                        beat::take(&mut sitting, gateway.as_ref(), &arrived.payload, arrived.received_at)
-                            .await?;
-                    beliefs.extend(read);
-                }
-                Topic::Other => {}
+        for (arrived, (source, items)) in batch.iter().zip(&judged) {
+            for item in items {
+                admit::admit(&mut sitting, *source, item).await?;
+            }
+            if let Topic::Heartbeat(gateway) = &arrived.topic {
+                let read =
+                    beat::take(&mut sitting, gateway.as_ref(), &arrived.payload, arrived.received_at).await?;
+                beliefs.extend(read);
             }
         }
         self.finish(sitting, beliefs).await
@@ -159,10 +179,8 @@ impl<O: Outlet> Committer<O> {
     /// Commits every item of `batch` by itself, and quarantines those on which that fails though the store works.
     async fn decide_singly(&self, batch: &[Arrived]) -> Option<Decided> {
         let mut decided = Decided::default();
-        for arrived in batch {
-            let Topic::Up(gateway) = &arrived.topic else { continue };
-            let source = Source { gateway: gateway.as_ref(), received_at: arrived.received_at };
-            for item in judge(&arrived.payload, source.gateway, source.received_at) {
+        for (source, items) in batch.iter().map(judged) {
+            for item in items {
                 for receipted in self.decide_one(source, &item).await? {
                     decided.receipts.retain(|earlier| !earlier.is_of_same_outbox(&receipted));
                     decided.receipts.push(receipted);
@@ -243,6 +261,18 @@ impl<O: Outlet> Committer<O> {
             () = self.stop.asked() => None,
         }
     }
+}
+
+/// The items of a message, each judged by itself; none where it brings no envelopes.
+fn judged(arrived: &Arrived) -> (Source<'_>, Vec<Item<'_>>) {
+    let (gateway, brings) = match &arrived.topic {
+        Topic::Up(gateway) => (gateway.as_ref(), true),
+        Topic::Heartbeat(gateway) => (gateway.as_ref(), false),
+        Topic::Other => (None, false),
+    };
+    let source = Source { gateway, received_at: arrived.received_at };
+    let items = if brings { judge(&arrived.payload, gateway, arrived.received_at) } else { Vec::new() };
+    (source, items)
 }
 
 /// Writes a count of no meaning: whether the store takes anything at all.

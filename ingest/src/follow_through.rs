@@ -49,7 +49,8 @@ async fn climb(desk: &Desk, now: Timestamp) -> Result<(), SittingError> {
         };
         for (step, (to, at)) in (task.escalated + 1..).zip(come) {
             let change =
-                ladder::escalate(&mut sitting.tx, &task, facts.as_deref(), &policy, (step, to, at)).await?;
+                ladder::escalate(sitting.store().await?, &task, facts.as_deref(), &policy, (step, to, at))
+                    .await?;
             sitting.announce(change);
         }
     }
@@ -79,22 +80,23 @@ impl Sitting<'_> {
         if now < at {
             return Ok(Some(at));
         }
-        let schedule = Plan::of(&plans::history(&mut self.tx, &facts.id).await?, now).schedule;
+        let schedule = Plan::of(&plans::history(self.store().await?, &facts.id).await?, now).schedule;
         // Who usually measures every third day has missed nothing on the second.
         let missed = schedule.measuring_days(last, today) - usual_days;
         if missed == 1 && schedule.asks_for_measuring(today) {
-            let notice = conversations::notice(&mut self.tx, facts, NOTICE, today, now).await?;
+            let notice = conversations::notice(self.store().await?, facts, NOTICE, today, now).await?;
             self.announce(notice);
         } else if i32::try_from(missed).is_ok_and(|days| f64::from(days) >= silence.message_days)
             && !self.has_task(&facts.id, Problem::Silence)
         {
-            let reminder = conversations::remind(&mut self.tx, facts, since, now).await?;
+            let reminder = conversations::remind(self.store().await?, facts, since, now).await?;
             self.announce(reminder);
         } else if missed < 1 {
-            let answered_at = readings::last_form_at(&mut self.tx, &facts.id).await?;
+            let answered_at = readings::last_form_at(self.store().await?, &facts.id).await?;
             let last = self.day_of(answered_at.unwrap_or(facts.enrolled_at));
             if schedule.form_is_first_due(last, policy.symptom_form_days(), today) {
-                let notice = conversations::notice(&mut self.tx, facts, FORM_NOTICE, today, now).await?;
+                let notice =
+                    conversations::notice(self.store().await?, facts, FORM_NOTICE, today, now).await?;
                 self.announce(notice);
             }
         }
@@ -122,7 +124,7 @@ impl Sitting<'_> {
     ) -> Result<(), SittingError> {
         for patient in people {
             if let Some(facts) = self.facts(patient, now).await? {
-                let asked = conversations::ask_whose(&mut self.tx, &facts, measured_at, now).await?;
+                let asked = conversations::ask_whose(self.store().await?, &facts, measured_at, now).await?;
                 self.announce(asked);
             }
         }

@@ -45,6 +45,7 @@ mod unattributed;
 mod watch;
 
 pub use broker::{BrokerError, EmbeddedBroker};
+pub use commit::Pace;
 pub use policies::Policies;
 pub use service::{House, Ingest, Options, RequestError, StartError};
 

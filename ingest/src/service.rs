@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use vitals::{GatewayId, Receipt, Timestamp};
 
 use crate::admit::{self, Source};
-use crate::commit::Committer;
+use crate::commit::{Committer, Pace};
 use crate::intake::Intake;
 use crate::judge::judge;
 use crate::link::{Address, Gate, Link, Mqtt, Outlet, Pump, Session};
@@ -57,6 +57,8 @@ pub struct Options {
     pub look_every: Duration,
     /// Whether other processes may work on the same store, each hearing its share of the gateways.
     pub shared: bool,
+    /// How much is taken into one transaction.
+    pub pace: Pace,
 }
 
 impl Options {
@@ -71,6 +73,7 @@ impl Options {
             tls: None,
             look_every: LOOK_EVERY,
             shared: false,
+            pace: Pace::EMBEDDED,
         }
     }
 
@@ -86,6 +89,7 @@ impl Options {
             tls: None,
             look_every: LOOK_EVERY,
             shared: false,
+            pace: Pace::EXTERNAL,
         }
     }
 
@@ -188,15 +192,26 @@ impl Ingest {
         let (link, outlet) =
             Mqtt::new(&options.broker, &options.client_id, options.session, login, options.tls.clone());
         let shared = options.shared.then(|| house.store.clone());
-        Ok(Self::over(house, link, outlet, options.look_every, shared))
+        Ok(Self::paced(house, link, outlet, options.look_every, options.pace, shared))
+    }
+
+    /// Starts the service over any link, at the pace of the embedded broker.
+    #[cfg(test)]
+    pub(crate) fn over<L, O>(house: House, link: L, outlet: O, look_every: Duration) -> Self
+    where
+        L: Link + 'static,
+        O: Outlet,
+    {
+        Self::paced(house, link, outlet, look_every, Pace::EMBEDDED, None)
     }
 
     /// Starts the service over any link, as one of several where the store is `shared`.
-    pub(crate) fn over<L, O>(
+    fn paced<L, O>(
         house: House,
         link: L,
         outlet: O,
         look_every: Duration,
+        pace: Pace,
         shared: Option<Store>,
     ) -> Self
     where
@@ -211,7 +226,7 @@ impl Ingest {
         let listening = Arc::new(AtomicBool::new(false));
         let (stop_commits, commits_stop) = switch();
         let (stop_link, link_stop) = switch();
-        let (filler, queue) = queue();
+        let (filler, queue) = queue(pace.waiting_max);
         let gate = Arc::new(Gate::new(outlet));
         let asked = Arc::new(Asked::default());
         let subscriptions = Arc::new(Subscriptions::new(Arc::clone(&gate), share));
@@ -223,6 +238,7 @@ impl Ingest {
             queue,
             gate: Arc::clone(&gate),
             asked: Arc::clone(&asked),
+            pace,
             stop: commits_stop.clone(),
         };
         let ticker = Ticker {
@@ -301,10 +317,30 @@ impl Ingest {
         payload: &[u8],
         received_at: Timestamp,
     ) -> Result<Vec<Receipt>, RequestError> {
-        let source = Source { gateway: Some(gateway), received_at };
+        self.take_all(&[(gateway.clone(), payload.to_vec(), received_at)]).await
+    }
+
+    /// As [`Ingest::take`], many in one transaction, in this order.
+    ///
+    /// # Errors
+    /// [`RequestError`]; nothing of them was admitted.
+    pub async fn take_all(
+        &self,
+        messages: &[(GatewayId, Vec<u8>, Timestamp)],
+    ) -> Result<Vec<Receipt>, RequestError> {
+        let judged: Vec<_> = messages
+            .iter()
+            .map(|(gateway, payload, received_at)| {
+                let source = Source { gateway: Some(gateway), received_at: *received_at };
+                (source, judge(payload, source.gateway, *received_at))
+            })
+            .collect();
         let mut sitting = self.desk.sit().await?;
-        for item in judge(payload, source.gateway, received_at) {
-            admit::admit(&mut sitting, source, &item).await?;
+        sitting.foresee(&judged).await?;
+        for (source, items) in &judged {
+            for item in items {
+                admit::admit(&mut sitting, *source, item).await?;
+            }
         }
         let receipts = sequences::settle(&mut sitting).await?;
         sitting.commit().await?;

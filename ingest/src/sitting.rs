@@ -8,6 +8,8 @@
 //!
 //! **Invariant:** no state in memory holds a reading that is not committed.
 
+mod at_hand;
+mod foresight;
 mod judging;
 
 use std::collections::{HashMap, HashSet};
@@ -16,20 +18,23 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use alerts::{
-    ChartEvent, ClosedCase, Competence, Finding, Glance, LocalDays, OpenCase, Overrides, Policy, Problem,
-    Recent, Sample, State, Trigger, Tuning,
+    ChartEvent, Competence, Finding, Glance, LocalDays, Overrides, Policy, Problem, Recent, Sample, State,
+    Trigger, Tuning,
 };
-use care::admission::members;
+use care::admission::readings::{Mark, Rows};
+use care::admission::{members, quarantine};
 use care::clock::Clock;
 use care::health::Health;
 use care::live::{Change, Feed};
-use care::people::{self, PatientFacts};
+use care::people::PatientFacts;
 use care::policies::{Book, Standing};
 use care::store::{Store, StoreError, Tx};
 use care::{plans, readings, tasks};
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard, watch};
-use vitals::{PatientId, Reading, Timestamp};
+use vitals::{DeviceId, DeviceTime, Envelope, PatientId, Reading, Timestamp};
+
+use at_hand::{AtHand, Present};
 
 use crate::intake::cases_for;
 use crate::policies::Policies;
@@ -40,9 +45,6 @@ use crate::tally::Tally;
 
 /// How far back the readings are fetched that a finding may speak of.
 const RECENT_DAYS: i64 = 160;
-/// When there are more states than this in memory, all are let go; they come back from the store as needed. Each has some
-/// seven hundred bytes.
-const STATES_MAX: usize = 200_000;
 
 /// Why a sitting did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +75,7 @@ pub(crate) struct Desk {
     pub(crate) share: watch::Receiver<Share>,
     days: LocalDays,
     changed: std::sync::Mutex<HashSet<PatientId>>,
-    states: Mutex<HashMap<PatientId, Known>>,
+    at_hand: Mutex<AtHand>,
 }
 
 /// A patient's state in memory, and what it was built from and judged by.
@@ -86,23 +88,22 @@ struct Known {
     enrolled_at: Timestamp,
 }
 
-/// A patient as this transaction sees them.
-struct Present {
-    facts: Arc<PatientFacts>,
-    open: Vec<OpenCase>,
-    closed: Vec<ClosedCase>,
-}
-
 /// One transaction.
 pub(crate) struct Sitting<'a> {
     desk: &'a Desk,
-    kept: MutexGuard<'a, HashMap<PatientId, Known>>,
+    kept: MutexGuard<'a, AtHand>,
     taken: HashMap<PatientId, Known>,
     present: HashMap<PatientId, Present>,
+    /// Those who were let go of in this transaction, because of what it wrote.
+    estranged: HashSet<PatientId>,
+    measured: HashMap<DeviceId, Option<DeviceTime>>,
+    told: HashSet<PatientId>,
     changes: Vec<Change>,
     began: Instant,
     book: Arc<Book>,
-    pub(crate) tx: Tx,
+    tx: Tx,
+    rows: Rows,
+    arrival: i64,
     pub(crate) sequences: Sequences,
     pub(crate) tally: Tally,
 }
@@ -110,9 +111,9 @@ pub(crate) struct Sitting<'a> {
 impl Desk {
     pub(crate) fn new(house: House, share: watch::Receiver<Share>) -> Self {
         let House { store, policies, clock, feed, health } = house;
-        let (states, zone) = (Mutex::new(HashMap::new()), care::clock::zone());
+        let (at_hand, zone) = (Mutex::default(), care::clock::zone());
         let (days, changed) = (LocalDays::new(zone.clone()), std::sync::Mutex::default());
-        Self { store, policies, days, zone, clock, feed, health, share, changed, states }
+        Self { store, policies, days, zone, clock, feed, health, share, changed, at_hand }
     }
 
     /// Notes that something was said about `patient` that may move their next moment.
@@ -142,21 +143,24 @@ impl Desk {
 
     /// Begins a transaction; waits for the one before it.
     pub(crate) async fn sit(&self) -> Result<Sitting<'_>, StoreError> {
-        let mut kept = self.states.lock().await;
-        if kept.len() > STATES_MAX {
-            kept.clear();
-        }
+        let mut kept = self.at_hand.lock().await;
         let mut tx = self.store.write().await?;
-        let book = self.policies.book(&mut tx).await?;
+        let marks = kept.catch_up(&mut tx).await?;
+        let book = self.policies.book(&mut tx, marks.policies).await?;
         Ok(Sitting {
             desk: self,
             book,
             kept,
             taken: HashMap::new(),
             present: HashMap::new(),
+            estranged: HashSet::new(),
+            measured: HashMap::new(),
+            told: HashSet::new(),
             changes: Vec::new(),
             began: Instant::now(),
             tx,
+            rows: Rows::default(),
+            arrival: marks.arrival,
             sequences: Sequences::default(),
             tally: Tally::default(),
         })
@@ -164,20 +168,41 @@ impl Desk {
 }
 
 impl Sitting<'_> {
-    /// What is known of `patient` at `now`; `None` when the register has no such person.
-    pub(crate) async fn facts(
+    /// The transaction, with everything in it that was decided so far.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the sitting must then be dropped.
+    pub(crate) async fn store(&mut self) -> Result<&mut Tx, StoreError> {
+        self.rows.write(&mut self.tx, self.arrival).await?;
+        Ok(&mut self.tx)
+    }
+
+    /// The place of the next reading in the order of commit.
+    pub(crate) const fn next_arrival(&mut self) -> i64 {
+        self.arrival += 1;
+        self.arrival
+    }
+
+    /// Puts `reading`, which came in `envelope` of `stream`, into the record. `decides` is the fingerprint of the envelope where
+    /// the reading decides its number.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the sitting must then be dropped.
+    pub(crate) fn write(
         &mut self,
-        patient: &PatientId,
-        now: Timestamp,
-    ) -> Result<Option<Arc<PatientFacts>>, StoreError> {
-        if let Some(present) = self.present.get(patient) {
-            return Ok(Some(Arc::clone(&present.facts)));
+        reading: &Reading,
+        envelope: &Envelope,
+        stream: i64,
+        decides: Option<&str>,
+        mark: Option<&Mark>,
+    ) -> Result<(), StoreError> {
+        let arrival = self.next_arrival();
+        self.rows.add(arrival, reading, envelope, stream, decides, mark)?;
+        if let Some(mark) = mark {
+            self.note_measured(&envelope.device.id, mark.device_time);
         }
-        let Some(facts) = people::facts(&mut self.tx, patient).await? else { return Ok(None) };
-        let (open, closed) = tasks::open_cases(&mut self.tx, patient, now).await?;
-        let facts = Arc::new(facts);
-        self.present.insert(patient.clone(), Present { facts: Arc::clone(&facts), open, closed });
-        Ok(Some(facts))
+        self.tally.readings += 1;
+        Ok(())
     }
 
     /// Takes the state of the patient in `facts` at hand, as the store has it before anything this call is followed by.
@@ -190,9 +215,10 @@ impl Sitting<'_> {
         if self.taken.contains_key(patient) {
             return Ok(());
         }
-        let (plan, standing) = (plans::latest(&mut self.tx, patient).await?, self.standing(facts, now));
+        let plan = self.present.get(patient).ok_or_else(not_open)?.plan;
+        let standing = self.standing(facts, now);
         let policy = (standing.policy.name().to_owned(), standing.policy.version().to_owned());
-        let kept = self.kept.remove(patient).filter(|known| known.enrolled_at == facts.enrolled_at);
+        let kept = self.kept.states.remove(patient).filter(|known| known.enrolled_at == facts.enrolled_at);
         let stands = kept.as_ref().is_some_and(|known| known.plan == plan && known.policy == policy);
         let limits_changed =
             !stands && (kept.is_some() || facts.overrides.is_some() || standing.unreadable.is_some());
@@ -224,7 +250,7 @@ impl Sitting<'_> {
         now: Timestamp,
     ) -> Result<Arc<PatientFacts>, SittingError> {
         self.taken.remove(patient);
-        self.present.remove(patient);
+        self.forget_cases(patient);
         let facts = self.facts(patient, now).await?.ok_or_else(not_open)?;
         self.open_chart(&facts, now).await?;
         Ok(facts)
@@ -257,13 +283,13 @@ impl Sitting<'_> {
         };
         let glance = self.fold(facts, &reading).await?;
         self.judge_what(|_| true, facts, (Trigger::Reading(&reading), glance), found, now).await?;
-        self.changes.push(Change::Reading { patient: facts.id.to_string() });
+        self.tell_of(&facts.id);
         Ok(())
     }
 
     /// The open case of the patient that holds a finding about `problem`.
     pub(crate) fn case_of(&self, patient: &PatientId, problem: Problem) -> Option<String> {
-        let open = &self.present.get(patient)?.open;
+        let open = &self.present.get(patient)?.cases.open;
         let of =
             |wanted: Problem| open.iter().find(|case| case.problem == wanted).map(|case| case.id.clone());
         cases_for(problem).into_iter().find_map(of)
@@ -276,10 +302,10 @@ impl Sitting<'_> {
         since: Option<Timestamp>,
     ) -> Result<Recent, SittingError> {
         let since = since.unwrap_or_else(|| Timestamp::from_jiff(jiff::Timestamp::MIN));
-        let readings = readings::chart_events(&mut self.tx, &facts.id, since).await?;
+        let readings = readings::chart_events(self.store().await?, &facts.id, since).await?;
         // Silence counts from enrolment, as from the end of a pause, for somebody who never sends anything.
         let enrolment = ChartEvent::Pause { at: facts.enrolled_at, until: facts.enrolled_at };
-        let plan = plans::chart_events(&mut self.tx, &facts.id).await?;
+        let plan = plans::chart_events(self.store().await?, &facts.id).await?;
         Ok(Recent::of(std::iter::once(&enrolment).chain(&plan).chain(&readings)))
     }
 
@@ -292,8 +318,16 @@ impl Sitting<'_> {
         let glance = self.fold(facts, &reading).await?;
         let trigger = Trigger::Reading(&reading);
         self.judge_what(|_| true, facts, (trigger, glance), None, reading.received_at).await?;
-        self.changes.push(Change::Reading { patient: facts.id.to_string() });
+        self.tell_of(&facts.id);
         Ok(())
+    }
+
+    /// Lets open pages know of new readings, once for each patient.
+    fn tell_of(&mut self, patient: &PatientId) {
+        if !self.told.contains(patient) {
+            self.told.insert(patient.clone());
+            self.changes.push(Change::Reading { patient: patient.to_string() });
+        }
     }
 
     /// Folds `reading` in; what it sets off.
@@ -333,6 +367,7 @@ impl Sitting<'_> {
     /// Lets go of the cases at hand of `patient`, because one was changed without asking them.
     pub(crate) fn forget_cases(&mut self, patient: &PatientId) {
         self.present.remove(patient);
+        self.estranged.insert(patient.clone());
     }
 
     /// Adds to what is announced after the commit.
@@ -347,15 +382,22 @@ impl Sitting<'_> {
 
     /// Ends without a trace in the store. Only for a sitting that wrote and folded nothing: what was read is kept at hand.
     pub(crate) fn leave(mut self) {
-        self.kept.extend(self.taken);
+        self.kept.states.extend(self.taken);
+        self.kept.people.extend(self.present);
     }
 
     /// Makes everything durable, then tells whoever listens.
-    pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        let Self { desk, mut kept, taken, changes, began, tx, tally, present: _, sequences: _, book: _ } =
-            self;
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        self.store().await?;
+        if let Some(again) = i64::try_from(self.tally.duplicates).ok().filter(|again| *again > 0) {
+            quarantine::count_duplicates(&mut self.tx, again).await?;
+        }
+        let Self { desk, mut kept, taken, present, measured, arrival, changes, began, tx, tally, .. } = self;
         tx.commit().await?;
-        kept.extend(taken);
+        kept.states.extend(taken);
+        kept.people.extend(present);
+        kept.measured.extend(measured);
+        kept.reached(arrival);
         drop(kept);
         tally.publish(began.elapsed());
         for change in changes {

@@ -9,3 +9,4 @@ mod people;
 mod plans;
 mod projections;
 mod time;
+mod together;

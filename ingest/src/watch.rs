@@ -330,7 +330,7 @@ impl Watch {
         let heard = signs::heard_again(&mut *self.desk.store.read().await?, since, SILENT_RULE).await?;
         for signs::Heard { gateway, .. } in heard {
             let mut sitting = self.desk.sit_as_member().await?;
-            let change = tasks::close_gateway(&mut sitting.tx, &gateway, SILENT_RULE, now).await?;
+            let change = tasks::close_gateway(sitting.store().await?, &gateway, SILENT_RULE, now).await?;
             sitting.announce(change);
             sitting.commit().await?;
         }

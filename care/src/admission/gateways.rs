@@ -110,13 +110,15 @@ async fn heard(
         .collect()
 }
 
-/// The patient whose reading `gateway` brought last; `None` when it brought none.
+/// The patient whose reading `gateway` brought last: the last number of one of its outboxes; `None` when it brought none.
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn last_patient(tx: &mut Tx, gateway: &GatewayId) -> Result<Option<PatientId>, StoreError> {
     sql::query_scalar::<String>(
-        "SELECT patient FROM reading WHERE gateway = $1 ORDER BY arrival DESC LIMIT 1",
+        "SELECT patient FROM stream JOIN reading ON reading.stream = stream.id
+            AND reading.seq = (SELECT MAX(seq) FROM reading AS last WHERE last.stream = stream.id)
+         WHERE gateway = $1 ORDER BY arrival DESC LIMIT 1",
     )
     .bind(gateway.as_str())
     .fetch_optional(&mut **tx)

@@ -402,6 +402,9 @@ impl std::ops::DerefMut for Reader {
 }
 
 #[cfg(test)]
+mod upgrade_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

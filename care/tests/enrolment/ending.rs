@@ -55,7 +55,7 @@ async fn a_replaced_box_is_shut_out_and_what_it_held_is_counted() {
     let house = House::build().await;
     let store = &house.state.store;
     enrolled(&house, at(NOW)).await;
-    let outbox = "old".parse().expect("a label");
+    let outbox: vitals::OutboxId = "old".parse().expect("a label");
     let mut tx = store.write().await.expect("a transaction");
     let stream = streams::begin(&mut tx, &gateway(), &outbox).await.expect("begins");
     for seq in [1_u64, 2, 3, 5] {
@@ -63,7 +63,11 @@ async fn a_replaced_box_is_shut_out_and_what_it_held_is_counted() {
         streams::decide(&mut tx, stream.id, seq, "h", streams::Verdict::Stored).await.expect("decides");
     }
     let stands = streams::Stream { through: 3, highest: 5, gap_since: Some(at(NOW)), ..stream.clone() };
-    streams::note(&mut tx, &stands, at(NOW)).await.expect("notes");
+    let noted = |heard_at| {
+        let (gateway, outbox, stream) = (gateway(), outbox.clone(), stands.clone());
+        [(streams::Of { gateway, outbox, stream }, heard_at)]
+    };
+    streams::note(&mut tx, &noted(at(NOW))).await.expect("notes");
     let beat = serde_json::from_value(
         json!({ "v": 1, "gateway": "gw-0001", "at": NOW, "outbox": "old", "last_seq": 9,
         "unreceipted": 6, "devices": [] }),
@@ -94,11 +98,11 @@ async fn a_replaced_box_is_shut_out_and_what_it_held_is_counted() {
 
     let mut tx = store.write().await.expect("a transaction");
     replaced::told(&mut tx, stream.id, now).await.expect("notes");
-    streams::note(&mut tx, &stands, now.plus_millis(1000)).await.expect("a last message on its way");
+    streams::note(&mut tx, &noted(now.plus_millis(1000))).await.expect("a last message on its way");
     tx.commit().await.expect("commits");
     assert!(streams::gapped(&mut reader, now).await.expect("reads").is_empty());
     let mut tx = store.write().await.expect("a transaction");
-    streams::note(&mut tx, &stands, now.plus_millis(600_000)).await.expect("the old disk in the new box");
+    streams::note(&mut tx, &noted(now.plus_millis(600_000))).await.expect("the old disk in the new box");
     tx.commit().await.expect("commits");
     assert_eq!(
         streams::gapped(&mut reader, now).await.expect("reads").len(),

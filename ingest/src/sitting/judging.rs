@@ -8,7 +8,7 @@ use alerts::{
 };
 use care::people::PatientFacts;
 use care::policies::Standing;
-use care::tasks;
+use care::tasks::{self, Cases};
 use jiff::tz::TimeZone;
 use vitals::Timestamp;
 
@@ -94,10 +94,11 @@ impl Sitting<'_> {
         if changes.is_empty() {
             return Ok(());
         }
-        self.changes.extend(tasks::apply(&mut self.tx, facts, standing, changes).await?);
-        let (open, closed) = tasks::open_cases(&mut self.tx, &facts.id, now).await?;
+        let announced = tasks::apply(self.store().await?, facts, standing, changes).await?;
+        self.changes.extend(announced);
+        let mut cases = tasks::cases_of(&mut self.tx, &[&facts.id], now).await?;
         if let Some(present) = self.present.get_mut(&facts.id) {
-            (present.open, present.closed) = (open, closed);
+            present.cases = cases.remove(&facts.id).unwrap_or_default();
         }
         Ok(())
     }
@@ -111,7 +112,8 @@ impl Present {
         now: Timestamp,
         zone: &'a TimeZone,
     ) -> Situation<'a> {
-        Situation { policy, open: &self.open, closed: &self.closed, trigger, now, zone, quiet_closes: false }
+        let Cases { open, closed } = &self.cases;
+        Situation { policy, open, closed, trigger, now, zone, quiet_closes: false }
     }
 }
 

@@ -72,7 +72,7 @@ fn a_failed_transaction_leaves_no_chart_behind() {
             home.up(&weighed(seq, 80.0));
             home.receipted("ob", seq).await;
         }
-        home.refuse("decided", Some("NEW.seq = 7 AND NEW.verdict = 'stored'")).await;
+        home.refuse("reading", Some("NEW.seq = 7")).await;
         for seq in 7..=8 {
             home.set_now(&day(seq));
             home.up(&weighed(seq, 120.0));
