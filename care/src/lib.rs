@@ -31,6 +31,7 @@ pub mod policies;
 pub mod quarantine;
 pub mod readings;
 pub mod register;
+pub mod series;
 pub mod store;
 pub mod tasks;
 #[cfg(feature = "web")]

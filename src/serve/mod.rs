@@ -106,6 +106,7 @@ impl Running {
             intake: ingest.intake(),
             desk: ingest.desk(),
             what_ifs: care::policies::what_if::Jobs::default(),
+            series: projection::series(config.questdb.as_ref(), &health),
             metrics: Some(metrics),
             policies: policies().names().map(str::to_owned).collect(),
             https: config.https,
