@@ -28,6 +28,7 @@ pub(crate) mod patient_view;
 pub mod people;
 pub mod plans;
 pub mod policies;
+pub mod population;
 pub mod quarantine;
 pub mod readings;
 pub mod register;

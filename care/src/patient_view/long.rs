@@ -8,7 +8,8 @@
 
 use jiff::civil::Date;
 use vitals::{
-    ClockClass, Content, Kind, Outcome, PatientId, Quantity, Reading, ReadingId, SymptomAnswers, Timestamp, Values,
+    ClockClass, Content, Kind, Outcome, PatientId, Quantity, Reading, ReadingId, SymptomAnswers, Timestamp,
+    Values,
 };
 
 use super::{BEFORE_DAYS, Judged, judge, policy_of};
@@ -82,13 +83,14 @@ pub(crate) async fn long_record(
     let plan = plans::chart_events(&mut reader, patient).await?;
     let count = match reach {
         Reach::Days(count) => count,
-        Reach::All => readings::first_at(&mut reader, patient).await?.map_or(1, |first| days_between(first, now)),
+        Reach::All => {
+            readings::first_at(&mut reader, patient).await?.map_or(1, |first| days_between(first, now))
+        }
     };
     drop(reader);
     let days = Days::ending(date_of(now), count);
     let from = now.plus_days(-i64::from(days.count()) - BEFORE_DAYS);
-    let (all, came_from) =
-        series::daily(store, series, patient, Span { from, to: now.plus_days(1) }).await?;
+    let (all, came_from) = series::daily(store, series, patient, Span { from, to: now.plus_days(1) }).await?;
     let judged = judge(patient, &as_readings(patient, all.iter()), &plan, &policy);
     let weekly = days.count() >= WEEKS_FROM_DAYS;
     let shown = |day: &Day| day.date >= days.first();
@@ -103,7 +105,11 @@ pub(crate) async fn long_record(
     let last_at = all.iter().flat_map(|day| day.values.into_values()).map(|one| one.last_at).max();
     Ok(LongRecord {
         days,
-        weights: buckets.iter().filter_map(|day| day.get(Quantity::WeightKg)).flat_map(|one| standing(one, &judged)).collect(),
+        weights: buckets
+            .iter()
+            .filter_map(|day| day.get(Quantity::WeightKg))
+            .flat_map(|one| standing(one, &judged))
+            .collect(),
         buckets,
         weekly,
         band: judged.band.filter(|_| days.count() <= BAND_DAYS_MAX),
@@ -166,8 +172,8 @@ fn standing(one: Summary, judged: &Judged) -> Vec<Standing> {
     extremes(one)
         .into_iter()
         .map(|(at, value)| {
-            let doubt = name_of(at, value)
-                .and_then(|id| judged.doubts.get(&(id, Quantity::WeightKg)).copied());
+            let doubt =
+                name_of(at, value).and_then(|id| judged.doubts.get(&(id, Quantity::WeightKg)).copied());
             Standing { at, value, doubt }
         })
         .collect()

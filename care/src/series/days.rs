@@ -51,10 +51,16 @@ impl Summary {
     /// Of the values of both.
     #[must_use]
     pub fn with(self, other: Self) -> Self {
-        let (first_at, first) =
-            if other.first_at < self.first_at { (other.first_at, other.first) } else { (self.first_at, self.first) };
-        let (last_at, last) =
-            if other.last_at > self.last_at { (other.last_at, other.last) } else { (self.last_at, self.last) };
+        let (first_at, first) = if other.first_at < self.first_at {
+            (other.first_at, other.first)
+        } else {
+            (self.first_at, self.first)
+        };
+        let (last_at, last) = if other.last_at > self.last_at {
+            (other.last_at, other.last)
+        } else {
+            (self.last_at, self.last)
+        };
         let (mine, theirs) = (f64::from(self.count), f64::from(other.count));
         Self {
             first_at,
@@ -166,8 +172,10 @@ mod tests {
         ] {
             days.add(kilograms, Summary::of(at(time), value));
         }
-        let all: Vec<(String, Summary)> =
-            days.iter().filter_map(|day| Some((day.date.to_string(), day.get(Quantity::WeightKg)?))).collect();
+        let all: Vec<(String, Summary)> = days
+            .iter()
+            .filter_map(|day| Some((day.date.to_string(), day.get(Quantity::WeightKg)?)))
+            .collect();
         assert_eq!(all.len(), 2);
         let (date, sunday) = &all[0];
         assert_eq!((date.as_str(), sunday.count, all[1].0.as_str()), ("2026-10-25", 3, "2026-10-26"));

@@ -12,8 +12,8 @@ use super::days::{Days, date_of};
 use super::{Counted, LongSeries, Span};
 use crate::health::{Health, Part, State};
 use crate::readings;
-use crate::store::{Store, StoreError};
 use crate::store::sql::Connection;
+use crate::store::{Store, StoreError};
 
 /// Where long series are read.
 #[derive(Clone, Default)]
@@ -185,7 +185,8 @@ pub async fn measured(
                     Some(days) => days,
                     None => {
                         found.patients_put_right += 1;
-                        let times = readings::measured_at(&mut reader, patient, span.from, span.to, 0).await?;
+                        let times =
+                            readings::measured_at(&mut reader, patient, span.from, span.to, 0).await?;
                         by_day(times.into_iter().map(|at| (at, 1)))
                     }
                 };

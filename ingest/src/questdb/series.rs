@@ -42,7 +42,9 @@ impl LongAnswers {
     /// The place in the journal up to which readings can be seen; `None` before there is a table.
     fn through(&self) -> Result<Option<i64>, QueryError> {
         match self.0.ask(&format!("SELECT max(arrival) FROM {TABLE}")) {
-            Ok(rows) => Ok(Some(rows.first().and_then(|row| row.first()).and_then(Value::as_i64).unwrap_or(0))),
+            Ok(rows) => {
+                Ok(Some(rows.first().and_then(|row| row.first()).and_then(Value::as_i64).unwrap_or(0)))
+            }
             Err(QueryError::Server { what, .. }) if what.contains("does not exist") => Ok(None),
             Err(error) => Err(error),
         }

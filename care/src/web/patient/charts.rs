@@ -174,7 +174,7 @@ pub(crate) fn charts(record: &Record, medicines: &[Medication], now: Timestamp, 
 }
 
 /// One chart for both widths of a staff page.
-pub(super) fn both(draw: &dyn Fn(Paper) -> Svg) -> Drawn {
+pub(crate) fn both(draw: &dyn Fn(Paper) -> Svg) -> Drawn {
     Drawn { wide: draw(Paper::WIDE), narrow: draw(Paper::NARROW) }
 }
 

@@ -4,7 +4,9 @@ use vitals::Quantity;
 
 use super::charts::{Charts, Drawn, Table, both, legend_of, markers};
 use super::rows;
-use crate::chart::{Answer, Mark, Point, Pressure, PressureChart, PulseChart, SymptomChart, WeightChart, axis, in_words};
+use crate::chart::{
+    Answer, Mark, Point, Pressure, PressureChart, PulseChart, SymptomChart, WeightChart, axis, in_words,
+};
 use crate::patient_view::{LongRecord, extremes, worst};
 use crate::people::Medication;
 use crate::series::{Behind, Day, From, StoreReason, Summary};
@@ -117,7 +119,8 @@ fn tables(record: &LongRecord, text: Text) -> Vec<Table> {
         Some([when(bucket), range(one, decimals, text), how])
     };
     let pressure = |bucket: &Day| {
-        let (systolic, diastolic) = (bucket.get(Quantity::SystolicMmhg)?, bucket.get(Quantity::DiastolicMmhg));
+        let (systolic, diastolic) =
+            (bucket.get(Quantity::SystolicMmhg)?, bucket.get(Quantity::DiastolicMmhg));
         let lower = diastolic.map_or_else(String::new, |one| format!(" / {}", range(one, 0, text)));
         let count = text.count("long-count", i64::from(systolic.count));
         Some([when(bucket), format!("{}{lower}", range(systolic, 0, text)), count])

@@ -162,8 +162,9 @@ pub(crate) async fn show(
         Range::Long(_) => RANGE_DAYS,
     };
     let record = patient_view::record(&mut reader, &patient, listed, now).await?;
-    let (charts, last_at, days) = drawn
-        .unwrap_or_else(|| (charts::charts(&record, &medicines, now, text), record.last_at, record.days.count()));
+    let (charts, last_at, days) = drawn.unwrap_or_else(|| {
+        (charts::charts(&record, &medicines, now, text), record.last_at, record.days.count())
+    });
     let last = last_at.or(record.last_at).map(|at| moment(at, now, text));
     match asked.fragment.as_deref() {
         None => {}
@@ -215,7 +216,11 @@ async fn open(state: &AppState, visit: &Visit, id: &str) -> Result<(PatientId, O
 }
 
 fn chips(range: &str, text: Text) -> Vec<Chip> {
-    let chip = |(days, key, _): (&'static str, &str, Range)| Chip { days, word: text.t(key), current: days == range };
+    let chip = |(days, key, _): (&'static str, &str, Range)| Chip {
+        days,
+        word: text.t(key),
+        current: days == range,
+    };
     RANGES.into_iter().map(chip).collect()
 }
 
