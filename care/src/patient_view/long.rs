@@ -105,8 +105,10 @@ pub(crate) async fn long_record(
     let last_at = all.iter().flat_map(|day| day.values.into_values()).map(|one| one.last_at).max();
     Ok(LongRecord {
         days,
-        weights: buckets
+        // By day also where a bucket is a week: it is days that were judged.
+        weights: all
             .iter()
+            .filter(shown)
             .filter_map(|day| day.get(Quantity::WeightKg))
             .flat_map(|one| standing(one, &judged))
             .collect(),

@@ -23,7 +23,7 @@ use crate::admission::settled;
 use crate::clock;
 use crate::people::{self, PatientFacts};
 use crate::quarantine;
-use crate::series::{self, From, MeasuredDays, Series, Span};
+use crate::series::{self, From, MeasuredDays, Series, Span, StoreReason};
 use crate::store::{Store, StoreError};
 
 /// How many weeks of measuring are shown. A week is seven days that end today or whole weeks before.
@@ -127,7 +127,7 @@ pub async fn of(
         monitored: patients.len(),
         measurements_per_patient_day: per_patient_day(&weeks),
         weeks,
-        from: measured.from,
+        from: if measured.patients_put_right > 0 { From::Store(StoreReason::Differs) } else { measured.from },
         patient_years: patients.iter().map(|facts| monitored_days(facts, now)).sum::<f64>() / YEAR_DAYS,
         tasks: counted,
         first_acts,
