@@ -1,17 +1,20 @@
 //! Charts over months and years, from a day's or a week's extremes, and where they were read.
 
-use vitals::Quantity;
+use vitals::{PatientId, Quantity, Timestamp};
 
 use super::charts::{Charts, Drawn, Table, both, legend_of, markers};
 use super::rows;
 use crate::chart::{
     Answer, Mark, Point, Pressure, PressureChart, PulseChart, SymptomChart, WeightChart, axis, in_words,
 };
-use crate::patient_view::{LongRecord, extremes, worst};
+use crate::patient_view::{self, LongRecord, Reach, extremes, worst};
 use crate::people::Medication;
 use crate::series::{Behind, Day, From, StoreReason, Summary};
+use crate::store::StoreError;
+use crate::web::AppState;
 use crate::web::format::{day_month, decimal};
 use crate::web::text::Text;
+use crate::web::visit::Visit;
 
 /// Where a chart was read, in words, and whether that is worth a look.
 #[derive(Clone, Debug)]
@@ -36,8 +39,24 @@ impl Source {
     }
 }
 
+/// The charts of `patient` as far as `reach`, when the last value was measured, and over how many days; nothing without a reach.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub(super) async fn drawn(
+    state: &AppState,
+    visit: &Visit,
+    patient: &PatientId,
+    reach: Option<Reach>,
+    medicines: &[Medication],
+) -> Result<Option<(Charts, Option<Timestamp>, u16)>, StoreError> {
+    let Some(reach) = reach else { return Ok(None) };
+    let long = patient_view::long_record(&state.store, &state.series, patient, reach, visit.now).await?;
+    Ok(Some((charts(&long, medicines, visit.text), long.last_at, long.days.count())))
+}
+
 /// The charts of `record` and their tables.
-pub(crate) fn charts(record: &LongRecord, medicines: &[Medication], text: Text) -> Charts {
+fn charts(record: &LongRecord, medicines: &[Medication], text: Text) -> Charts {
     let (days, with_days) = (record.days, false);
     let weights: Vec<Point> = record
         .weights

@@ -38,7 +38,6 @@ const RANGES: [(&str, &str, Range); 5] = [
     ("365", "range-365", Range::Long(Reach::Days(365))),
     ("all", "range-all", Range::Long(Reach::All)),
 ];
-const RANGE: usize = 1;
 const RANGE_DAYS: u16 = 30;
 /// How far back readings are listed at most, days.
 const LISTED_DAYS_MAX: u16 = 3_660;
@@ -52,6 +51,15 @@ enum Range {
     Readings(u16),
     /// By day or week.
     Long(Reach),
+}
+
+impl Range {
+    const fn reach(self) -> Option<Reach> {
+        match self {
+            Self::Readings(_) => None,
+            Self::Long(reach) => Some(reach),
+        }
+    }
 }
 
 /// What the address asks for.
@@ -143,19 +151,11 @@ pub(crate) async fn show(
     let (patient, opened) = open(&state, &visit, &id).await?;
     let (text, now, facts) = (visit.text, visit.now, &opened.facts);
     let chosen = |(days, ..): &&(&str, &str, Range)| Some(*days) == asked.days.as_deref();
-    let (range, _, looked) = *RANGES.iter().find(chosen).unwrap_or(&RANGES[RANGE]);
+    let (range, _, looked) = *RANGES.iter().find(chosen).unwrap_or(&RANGES[1]);
     let frame = Frame::of(&state, &visit, "patients", facts.name.clone());
+    let medicines = people::medications(&mut *state.store.read().await?, &patient).await?;
+    let drawn = long::drawn(&state, &visit, &patient, looked.reach(), &medicines).await?;
     let mut reader = state.store.read().await?;
-    let medicines = people::medications(&mut reader, &patient).await?;
-    let drawn = match looked {
-        Range::Readings(_) => None,
-        Range::Long(reach) => {
-            drop(reader);
-            let long = patient_view::long_record(&state.store, &state.series, &patient, reach, now).await?;
-            reader = state.store.read().await?;
-            Some((long::charts(&long, &medicines, text), long.last_at, long.days.count()))
-        }
-    };
     let listed = match looked {
         Range::Readings(days) => days,
         Range::Long(_) if asked.all.is_some() => LISTED_DAYS_MAX,
@@ -176,7 +176,7 @@ pub(crate) async fn show(
         Some(_) => return Err(Failure::Missing),
     }
     let (rows, mut rows_left) = table(&record, asked.all.is_some(), now, text);
-    if matches!(looked, Range::Long(_)) && asked.all.is_none() {
+    if looked.reach().is_some() && asked.all.is_none() {
         let since = now.plus_days(-i64::from(days));
         let all = readings::count(&mut reader, &patient, since, now.plus_days(1), i64::MAX).await?;
         rows_left = usize::try_from(all).unwrap_or(0).saturating_sub(rows.len());
