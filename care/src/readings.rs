@@ -151,8 +151,7 @@ pub async fn count(
     to: Timestamp,
     through: i64,
 ) -> Result<i64, StoreError> {
-    let sql =
-        "SELECT count(*) FROM reading WHERE patient = $1 AND at >= $2 AND at < $3 AND arrival <= $4";
+    let sql = "SELECT count(*) FROM reading WHERE patient = $1 AND at >= $2 AND at < $3 AND arrival <= $4";
     let count = sql::query_scalar::<i64>(sql)
         .bind(patient.as_str())
         .bind(from.as_millis())
