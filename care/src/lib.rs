@@ -28,9 +28,11 @@ pub(crate) mod patient_view;
 pub mod people;
 pub mod plans;
 pub mod policies;
+pub mod population;
 pub mod quarantine;
 pub mod readings;
 pub mod register;
+pub mod series;
 pub mod store;
 pub mod tasks;
 #[cfg(feature = "web")]

@@ -155,6 +155,95 @@ pub async fn journal(
         .collect()
 }
 
+/// How many readings of `patient` measured within `[from, to)` have come up to place `through` of the journal, of every kind and
+/// outcome.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn count(
+    connection: &mut Connection,
+    patient: &PatientId,
+    from: Timestamp,
+    to: Timestamp,
+    through: i64,
+) -> Result<i64, StoreError> {
+    let sql = "SELECT count(*) FROM reading WHERE patient = $1 AND at >= $2 AND at < $3 AND arrival <= $4";
+    let count = sql::query_scalar::<i64>(sql)
+        .bind(patient.as_str())
+        .bind(from.as_millis())
+        .bind(to.as_millis())
+        .bind(through)
+        .fetch_one(connection)
+        .await?;
+    Ok(count)
+}
+
+/// As [`between`], those alone that came after place `after` of the journal.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn arrived_after(
+    connection: &mut Connection,
+    patient: &PatientId,
+    from: Timestamp,
+    to: Timestamp,
+    after: i64,
+) -> Result<Vec<Recorded>, StoreError> {
+    let sql =
+        format!("{SELECT} WHERE patient = $1 AND at >= $2 AND at < $3 AND arrival > $4 ORDER BY at, arrival");
+    sql::query(sqlx::AssertSqlSafe(sql))
+        .bind(patient.as_str())
+        .bind(from.as_millis())
+        .bind(to.as_millis())
+        .bind(after)
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(row_of)
+        .collect()
+}
+
+/// When `patient` measured something within `[from, to)` that came after place `after` of the journal, oldest first. Answers are no
+/// measurements, nor are attempts that failed.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn measured_at(
+    connection: &mut Connection,
+    patient: &PatientId,
+    from: Timestamp,
+    to: Timestamp,
+    after: i64,
+) -> Result<Vec<Timestamp>, StoreError> {
+    let sql = "SELECT at FROM reading WHERE patient = $1 AND at >= $2 AND at < $3 AND arrival > $4
+               AND kind <> 'symptoms' AND outcome = 'measured' ORDER BY at";
+    sql::query_scalar::<i64>(sql)
+        .bind(patient.as_str())
+        .bind(from.as_millis())
+        .bind(to.as_millis())
+        .bind(after)
+        .fetch_all(connection)
+        .await?
+        .into_iter()
+        .map(people::time)
+        .collect()
+}
+
+/// When the first of `patient`'s readings was measured; `None` while there is none.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn first_at(
+    connection: &mut Connection,
+    patient: &PatientId,
+) -> Result<Option<Timestamp>, StoreError> {
+    let first = sql::query_scalar::<Option<i64>>("SELECT min(at) FROM reading WHERE patient = $1")
+        .bind(patient.as_str())
+        .fetch_one(connection)
+        .await?;
+    people::optional_time(first)
+}
+
 /// The place of the last reading in the journal; 0 while there is none.
 ///
 /// # Errors

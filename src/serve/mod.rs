@@ -111,27 +111,21 @@ impl Running {
             intake: ingest.intake(),
             desk: ingest.desk(),
             what_ifs: care::policies::what_if::Jobs::default(),
+            series: projection::series(config.questdb.as_ref(), &health),
             metrics: Some(metrics),
             policies: policies().names().map(str::to_owned).collect(),
             https: config.https,
         };
-        let projection = match &config.questdb {
-            Some(address) => {
-                let (store, feed, health) = (store.clone(), feed.clone(), health.clone());
-                Some(Projecting::start(
-                    address,
-                    Feeding {
-                        store,
-                        feed,
-                        health,
-                        clock: clock.clone(),
-                        broken_after: PROJECTION_BROKEN_AFTER,
-                    },
-                )?)
-            }
-            None => None,
+        let feeding = Feeding {
+            store: store.clone(),
+            feed: feed.clone(),
+            health: health.clone(),
+            clock: clock.clone(),
+            broken_after: PROJECTION_BROKEN_AFTER,
         };
         let neighbours = neighbours::start(&store, &feed, options.client_id.clone());
+        let questdb = config.questdb.as_ref();
+        let projection = questdb.map(|address| Projecting::start(address, feeding)).transpose()?;
         let (stop, mut stopping) = watch::channel(false);
         if let Some(settings) = &config.alarm {
             drop(alarm::start(settings, health.clone(), feed.clone(), clock.clone(), stopping.clone())?);

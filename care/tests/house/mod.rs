@@ -351,6 +351,7 @@ impl House {
             intake: Arc::new(Desk(store.clone())),
             desk: Arc::new(Decisions(store.clone())),
             what_ifs: Jobs::default(),
+            series: care::series::Series::default(),
             store,
             feed: Feed::default(),
             health,

@@ -10,6 +10,7 @@ mod address;
 mod check;
 mod compare;
 mod rows;
+mod series;
 mod server;
 mod writer;
 
@@ -22,6 +23,7 @@ pub use address::{Address, AddressError, Login};
 pub use check::{CheckError, Checked, check};
 pub use compare::{Difference, Field, compare};
 pub use rows::{Row, rows_of};
+pub use series::LongAnswers;
 pub use server::{CommitMode, QueryError, Server};
 
 use crate::projection::{Projection, ProjectionError};
