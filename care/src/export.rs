@@ -346,8 +346,9 @@ pub async fn status(reader: &mut Reader) -> Result<Value, StoreError> {
     .fetch_one(&mut **reader)
     .await?;
     let outboxes = sqlx::query_as::<_, (String, String, i64)>(
-        "SELECT gateway, outbox, through FROM stream ORDER BY gateway, outbox",
+        "SELECT gateway, outbox, through FROM stream WHERE gateway <> $1 ORDER BY gateway, outbox",
     )
+    .bind(crate::canary::ID)
     .fetch_all(&mut **reader)
     .await?;
     let gateways = sqlx::query_as::<_, (String, Option<i64>)>(

@@ -12,6 +12,7 @@ pub mod admission;
 pub mod alarm;
 pub(crate) mod answers;
 pub mod audit;
+pub mod canary;
 #[cfg(feature = "web")]
 pub(crate) mod chart;
 pub mod clock;
@@ -30,6 +31,7 @@ pub mod plans;
 pub mod policies;
 pub mod quarantine;
 pub mod readings;
+pub mod reconcile;
 pub mod register;
 pub mod store;
 pub mod tasks;

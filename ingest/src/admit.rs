@@ -9,15 +9,18 @@ use alerts::{Finding, Priority, Problem, Reason as Why};
 use care::admission::streams::{self, Verdict};
 use care::admission::{quarantine, readings, wearers};
 use care::store::StoreError;
+use tracing::Instrument;
 use vitals::{
     Content as ReadingContent, DeviceId, Envelope, GatewayId, PatientId, Quantity, Reading, Timestamp, Void,
 };
 
+use crate::canary;
 use crate::fingerprint::Hash;
 use crate::gateways;
 use crate::judge::{Content, Item, Place, Reason, Refusal};
 use crate::sequences;
 use crate::sitting::{Sitting, SittingError};
+use crate::trace;
 use crate::unattributed;
 use crate::wearer::{self, Doubt, Fit};
 
@@ -38,6 +41,24 @@ pub(crate) struct Source<'a> {
 /// # Errors
 /// [`SittingError`]; the sitting must then be dropped.
 pub(crate) async fn admit(
+    sitting: &mut Sitting<'_>,
+    source: Source<'_>,
+    item: &Item<'_>,
+) -> Result<(), SittingError> {
+    let span = trace::span(source, item);
+    async {
+        tracing::debug!("arrived");
+        if canary::admit(sitting, source, item).await? { Ok(()) } else { decide(sitting, source, item).await }
+    }
+    .instrument(span)
+    .await
+}
+
+/// Decides `item`, whoever sent it.
+///
+/// # Errors
+/// [`SittingError`]; the sitting must then be dropped.
+pub(crate) async fn decide(
     sitting: &mut Sitting<'_>,
     source: Source<'_>,
     item: &Item<'_>,
@@ -64,6 +85,7 @@ pub(crate) async fn admit(
         },
     };
     streams::decide(&mut sitting.tx, met.stream, place.seq, item.hash.as_str(), verdict).await?;
+    tracing::debug!(verdict = verdict.key(), "decided");
     sitting.sequences.decide(met, place.seq);
     Ok(())
 }
@@ -145,7 +167,7 @@ async fn admit_envelope(
     readings::measured(&mut sitting.tx, arrival, &reading, envelope, dedup.as_ref().map(Hash::as_str))
         .await?;
     sitting.tally.readings += 1;
-    sitting.follow(&facts, reading).await?;
+    sitting.follow(&facts, (arrival, reading)).await?;
     Ok(Verdict::Stored)
 }
 

@@ -17,14 +17,16 @@ use care::live::Change;
 use care::store::{Store, StoreError, numbers};
 use futures::FutureExt;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use vitals::{Downstream, GatewayId};
 
 use crate::admit::{self, Source};
 use crate::beat::{self, Belief};
+use crate::canary;
 use crate::fault::{self, Step};
 use crate::judge::{Item, judge};
 use crate::link::{Gate, Outlet};
+use crate::pace::Paced;
 use crate::queue::{Arrived, Topic, down};
 use crate::resend::{Ask, Asked};
 use crate::sequences::{self, Receipted};
@@ -44,6 +46,7 @@ pub(crate) struct Committer<O> {
     pub(crate) queue: mpsc::Receiver<Arrived>,
     pub(crate) gate: Arc<Gate<O>>,
     pub(crate) asked: Arc<Asked>,
+    pub(crate) paced: Paced,
     pub(crate) stop: Stop,
 }
 
@@ -63,15 +66,20 @@ impl<O: Outlet> Committer<O> {
             batch.clear();
             tokio::select! {
                 taken = self.queue.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { return },
+                () = held_until(self.paced.next()) => {
+                    self.send_held();
+                    continue;
+                }
                 () = stop.asked() => return,
             }
             let Some(decided) = self.decide(&batch).await else { return };
-            self.tell(&batch, &decided).await;
+            self.tell(&batch, decided).await;
+            self.send_held();
         }
     }
 
     /// Acknowledges `batch` and sends what follows from it.
-    async fn tell(&self, batch: &[Arrived], decided: &Decided) {
+    async fn tell(&mut self, batch: &[Arrived], decided: Decided) {
         fault::reached(Step::BetweenCommitAndAck);
         for arrived in batch {
             if let Some(token) = arrived.token {
@@ -79,12 +87,32 @@ impl<O: Outlet> Committer<O> {
             }
         }
         fault::reached(Step::BetweenAckAndReceipt);
-        for Receipted { gateway, receipt } in &decided.receipts {
-            self.send(gateway, &Downstream { receipt: Some(receipt.clone()), ..Downstream::default() });
+        let now = Instant::now();
+        for arrived in batch {
+            if let Topic::Up(Some(gateway)) = &arrived.topic {
+                self.paced.sent(gateway, arrived.payload.len(), now);
+            }
+        }
+        for receipted in decided.receipts {
+            if let Some(receipted) = self.paced.release(receipted, now) {
+                self.send_receipt(receipted);
+            }
         }
         for ask in &decided.asks {
             self.send(&ask.gateway, &ask.message());
         }
+    }
+
+    /// Sends the receipts that were held and are due.
+    fn send_held(&mut self) {
+        for receipted in self.paced.due(Instant::now()) {
+            self.send_receipt(receipted);
+        }
+    }
+
+    fn send_receipt(&self, Receipted { gateway, receipt }: Receipted) {
+        tracing::debug!(%gateway, outbox = %receipt.outbox, through = receipt.through, "receipted");
+        self.send(&gateway, &Downstream { receipt: Some(receipt), ..Downstream::default() });
     }
 
     /// Sends without waiting. What finds no room is not sent: the gateway sends again what has no receipt.
@@ -116,6 +144,7 @@ impl<O: Outlet> Committer<O> {
     }
 
     async fn commit(&self, batch: &[Arrived]) -> Result<Decided, SittingError> {
+        canary::rehearse(&self.desk, batch).await?;
         let mut sitting = self.desk.sit().await?;
         let mut beliefs: Vec<Belief> = Vec::new();
         for arrived in batch {
@@ -197,6 +226,9 @@ impl<O: Outlet> Committer<O> {
         item: &Item<'_>,
         give_up: bool,
     ) -> Result<Decided, SittingError> {
+        if !give_up {
+            canary::rehearse_one(&self.desk, source, item).await?;
+        }
         let mut sitting = self.desk.sit().await?;
         if give_up {
             admit::give_up(&mut sitting, source, item).await?;
@@ -235,6 +267,14 @@ impl<O: Outlet> Committer<O> {
     }
 }
 
+/// Waits until the first receipt that is held may go; for ever while none is.
+async fn held_until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Writes a count of no meaning: whether the store takes anything at all.
 ///
 /// # Errors
@@ -262,7 +302,7 @@ pub(crate) fn send(outlet: &impl Outlet, gateway: &GatewayId, message: &Downstre
 }
 
 /// Whether `error` comes from what was judged, so that the same input fails again while the store works.
-fn is_in_the_input(error: &SittingError) -> bool {
+pub(crate) fn is_in_the_input(error: &SittingError) -> bool {
     match error {
         SittingError::Fault { .. } | SittingError::Store(StoreError::Unreadable { .. }) => true,
         SittingError::Store(StoreError::Database(error)) => error.as_database_error().is_some_and(|error| {

@@ -12,13 +12,16 @@
 //! **Invariant:** no acknowledgement and no receipt speaks of anything that is not durable.
 
 pub mod broker;
+pub mod canary;
 pub mod fault;
 pub mod fingerprint;
 pub mod judge;
 pub mod link;
+pub mod pace;
 pub mod policies;
 pub mod projection;
 pub mod questdb;
+pub mod reconcile;
 pub mod seat;
 pub mod sequence;
 pub mod service;
@@ -38,6 +41,7 @@ mod resend;
 mod sequences;
 mod sitting;
 mod tally;
+mod trace;
 mod unattributed;
 mod watch;
 

@@ -221,6 +221,6 @@ pub(crate) async fn admit(
     let became = Some((&facts.id, &id));
     settled::settle(&mut sitting.tx, item.id, by.act, became, by.actor, by.reason, now).await?;
     sitting.tally.readings += 1;
-    sitting.follow(facts, reading).await?;
+    sitting.follow(facts, (arrival, reading)).await?;
     Ok(Settled::Admitted { patient: facts.id.clone(), reading: id })
 }

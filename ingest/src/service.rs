@@ -16,10 +16,12 @@ use tokio::time::timeout;
 use vitals::{GatewayId, Receipt, Timestamp};
 
 use crate::admit::{self, Source};
+use crate::canary::Walk;
 use crate::commit::Committer;
 use crate::intake::Intake;
 use crate::judge::judge;
 use crate::link::{Address, Gate, Link, Mqtt, Outlet, Pump, Session};
+use crate::pace::{Pace, Paced};
 use crate::policies::Policies;
 use crate::queue::queue;
 use crate::readmit::Decisions;
@@ -51,6 +53,8 @@ pub struct Options {
     pub tls: Option<Arc<rustls::ClientConfig>>,
     /// How often the passing of time is judged.
     pub look_every: Duration,
+    /// How much a gateway may send before its receipts are delayed; `None`: as much as it will.
+    pub pace: Option<Pace>,
 }
 
 impl Options {
@@ -64,6 +68,7 @@ impl Options {
             login: None,
             tls: None,
             look_every: LOOK_EVERY,
+            pace: Some(Pace::default()),
         }
     }
 
@@ -78,6 +83,7 @@ impl Options {
             login: None,
             tls: None,
             look_every: LOOK_EVERY,
+            pace: Some(Pace::default()),
         }
     }
 }
@@ -167,11 +173,16 @@ impl Ingest {
         let login = options.login.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
         let (link, outlet) =
             Mqtt::new(&options.broker, &options.client_id, options.session, login, options.tls.clone());
-        Ok(Self::over(house, link, outlet, options.look_every))
+        Ok(Self::over(house, link, outlet, (options.look_every, options.pace)))
     }
 
     /// Starts the service over any link.
-    pub(crate) fn over<L, O>(house: House, link: L, outlet: O, look_every: Duration) -> Self
+    pub(crate) fn over<L, O>(
+        house: House,
+        link: L,
+        outlet: O,
+        (look_every, pace): (Duration, Option<Pace>),
+    ) -> Self
     where
         L: Link + 'static,
         O: Outlet,
@@ -191,6 +202,7 @@ impl Ingest {
             queue,
             gate: Arc::clone(&gate),
             asked: Arc::clone(&asked),
+            paced: Paced::by(pace),
             stop: commits_stop.clone(),
         };
         let ticker = Ticker {
@@ -208,6 +220,7 @@ impl Ingest {
             clock,
             health,
             feed,
+            walk: desk.walk.clone(),
             listening: Arc::clone(&listening),
             stop: link_stop,
         };
@@ -233,6 +246,12 @@ impl Ingest {
     #[must_use]
     pub fn desk(&self) -> Arc<dyn RecordDesk> {
         Arc::new(Decisions(Arc::clone(&self.desk)))
+    }
+
+    /// How far the canary has come.
+    #[must_use]
+    pub fn walk(&self) -> Walk {
+        self.desk.walk.clone()
     }
 
     /// Whether messages are being heard.

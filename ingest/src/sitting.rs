@@ -19,6 +19,7 @@ use alerts::{
     ChartEvent, ClosedCase, Competence, Finding, Glance, LocalDays, OpenCase, Overrides, Policy, Problem,
     Recent, Sample, State, Trigger, Tuning,
 };
+use care::admission::assessed;
 use care::clock::Clock;
 use care::health::Health;
 use care::live::{Change, Feed};
@@ -30,6 +31,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard};
 use vitals::{PatientId, Reading, Timestamp};
 
+use crate::canary::Walk;
 use crate::intake::cases_for;
 use crate::policies::Policies;
 use crate::sequences::Sequences;
@@ -64,6 +66,7 @@ pub(crate) struct Desk {
     pub(crate) clock: Clock,
     pub(crate) feed: Feed,
     pub(crate) health: Health,
+    pub(crate) walk: Walk,
     days: LocalDays,
     changed: std::sync::Mutex<HashSet<PatientId>>,
     states: Mutex<HashMap<PatientId, Known>>,
@@ -94,6 +97,8 @@ pub(crate) struct Sitting<'a> {
     present: HashMap<PatientId, Present>,
     changes: Vec<Change>,
     began: Instant,
+    /// The arrival and the mark of each reading that the rules were given.
+    assessed: Vec<(i64, u32)>,
     book: Arc<Book>,
     pub(crate) tx: Tx,
     pub(crate) sequences: Sequences,
@@ -104,7 +109,8 @@ impl Desk {
     pub(crate) fn new(store: Store, policies: Policies, clock: Clock, feed: Feed, health: Health) -> Self {
         let (states, zone) = (Mutex::new(HashMap::new()), care::clock::zone());
         let (days, changed) = (LocalDays::new(zone.clone()), std::sync::Mutex::default());
-        Self { store, policies, days, zone, clock, feed, health, changed, states }
+        let walk = Walk::default();
+        Self { store, policies, days, zone, clock, feed, health, walk, changed, states }
     }
 
     /// Notes that something was said about `patient` that may move their next moment.
@@ -133,6 +139,7 @@ impl Desk {
             present: HashMap::new(),
             changes: Vec::new(),
             began: Instant::now(),
+            assessed: Vec::new(),
             tx,
             sequences: Sequences::default(),
             tally: Tally::default(),
@@ -223,18 +230,19 @@ impl Sitting<'_> {
     pub(crate) async fn follow_answers(
         &mut self,
         facts: &PatientFacts,
-        reading: Option<Reading>,
+        reading: Option<(i64, Reading)>,
         found: Option<Finding>,
         competence: Competence,
         now: Timestamp,
     ) -> Result<(), SittingError> {
         let found = found.map(|finding| (finding, competence));
-        let Some(reading) = reading else {
+        let Some((arrival, reading)) = reading else {
             let clock = (Trigger::Clock, Glance::QUIET);
             return self.judge_what(|_| false, facts, clock, found, now).await;
         };
         let glance = self.fold(facts, &reading).await?;
         self.judge_what(|_| true, facts, (Trigger::Reading(&reading), glance), found, now).await?;
+        self.assessed.push((arrival, assessed::mark(&reading)));
         self.changes.push(Change::Reading { patient: facts.id.to_string() });
         Ok(())
     }
@@ -261,15 +269,16 @@ impl Sitting<'_> {
         Ok(Recent::of(std::iter::once(&enrolment).chain(&plan).chain(&readings)))
     }
 
-    /// Folds `reading`, which is written already, into its patient's state, and carries out what follows.
+    /// Folds `reading`, which is written already as the `arrival`th, into its patient's state, and carries out what follows.
     pub(crate) async fn follow(
         &mut self,
         facts: &PatientFacts,
-        reading: Reading,
+        (arrival, reading): (i64, Reading),
     ) -> Result<(), SittingError> {
         let glance = self.fold(facts, &reading).await?;
         let trigger = Trigger::Reading(&reading);
         self.judge_what(|_| true, facts, (trigger, glance), None, reading.received_at).await?;
+        self.assessed.push((arrival, assessed::mark(&reading)));
         self.changes.push(Change::Reading { patient: facts.id.to_string() });
         Ok(())
     }
@@ -303,6 +312,11 @@ impl Sitting<'_> {
         Some((since, known.state.usual_gap_days(&known.tuning)))
     }
 
+    /// How far the canary has come.
+    pub(crate) fn walk(&self) -> &Walk {
+        &self.desk.walk
+    }
+
     /// The zone of office hours.
     pub(crate) fn zone(&self) -> &TimeZone {
         &self.desk.zone
@@ -330,8 +344,8 @@ impl Sitting<'_> {
 
     /// Makes everything durable, then tells whoever listens.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        let Self { desk, mut kept, taken, changes, began, tx, tally, present: _, sequences: _, book: _ } =
-            self;
+        let Self { desk, mut kept, taken, changes, began, assessed, mut tx, tally, .. } = self;
+        assessed::note(&mut tx, &assessed).await?;
         tx.commit().await?;
         kept.extend(taken);
         drop(kept);

@@ -99,6 +99,8 @@ impl Bell {
         };
         let trouble = self.troubles.entry(part).or_insert(Trouble { since, last_told: None });
         let (said, is_due) = match trouble.last_told {
+            // What is broken only after a wait of its own is told at once.
+            None if part.has_waited() && matches!(state, State::Broken { .. }) => (Said::Raised, true),
             None => (Said::Raised, now.millis_since(trouble.since) >= self.patience.raise_after_ms),
             Some(told) => (Said::Still, now.millis_since(told) >= self.patience.repeat_after_ms),
         };

@@ -242,6 +242,7 @@ fn migrations() -> Vec<Migration> {
         (2, "enrolment", include_str!("../../migrations/sqlite/0002_enrolment.sql")),
         (3, "dialogue", include_str!("../../migrations/sqlite/0003_dialogue.sql")),
         (4, "plans", include_str!("../../migrations/sqlite/0004_plans.sql")),
+        (6, "watching", include_str!("../../migrations/sqlite/0006_watching.sql")),
     ];
     FILES
         .iter()

@@ -16,6 +16,7 @@ use care::live::{Change, Feed};
 use tokio::time::sleep;
 
 use super::{Event, Gate, Link, LinkError, Outlet};
+use crate::canary::Walk;
 use crate::queue::{FILTERS, Filler};
 use crate::stop::Stop;
 
@@ -30,6 +31,8 @@ pub(crate) struct Pump<L, O> {
     pub(crate) clock: Clock,
     pub(crate) health: Health,
     pub(crate) feed: Feed,
+    /// Where it is noted that the canary came.
+    pub(crate) walk: Walk,
     /// Whether messages are being heard: connected and subscribed.
     pub(crate) listening: Arc<AtomicBool>,
     pub(crate) stop: Stop,
@@ -88,7 +91,9 @@ impl<L: Link, O: Outlet> Pump<L, O> {
             }
             Event::Publish(publish) => {
                 let epoch = self.gate.epoch();
-                self.queue.put(publish, epoch, self.clock.now()).await;
+                let now = self.clock.now();
+                self.walk.heard(&publish.topic, now);
+                self.queue.put(publish, epoch, now).await;
                 Ok(())
             }
             Event::Other => Ok(()),

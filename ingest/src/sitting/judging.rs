@@ -6,6 +6,7 @@ use alerts::{
     Competence, Finding, Glance, Input, Policy, Priority, Problem, Reason, Recent, Situation, TaskChange,
     Trigger, assess, triage,
 };
+use care::live::Change;
 use care::people::PatientFacts;
 use care::policies::Standing;
 use care::tasks;
@@ -94,7 +95,13 @@ impl Sitting<'_> {
         if changes.is_empty() {
             return Ok(());
         }
-        self.changes.extend(tasks::apply(&mut self.tx, facts, standing, changes).await?);
+        let changes = tasks::apply(&mut self.tx, facts, standing, changes).await?;
+        for change in &changes {
+            if let Change::Task { task, .. } = change {
+                tracing::debug!(task, "a task follows");
+            }
+        }
+        self.changes.extend(changes);
         let (open, closed) = tasks::open_cases(&mut self.tx, &facts.id, now).await?;
         if let Some(present) = self.present.get_mut(&facts.id) {
             (present.open, present.closed) = (open, closed);

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ingest::pace::Pace;
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -25,8 +26,12 @@ key = ""
 # `files` is where `vagen broker config` wrote; the revocation list in it is kept current. Empty: broker, in the data directory.
 # `reload` is a command that makes the broker read it, such as ["systemctl", "reload", "mosquitto"]. Empty: somebody else sees to it.
 # The authority that signs for boxes is made in the data directory, unless these name a self-signed certificate and its key.
+# `pace_kib_per_s` and `burst_kib` are what a box may send for ever and at once, KiB; who sends more gets its receipts up to five
+# seconds later, and nothing is refused. A `pace_kib_per_s` of 0: as much as it will.
 [gateways]
 broker = ""
+pace_kib_per_s = 64
+burst_kib = 4096
 files = ""
 reload = []
 authority_certificate = ""
@@ -56,6 +61,8 @@ pub(super) struct GatewaysFile {
     reload: Option<Vec<String>>,
     authority_certificate: Option<PathBuf>,
     authority_key: Option<PathBuf>,
+    pace_kib_per_s: Option<u32>,
+    burst_kib: Option<u32>,
 }
 
 /// A certificate and its key, as PEM files.
@@ -99,7 +106,11 @@ fn named(path: Option<PathBuf>) -> Option<PathBuf> {
     path.filter(|path| !path.as_os_str().is_empty())
 }
 
-fn pair(what: &str, certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Pair>, Failure> {
+pub(super) fn pair(
+    what: &str,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<Pair>, Failure> {
     match (named(certificate), named(key)) {
         (Some(certificate), Some(key)) => Ok(Some(Pair { certificate, key })),
         (None, None) => Ok(None),
@@ -122,6 +133,23 @@ impl BrokerTlsFile {
 }
 
 impl GatewaysFile {
+    /// How much a box may send; `None`: as much as it will.
+    pub(super) fn pace(&self) -> Result<Option<Pace>, Failure> {
+        let usual = Pace::default();
+        let pace = Pace {
+            kib_per_s: self.pace_kib_per_s.unwrap_or(usual.kib_per_s),
+            burst_kib: self.burst_kib.unwrap_or(usual.burst_kib),
+        };
+        match pace {
+            Pace { kib_per_s: 0, .. } => Ok(None),
+            // An envelope of the largest size must pass at once.
+            Pace { burst_kib: ..256, .. } => {
+                Err(Failure::input(format_args!("gateways.burst_kib {} is less than 256", pace.burst_kib)))
+            }
+            pace => Ok(Some(pace)),
+        }
+    }
+
     pub(super) fn read(self) -> Result<Gateways, Failure> {
         Ok(Gateways {
             broker: self.broker.filter(|url| !url.is_empty()),
