@@ -43,6 +43,8 @@ const FRAME: [u8; 9] = [0x04, 230, 0, 120, 0, 157, 0, 70, 0];
 /// With so many on their way no further one is sealed: they say nothing that these do not.
 const UNRECEIPTED_MAX: u64 = 10;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How old one must be, at most, before it says where it is missing.
+const SETTLED_MS: i64 = 10 * Timestamp::SECOND_MS;
 /// The certificate counts for a day and is made anew at half of it.
 const CERTIFY_EVERY: Duration = Duration::from_secs(12 * 3600);
 const LIMITS: Limits = Limits { rows_max: 500, bytes_max: 8 * MIB, reserve_bytes: 0, history_days: 1 };
@@ -191,7 +193,10 @@ impl Bird {
         match sealing(&self.device, now) {
             Ok(sealing) => match self.outbox.with(move |outbox| outbox.seal(&sealing, now)).await {
                 Ok(Sealed::New(seq) | Sealed::Known(seq)) => self.seen.sealed(seq, now),
-                Err(error) => tracing::error!(%error, "the canary was not sealed"),
+                Err(error) => {
+                    self.seen.outbox_fails = true;
+                    tracing::error!(%error, "the canary was not sealed");
+                }
             },
             Err(error) => tracing::error!(%error, "the canary was not decoded"),
         }
@@ -235,7 +240,7 @@ impl Bird {
         let since = seen.whole_at.unwrap_or(seen.started_at);
         let absent_ms = i64::try_from(self.config.absent_after.as_millis()).unwrap_or(i64::MAX);
         let is_news = if now.millis_since(since) > absent_ms {
-            let hop = seen.lost_at();
+            let hop = seen.lost_at(now.plus_millis(-(absent_ms / 2).min(SETTLED_MS)));
             let news = self.health.broken(Part::Canary, now, missing(hop));
             if news {
                 tracing::error!(

@@ -61,6 +61,8 @@ pub(super) struct Seen {
     pub(super) started_at: Timestamp,
     /// Those that were sealed and have not come the whole way, the oldest first: the number of each, and when.
     pending: VecDeque<(Seq, Timestamp)>,
+    /// Whether the outbox did not take the last one: then it notes no receipts either.
+    pub(super) outbox_fails: bool,
     pub(super) link_trouble: bool,
     /// When a message of its last came from the broker.
     pub(super) arrived_at: Option<Timestamp>,
@@ -82,6 +84,7 @@ impl Seen {
         Self {
             started_at,
             pending: VecDeque::new(),
+            outbox_fails: false,
             link_trouble: false,
             arrived_at: None,
             stored: None,
@@ -94,6 +97,7 @@ impl Seen {
 
     /// One was sealed.
     pub(super) fn sealed(&mut self, seq: Seq, at: Timestamp) {
+        self.outbox_fails = false;
         self.passed[0] = Some(at);
         if self.pending.len() < PENDING_MAX {
             self.pending.push_back((seq, at));
@@ -142,12 +146,15 @@ impl Seen {
         (projected || hop != Hop::Projection).then_some(self.passed[hop as usize]).flatten()
     }
 
-    /// The first hop at which the oldest that is on its way is missing; with none on its way, none was sealed.
-    pub(super) fn lost_at(&self) -> Hop {
-        match self.pending.front() {
-            Some((seq, sealed_at)) => self.first_missing(*seq, *sealed_at),
-            None => Hop::Outbox,
+    /// The first hop of the way at which one is missing that was sealed before `before`: what stops there may keep those ahead of it
+    /// from being seen further on. With none on its way, none was sealed.
+    pub(super) fn lost_at(&self, before: Timestamp) -> Hop {
+        if self.outbox_fails {
+            return Hop::Outbox;
         }
+        let missing = |(seq, sealed_at): &(Seq, Timestamp)| self.first_missing(*seq, *sealed_at);
+        let settled = self.pending.iter().filter(|(_, sealed_at)| *sealed_at <= before).map(missing).min();
+        settled.or_else(|| self.pending.front().map(missing)).unwrap_or(Hop::Outbox)
     }
 
     fn first_missing(&self, seq: Seq, sealed_at: Timestamp) -> Hop {
@@ -232,8 +239,13 @@ mod tests {
             seen.receipted = 1;
             seen
         };
-        let rows: [(&str, Seen, Hop); 7] = [
-            ("the outbox takes none", Seen::new(at(0)), Hop::Outbox),
+        let rows: [(&str, Seen, Hop); 8] = [
+            ("none was sealed", Seen::new(at(0)), Hop::Outbox),
+            (
+                "the outbox fails",
+                Seen { outbox_fails: true, stored: walked(2, true), ..begun() },
+                Hop::Outbox,
+            ),
             ("no connection", Seen { link_trouble: true, ..begun() }, Hop::Broker),
             ("sent, and an older one came", Seen { arrived_at: Some(at(59)), ..begun() }, Hop::Subscription),
             ("came, not stored", Seen { arrived_at: Some(at(60)), ..begun() }, Hop::Store),
@@ -243,7 +255,7 @@ mod tests {
         ];
         for (what, mut seen, expected) in rows {
             seen.advance(true);
-            assert_eq!(seen.lost_at(), expected, "{what}");
+            assert_eq!(seen.lost_at(at(60)), expected, "{what}");
             assert_eq!(seen.whole_at, None, "{what}");
         }
         let mut whole = Seen { stored: walked(2, true), receipted: 2, projected_at: Some(at(60)), ..begun() };
@@ -254,7 +266,20 @@ mod tests {
         seen.sealed(seq(3), at(120));
         seen.projected_at = Some(at(120));
         seen.advance(true);
-        assert_eq!((seen.whole_at, seen.lost_at()), (Some(at(60)), Hop::Broker));
+        assert_eq!((seen.whole_at, seen.lost_at(at(120))), (Some(at(60)), Hop::Broker));
+    }
+
+    /// A store that takes nothing keeps the projection's cursor where it was, too; and one just sealed says nothing yet.
+    #[test]
+    fn what_stops_early_on_the_way_is_named_before_what_it_keeps_from_being_seen() {
+        let mut seen = Seen::new(at(0));
+        seen.sealed(seq(2), at(60));
+        seen.sealed(seq(3), at(120));
+        seen.sealed(seq(4), at(180));
+        (seen.stored, seen.receipted, seen.arrived_at) = (walked(2, true), 2, Some(at(121)));
+        seen.advance(true);
+        assert_eq!(seen.lost_at(at(120)), Hop::Store);
+        assert_eq!(seen.lost_at(at(180)), Hop::Subscription);
     }
 
     /// With ten on their way no more are sealed: then what is missing is where those are, not the outbox.
@@ -262,9 +287,9 @@ mod tests {
     fn an_outbox_that_waits_for_receipts_is_not_what_is_broken() {
         let mut seen = Seen { link_trouble: true, ..Seen::new(at(0)) };
         seen.sealed(seq(1), at(60));
-        assert_eq!(seen.lost_at(), Hop::Broker);
+        assert_eq!(seen.lost_at(at(60)), Hop::Broker);
         let mut seen = Seen::new(at(0));
         seen.waits(seq(1), at(0));
-        assert_eq!(seen.lost_at(), Hop::Subscription, "left by the process before this one");
+        assert_eq!(seen.lost_at(at(0)), Hop::Subscription, "left by the process before this one");
     }
 }
