@@ -12,6 +12,7 @@ pub mod admission;
 pub mod alarm;
 pub(crate) mod answers;
 pub mod audit;
+pub mod canary;
 #[cfg(feature = "web")]
 pub(crate) mod chart;
 pub mod clock;
@@ -31,6 +32,7 @@ pub mod policies;
 pub mod population;
 pub mod quarantine;
 pub mod readings;
+pub mod reconcile;
 pub mod register;
 pub mod series;
 pub mod store;

@@ -10,15 +10,18 @@ use care::admission::readings::{DEDUP_DIGITS, Mark};
 use care::admission::streams::{self, Stream, Verdict};
 use care::admission::{quarantine, readings, wearers};
 use care::store::StoreError;
+use tracing::Instrument;
 use vitals::{
     Content as ReadingContent, DeviceId, Envelope, GatewayId, PatientId, Quantity, Reading, Timestamp, Void,
 };
 
+use crate::canary;
 use crate::fingerprint::Hash;
 use crate::gateways;
 use crate::judge::{Content, Item, Reason, Refusal};
 use crate::sequences::{self, Met};
 use crate::sitting::{Sitting, SittingError};
+use crate::trace;
 use crate::unattributed;
 use crate::wearer::{self, Doubt, Fit};
 
@@ -39,6 +42,24 @@ pub(crate) struct Source<'a> {
 /// # Errors
 /// [`SittingError`]; the sitting must then be dropped.
 pub(crate) async fn admit(
+    sitting: &mut Sitting<'_>,
+    source: Source<'_>,
+    item: &Item<'_>,
+) -> Result<(), SittingError> {
+    let span = trace::span(source, item);
+    async {
+        tracing::debug!("arrived");
+        if canary::admit(sitting, source, item).await? { Ok(()) } else { decide(sitting, source, item).await }
+    }
+    .instrument(span)
+    .await
+}
+
+/// Decides `item`, whoever sent it.
+///
+/// # Errors
+/// [`SittingError`]; the sitting must then be dropped.
+pub(crate) async fn decide(
     sitting: &mut Sitting<'_>,
     source: Source<'_>,
     item: &Item<'_>,
@@ -69,6 +90,7 @@ pub(crate) async fn admit(
     if verdict != Verdict::Stored {
         streams::decide(sitting.store().await?, met.stream, place.seq, item.hash.as_str(), verdict).await?;
     }
+    tracing::debug!(verdict = verdict.key(), "decided");
     sitting.sequences.decide(met, place.seq);
     Ok(())
 }
@@ -148,8 +170,8 @@ async fn admit_envelope(
     let stream = sitting.sequences.stream(met).ok_or_else(|| fault("a number outside its sequence"))?;
     let reading = reading_of(envelope, stream, &patient, at, source.received_at)?;
     sitting.open_chart(&facts, source.received_at).await?;
-    sitting.write(&reading, envelope, met.stream, Some(item.hash.as_str()), mark.as_ref())?;
-    sitting.follow(&facts, reading).await?;
+    let arrival = sitting.write(&reading, envelope, met.stream, Some(item.hash.as_str()), mark.as_ref())?;
+    sitting.follow(&facts, (arrival, reading)).await?;
     Ok(Verdict::Stored)
 }
 

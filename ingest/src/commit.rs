@@ -1,4 +1,4 @@
-//! The committer: messages from the queue, as many as the [`Pace`] says in one transaction; then the acknowledgements in the order of
+//! The committer: messages from the queue, as many as the [`Batching`] says in one transaction; then the acknowledgements in the order of
 //! receipt; then one receipt for each sequence that moved or was asked about.
 //!
 //! A store that is down or full is tried again for ever, and nothing is acknowledged meanwhile. An item on which judging
@@ -17,14 +17,16 @@ use care::live::Change;
 use care::store::{Store, StoreError, numbers};
 use futures::FutureExt;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use vitals::{Downstream, GatewayId};
 
 use crate::admit::{self, Source};
 use crate::beat::{self, Belief};
+use crate::canary;
 use crate::fault::{self, Step};
 use crate::judge::{Item, judge};
 use crate::link::{Gate, Outlet};
+use crate::pace::Paced;
 use crate::queue::{Arrived, Topic, down};
 use crate::resend::{Ask, Asked};
 use crate::sequences::{self, Receipted};
@@ -33,7 +35,7 @@ use crate::stop::Stop;
 
 /// How much is taken into one transaction, and how long more is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct Batching {
     /// The most messages in one transaction.
     pub messages_max: usize,
     /// The most messages that wait for one.
@@ -42,7 +44,7 @@ pub struct Pace {
     pub linger: Duration,
 }
 
-impl Pace {
+impl Batching {
     /// The embedded broker gives out at most a hundred messages before it wants an acknowledgement: there is no more to wait for.
     pub const EMBEDDED: Self = Self { messages_max: 100, waiting_max: 1_024, linger: Duration::ZERO };
     /// A broker of its own gives out as many as it is told to. What one commit costs is shared by all in it.
@@ -65,7 +67,8 @@ pub(crate) struct Committer<O> {
     pub(crate) queue: mpsc::Receiver<Arrived>,
     pub(crate) gate: Arc<Gate<O>>,
     pub(crate) asked: Arc<Asked>,
-    pub(crate) pace: Pace,
+    pub(crate) batching: Batching,
+    pub(crate) paced: Paced,
     pub(crate) stop: Stop,
 }
 
@@ -80,7 +83,7 @@ impl<O: Outlet> Committer<O> {
     /// Commits until the service stops or the queue ends.
     pub(crate) async fn run(mut self) {
         let stop = self.stop.clone();
-        let Pace { messages_max, linger, waiting_max: _ } = self.pace;
+        let Batching { messages_max, linger, waiting_max: _ } = self.batching;
         let mut batch = Vec::with_capacity(messages_max);
         loop {
             let flows = batch.len().max(self.queue.len()) >= FLOWING;
@@ -90,15 +93,20 @@ impl<O: Outlet> Committer<O> {
             }
             tokio::select! {
                 taken = self.queue.recv_many(&mut batch, messages_max) => if taken == 0 { return },
+                () = held_until(self.paced.next()) => {
+                    self.send_held();
+                    continue;
+                }
                 () = stop.asked() => return,
             }
             let Some(decided) = self.decide(&batch).await else { return };
-            self.tell(&batch, &decided).await;
+            self.tell(&batch, decided).await;
+            self.send_held();
         }
     }
 
     /// Acknowledges `batch` and sends what follows from it.
-    async fn tell(&self, batch: &[Arrived], decided: &Decided) {
+    async fn tell(&mut self, batch: &[Arrived], decided: Decided) {
         fault::reached(Step::BetweenCommitAndAck);
         for arrived in batch {
             if let Some(token) = arrived.token {
@@ -106,12 +114,32 @@ impl<O: Outlet> Committer<O> {
             }
         }
         fault::reached(Step::BetweenAckAndReceipt);
-        for Receipted { gateway, receipt } in &decided.receipts {
-            self.send(gateway, &Downstream { receipt: Some(receipt.clone()), ..Downstream::default() });
+        let now = Instant::now();
+        for arrived in batch {
+            if let Topic::Up(Some(gateway)) = &arrived.topic {
+                self.paced.sent(gateway, arrived.payload.len(), now);
+            }
+        }
+        for receipted in decided.receipts {
+            if let Some(receipted) = self.paced.release(receipted, now) {
+                self.send_receipt(receipted);
+            }
         }
         for ask in &decided.asks {
             self.send(&ask.gateway, &ask.message());
         }
+    }
+
+    /// Sends the receipts that were held and are due.
+    fn send_held(&mut self) {
+        for receipted in self.paced.due(Instant::now()) {
+            self.send_receipt(receipted);
+        }
+    }
+
+    fn send_receipt(&self, Receipted { gateway, receipt }: Receipted) {
+        tracing::debug!(%gateway, outbox = %receipt.outbox, through = receipt.through, "receipted");
+        self.send(&gateway, &Downstream { receipt: Some(receipt), ..Downstream::default() });
     }
 
     /// Sends without waiting. What finds no room is not sent: the gateway sends again what has no receipt.
@@ -147,6 +175,7 @@ impl<O: Outlet> Committer<O> {
     }
 
     async fn commit(&self, batch: &[Arrived]) -> Result<Decided, SittingError> {
+        canary::rehearse(&self.desk, batch).await?;
         let judged: Vec<_> = batch.iter().map(judged).collect();
         let mut sitting = self.desk.sit_as_member().await?;
         sitting.foresee(&judged).await?;
@@ -225,6 +254,9 @@ impl<O: Outlet> Committer<O> {
         item: &Item<'_>,
         give_up: bool,
     ) -> Result<Decided, SittingError> {
+        if !give_up {
+            canary::rehearse_one(&self.desk, source, item).await?;
+        }
         let mut sitting = self.desk.sit_as_member().await?;
         if give_up {
             admit::give_up(&mut sitting, source, item).await?;
@@ -275,6 +307,14 @@ fn judged(arrived: &Arrived) -> (Source<'_>, Vec<Item<'_>>) {
     (source, items)
 }
 
+/// Waits until the first receipt that is held may go; for ever while none is.
+async fn held_until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Writes a count of no meaning: whether the store takes anything at all.
 ///
 /// # Errors
@@ -302,7 +342,7 @@ pub(crate) fn send(outlet: &impl Outlet, gateway: &GatewayId, message: &Downstre
 }
 
 /// Whether `error` comes from what was judged, so that the same input fails again while the store works.
-fn is_in_the_input(error: &SittingError) -> bool {
+pub(crate) fn is_in_the_input(error: &SittingError) -> bool {
     match error {
         SittingError::Fault { .. } | SittingError::Store(StoreError::Unreadable { .. }) => true,
         SittingError::Store(StoreError::Database(error)) => error.as_database_error().is_some_and(|error| {

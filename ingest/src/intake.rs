@@ -97,7 +97,7 @@ impl Intake {
         } else {
             None
         };
-        let id = reading.as_ref().map(|reading| reading.id.clone());
+        let id = reading.as_ref().map(|(_, reading)| reading.id.clone());
         let version = sitting.standing(&facts, now).policy.version().to_owned();
         let found = dialogue::finding(tree, &answers, outcome, (id.as_ref(), &version, now));
         let problem = found.as_ref().map(|finding| finding.problem);
@@ -166,20 +166,20 @@ impl Intake {
     }
 }
 
-/// Writes the reading that `answers` are. Answers that know of no symptom are one as well: the person was heard of.
+/// Writes the reading that `answers` are, and gives its place in the journal with it. Answers that know of no symptom are one as well: the person was heard of.
 async fn record(
     sitting: &mut Sitting<'_>,
     facts: &PatientFacts,
     (answers, author, task): (SymptomAnswers, &conversations::Author, &Option<String>),
     now: Timestamp,
-) -> Result<Reading, AdmitError> {
+) -> Result<(i64, Reading), AdmitError> {
     let arrival = sitting.next_arrival();
     let id = readings::id_of_answers(arrival, now)?;
     let content = Content::Symptoms(answers);
     let reading = Reading { id, patient: facts.id.clone(), at: now, received_at: now, content };
     readings::answered(sitting.store().await?, arrival, &reading, author, task.as_deref()).await?;
     sitting.tally.readings += 1;
-    Ok(reading)
+    Ok((arrival, reading))
 }
 
 /// The problems whose open case holds a finding about `problem`, the first choice first: as triage joins them.

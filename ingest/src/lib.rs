@@ -12,13 +12,16 @@
 //! **Invariant:** no acknowledgement and no receipt speaks of anything that is not durable.
 
 pub mod broker;
+pub mod canary;
 pub mod fault;
 pub mod fingerprint;
 pub mod judge;
 pub mod link;
+pub mod pace;
 pub mod policies;
 pub mod projection;
 pub mod questdb;
+pub mod reconcile;
 pub mod seat;
 pub mod sequence;
 pub mod service;
@@ -41,11 +44,12 @@ mod sequences;
 mod sitting;
 mod subscriptions;
 mod tally;
+mod trace;
 mod unattributed;
 mod watch;
 
 pub use broker::{BrokerError, EmbeddedBroker};
-pub use commit::Pace;
+pub use commit::Batching;
 pub use policies::Policies;
 pub use service::{House, Ingest, Options, RequestError, StartError};
 

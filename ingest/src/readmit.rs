@@ -218,9 +218,9 @@ pub(crate) async fn admit(
     let reading = admit::reading_of(envelope, &stream, &facts.id, at, now)?;
     let id: ReadingId = reading.id.clone();
     sitting.open_chart(facts, now).await?;
-    sitting.write(&reading, envelope, stream.id, None, mark.as_ref())?;
+    let arrival = sitting.write(&reading, envelope, stream.id, None, mark.as_ref())?;
     let became = Some((&facts.id, &id));
     settled::settle(sitting.store().await?, item.id, by.act, became, by.actor, by.reason, now).await?;
-    sitting.follow(facts, reading).await?;
+    sitting.follow(facts, (arrival, reading)).await?;
     Ok(Settled::Admitted { patient: facts.id.clone(), reading: id })
 }

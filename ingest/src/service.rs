@@ -17,11 +17,13 @@ use tokio::time::timeout;
 use vitals::{GatewayId, Receipt, Timestamp};
 
 use crate::admit::{self, Source};
-use crate::commit::{Committer, Pace};
+use crate::canary::Walk;
+use crate::commit::{Batching, Committer};
 use crate::intake::Intake;
 use crate::judge::judge;
 use crate::link::{Address, Gate, Link, Mqtt, Outlet, Pump, Session};
 use crate::membership::Membership;
+use crate::pace::{Pace, Paced};
 use crate::policies::Policies;
 use crate::queue::queue;
 use crate::readmit::Decisions;
@@ -58,7 +60,17 @@ pub struct Options {
     /// Whether other processes may work on the same store, each hearing its share of the gateways.
     pub shared: bool,
     /// How much is taken into one transaction.
-    pub pace: Pace,
+    pub batching: Batching,
+    /// How much a gateway may send before its receipts are delayed; `None`: as much as it will.
+    pub pace: Option<Pace>,
+}
+
+/// How the service works, whatever its link.
+#[derive(Clone, Copy, Debug)]
+struct Working {
+    look_every: Duration,
+    batching: Batching,
+    pace: Option<Pace>,
 }
 
 impl Options {
@@ -73,7 +85,8 @@ impl Options {
             tls: None,
             look_every: LOOK_EVERY,
             shared: false,
-            pace: Pace::EMBEDDED,
+            batching: Batching::EMBEDDED,
+            pace: Some(Pace::default()),
         }
     }
 
@@ -89,7 +102,8 @@ impl Options {
             tls: None,
             look_every: LOOK_EVERY,
             shared: false,
-            pace: Pace::EXTERNAL,
+            batching: Batching::EXTERNAL,
+            pace: Some(Pace::default()),
         }
     }
 
@@ -192,32 +206,33 @@ impl Ingest {
         let (link, outlet) =
             Mqtt::new(&options.broker, &options.client_id, options.session, login, options.tls.clone());
         let shared = options.shared.then(|| house.store.clone());
-        Ok(Self::paced(house, link, outlet, options.look_every, options.pace, shared))
+        let Options { look_every, batching, pace, .. } = *options;
+        Ok(Self::working(house, link, outlet, Working { look_every, batching, pace }, shared))
     }
 
-    /// Starts the service over any link, at the pace of the embedded broker.
+    /// Starts the service over any link, with the embedded broker's batches.
     #[cfg(test)]
-    pub(crate) fn over<L, O>(house: House, link: L, outlet: O, look_every: Duration) -> Self
-    where
-        L: Link + 'static,
-        O: Outlet,
-    {
-        Self::paced(house, link, outlet, look_every, Pace::EMBEDDED, None)
-    }
-
-    /// Starts the service over any link, as one of several where the store is `shared`.
-    fn paced<L, O>(
+    pub(crate) fn over<L, O>(
         house: House,
         link: L,
         outlet: O,
-        look_every: Duration,
-        pace: Pace,
-        shared: Option<Store>,
+        (look_every, pace): (Duration, Option<Pace>),
     ) -> Self
     where
         L: Link + 'static,
         O: Outlet,
     {
+        let working = Working { look_every, batching: Batching::EMBEDDED, pace };
+        Self::working(house, link, outlet, working, None)
+    }
+
+    /// Starts the service over any link, as one of several where the store is `shared`.
+    fn working<L, O>(house: House, link: L, outlet: O, working: Working, shared: Option<Store>) -> Self
+    where
+        L: Link + 'static,
+        O: Outlet,
+    {
+        let Working { look_every, batching, pace } = working;
         Tally::begin();
         let (clock, feed, health) = (house.clock.clone(), house.feed.clone(), house.health.clone());
         let (given, share) = watch::channel(if shared.is_some() { Share::nothing() } else { Share::whole() });
@@ -226,7 +241,7 @@ impl Ingest {
         let listening = Arc::new(AtomicBool::new(false));
         let (stop_commits, commits_stop) = switch();
         let (stop_link, link_stop) = switch();
-        let (filler, queue) = queue(pace.waiting_max);
+        let (filler, queue) = queue(batching.waiting_max);
         let gate = Arc::new(Gate::new(outlet));
         let asked = Arc::new(Asked::default());
         let subscriptions = Arc::new(Subscriptions::new(Arc::clone(&gate), share));
@@ -238,7 +253,8 @@ impl Ingest {
             queue,
             gate: Arc::clone(&gate),
             asked: Arc::clone(&asked),
-            pace,
+            batching,
+            paced: Paced::by(pace),
             stop: commits_stop.clone(),
         };
         let ticker = Ticker {
@@ -257,6 +273,7 @@ impl Ingest {
             clock,
             health,
             feed,
+            walk: desk.walk.clone(),
             listening: Arc::clone(&listening),
             stop: link_stop,
         };
@@ -290,6 +307,12 @@ impl Ingest {
     #[must_use]
     pub fn desk(&self) -> Arc<dyn RecordDesk> {
         Arc::new(Decisions(Arc::clone(&self.desk)))
+    }
+
+    /// How far the canary has come.
+    #[must_use]
+    pub fn walk(&self) -> Walk {
+        self.desk.walk.clone()
     }
 
     /// Whether messages are being heard.

@@ -22,7 +22,7 @@ use alerts::{
     Trigger, Tuning,
 };
 use care::admission::readings::{Mark, Rows};
-use care::admission::{members, quarantine};
+use care::admission::{assessed, members, quarantine};
 use care::clock::Clock;
 use care::health::Health;
 use care::live::{Change, Feed};
@@ -36,6 +36,7 @@ use vitals::{DeviceId, DeviceTime, Envelope, PatientId, Reading, Timestamp};
 
 use at_hand::{AtHand, Present};
 
+use crate::canary::Walk;
 use crate::intake::cases_for;
 use crate::policies::Policies;
 use crate::sequences::Sequences;
@@ -73,6 +74,7 @@ pub(crate) struct Desk {
     pub(crate) feed: Feed,
     pub(crate) health: Health,
     pub(crate) share: watch::Receiver<Share>,
+    pub(crate) walk: Walk,
     days: LocalDays,
     changed: std::sync::Mutex<HashSet<PatientId>>,
     at_hand: Mutex<AtHand>,
@@ -100,6 +102,8 @@ pub(crate) struct Sitting<'a> {
     told: HashSet<PatientId>,
     changes: Vec<Change>,
     began: Instant,
+    /// The arrival and the mark of each reading that the rules were given.
+    assessed: Vec<(i64, u32)>,
     book: Arc<Book>,
     tx: Tx,
     rows: Rows,
@@ -113,7 +117,8 @@ impl Desk {
         let House { store, policies, clock, feed, health } = house;
         let (at_hand, zone) = (Mutex::default(), care::clock::zone());
         let (days, changed) = (LocalDays::new(zone.clone()), std::sync::Mutex::default());
-        Self { store, policies, days, zone, clock, feed, health, share, changed, at_hand }
+        let walk = Walk::default();
+        Self { store, policies, days, zone, clock, feed, health, share, walk, changed, at_hand }
     }
 
     /// Notes that something was said about `patient` that may move their next moment.
@@ -158,6 +163,7 @@ impl Desk {
             told: HashSet::new(),
             changes: Vec::new(),
             began: Instant::now(),
+            assessed: Vec::new(),
             tx,
             rows: Rows::default(),
             arrival: marks.arrival,
@@ -184,7 +190,7 @@ impl Sitting<'_> {
     }
 
     /// Puts `reading`, which came in `envelope` of `stream`, into the record. `decides` is the fingerprint of the envelope where
-    /// the reading decides its number.
+    /// the reading decides its number. Gives its place in the order of commit.
     ///
     /// # Errors
     /// [`StoreError`]; the sitting must then be dropped.
@@ -195,14 +201,14 @@ impl Sitting<'_> {
         stream: i64,
         decides: Option<&str>,
         mark: Option<&Mark>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<i64, StoreError> {
         let arrival = self.next_arrival();
         self.rows.add(arrival, reading, envelope, stream, decides, mark)?;
         if let Some(mark) = mark {
             self.note_measured(&envelope.device.id, mark.device_time);
         }
         self.tally.readings += 1;
-        Ok(())
+        Ok(arrival)
     }
 
     /// Takes the state of the patient in `facts` at hand, as the store has it before anything this call is followed by.
@@ -271,18 +277,19 @@ impl Sitting<'_> {
     pub(crate) async fn follow_answers(
         &mut self,
         facts: &PatientFacts,
-        reading: Option<Reading>,
+        reading: Option<(i64, Reading)>,
         found: Option<Finding>,
         competence: Competence,
         now: Timestamp,
     ) -> Result<(), SittingError> {
         let found = found.map(|finding| (finding, competence));
-        let Some(reading) = reading else {
+        let Some((arrival, reading)) = reading else {
             let clock = (Trigger::Clock, Glance::QUIET);
             return self.judge_what(|_| false, facts, clock, found, now).await;
         };
         let glance = self.fold(facts, &reading).await?;
         self.judge_what(|_| true, facts, (Trigger::Reading(&reading), glance), found, now).await?;
+        self.assessed.push((arrival, assessed::mark(&reading)));
         self.tell_of(&facts.id);
         Ok(())
     }
@@ -309,15 +316,16 @@ impl Sitting<'_> {
         Ok(Recent::of(std::iter::once(&enrolment).chain(&plan).chain(&readings)))
     }
 
-    /// Folds `reading`, which is written already, into its patient's state, and carries out what follows.
+    /// Folds `reading`, which is written already as the `arrival`th, into its patient's state, and carries out what follows.
     pub(crate) async fn follow(
         &mut self,
         facts: &PatientFacts,
-        reading: Reading,
+        (arrival, reading): (i64, Reading),
     ) -> Result<(), SittingError> {
         let glance = self.fold(facts, &reading).await?;
         let trigger = Trigger::Reading(&reading);
         self.judge_what(|_| true, facts, (trigger, glance), None, reading.received_at).await?;
+        self.assessed.push((arrival, assessed::mark(&reading)));
         self.tell_of(&facts.id);
         Ok(())
     }
@@ -359,6 +367,11 @@ impl Sitting<'_> {
         Some((since, known.state.usual_gap_days(&known.tuning)))
     }
 
+    /// How far the canary has come.
+    pub(crate) fn walk(&self) -> &Walk {
+        &self.desk.walk
+    }
+
     /// The zone of office hours.
     pub(crate) fn zone(&self) -> &TimeZone {
         &self.desk.zone
@@ -392,6 +405,7 @@ impl Sitting<'_> {
         if let Some(again) = i64::try_from(self.tally.duplicates).ok().filter(|again| *again > 0) {
             quarantine::count_duplicates(&mut self.tx, again).await?;
         }
+        assessed::note(&mut self.tx, &self.assessed).await?;
         let Self { desk, mut kept, taken, present, measured, arrival, changes, began, tx, tally, .. } = self;
         tx.commit().await?;
         kept.states.extend(taken);

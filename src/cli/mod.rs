@@ -17,6 +17,7 @@ mod migrate;
 mod models;
 mod policy;
 mod project;
+mod reconcile;
 mod replay;
 mod status;
 mod store;
@@ -53,6 +54,8 @@ enum Command {
     Status(StatusArguments),
     /// Bring the projection in QuestDB up to date, build it again, or compare it with the store
     Project(ProjectArguments),
+    /// Hold what gateways sent, what is stored, judged and projected against each other, and name every difference
+    Reconcile(StoreArguments),
     /// Run a policy over history and print the tasks it would have opened
     Replay(ReplayArguments),
     /// Bring the store's schema up to date, without serving
@@ -331,6 +334,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Backup(arguments) => backup::back_up(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Project(arguments) => project::run(&arguments),
+        Command::Reconcile(arguments) => reconcile::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),

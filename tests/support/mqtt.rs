@@ -67,6 +67,11 @@ impl Gateway {
         self.down.recv_timeout(super::PATIENCE).expect("something comes down")
     }
 
+    /// What came down and was not looked at yet, without waiting.
+    pub fn heard(&self) -> Vec<Value> {
+        self.down.try_iter().collect()
+    }
+
     /// Waits until a receipt of `outbox` says at least `through`, and that no receipt went back on the way.
     pub fn receipt(&self, outbox: &str, through: u64) {
         let mut before = 0;

@@ -6,6 +6,7 @@
 //! **Invariant:** every function that writes takes a [`crate::store::Tx`], so that a reading, its place in the sequence and what
 //! follows from it are durable together or not at all.
 
+pub mod assessed;
 pub mod changes;
 pub mod gateways;
 pub mod members;

@@ -70,7 +70,13 @@ pub async fn last_measured(
 /// # Errors
 /// [`StoreError::Unreadable`] when that is no id, which would be a fault of ours.
 pub fn id_of(stream: &Stream, seq: vitals::Seq) -> Result<ReadingId, StoreError> {
-    format!("{}-{seq}", stream.name).parse().map_err(|error| StoreError::unreadable("a reading id", error))
+    id_under(&stream.name, seq).parse().map_err(|error| StoreError::unreadable("a reading id", error))
+}
+
+/// The same for the outbox of this `name`, as text.
+#[must_use]
+pub fn id_under(name: &str, seq: vitals::Seq) -> String {
+    format!("{name}-{seq}")
 }
 
 /// The id of the answers given at `at` that are the `arrival`th reading.

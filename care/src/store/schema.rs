@@ -29,6 +29,7 @@ const CHANGES: &[(i64, &str, &str)] = &[
     (3, "dialogue", include_str!("../../migrations/0003_dialogue.sql")),
     (4, "plans", include_str!("../../migrations/0004_plans.sql")),
     (5, "compact", include_str!("../../migrations/0005_compact.sql")),
+    (6, "watching", include_str!("../../migrations/0006_watching.sql")),
     (7, "members", include_str!("../../migrations/0007_members.sql")),
 ];
 

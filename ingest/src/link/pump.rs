@@ -16,6 +16,7 @@ use care::live::{Change, Feed};
 use tokio::time::sleep;
 
 use super::{Event, Gate, Link, LinkError, Outlet};
+use crate::canary::Walk;
 use crate::queue::Filler;
 use crate::stop::Stop;
 use crate::subscriptions::Subscriptions;
@@ -32,6 +33,8 @@ pub(crate) struct Pump<L, O> {
     pub(crate) clock: Clock,
     pub(crate) health: Health,
     pub(crate) feed: Feed,
+    /// Where it is noted that the canary came.
+    pub(crate) walk: Walk,
     /// Whether messages are being heard: connected and subscribed.
     pub(crate) listening: Arc<AtomicBool>,
     pub(crate) stop: Stop,
@@ -98,7 +101,9 @@ impl<L: Link, O: Outlet> Pump<L, O> {
                     (publish.topic, publish.payload) = (String::new(), Vec::new());
                 }
                 let epoch = self.gate.epoch();
-                self.queue.put(publish, epoch, self.clock.now()).await;
+                let now = self.clock.now();
+                self.walk.heard(&publish.topic, now);
+                self.queue.put(publish, epoch, now).await;
                 Ok(())
             }
             Event::Other => Ok(()),

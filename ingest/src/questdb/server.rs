@@ -11,7 +11,7 @@ use serde_json::Value;
 use ureq::Agent;
 use vitals::{PatientId, Timestamp};
 
-use super::{Address, Row, TABLE};
+use super::{Address, CANARY_TABLE, Row, TABLE};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// One patient's rows of many years, or the names of all patients.
@@ -80,7 +80,7 @@ impl Server {
         Self { address, agent: config.into(), answer_bytes_max }
     }
 
-    /// Makes the table unless it is there.
+    /// Makes the tables unless they are there.
     ///
     /// # Errors
     /// [`QueryError`]; trying again does no harm.
@@ -90,6 +90,10 @@ impl Server {
                 ts TIMESTAMP, patient SYMBOL CAPACITY 8192 INDEX, kind SYMBOL, quantity SYMBOL, outcome SYMBOL, clock SYMBOL,
                 arrival LONG, value DOUBLE, received_at TIMESTAMP, reading VARCHAR
              ) TIMESTAMP(ts) PARTITION BY MONTH WAL DEDUP UPSERT KEYS(ts, arrival, quantity)"
+        ))?;
+        self.ask(&format!(
+            "CREATE TABLE IF NOT EXISTS {CANARY_TABLE} (ts TIMESTAMP, sealed_at TIMESTAMP)
+             TIMESTAMP(ts) PARTITION BY YEAR WAL DEDUP UPSERT KEYS(ts)"
         ))
         .map(drop)
     }

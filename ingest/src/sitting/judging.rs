@@ -6,6 +6,7 @@ use alerts::{
     Competence, Finding, Glance, Input, Policy, Priority, Problem, Reason, Recent, Situation, TaskChange,
     Trigger, assess, triage,
 };
+use care::live::Change;
 use care::people::PatientFacts;
 use care::policies::Standing;
 use care::tasks::{self, Cases};
@@ -95,6 +96,11 @@ impl Sitting<'_> {
             return Ok(());
         }
         let announced = tasks::apply(self.store().await?, facts, standing, changes).await?;
+        for change in &announced {
+            if let Change::Task { task, .. } = change {
+                tracing::debug!(task, "a task follows");
+            }
+        }
         self.changes.extend(announced);
         let mut cases = tasks::cases_of(&mut self.tx, &[&facts.id], now).await?;
         if let Some(present) = self.present.get_mut(&facts.id) {

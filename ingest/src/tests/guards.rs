@@ -171,7 +171,7 @@ fn the_link_is_polled_while_the_store_is_away() {
 fn a_full_queue_waits_and_loses_nothing() {
     run(async {
         let home = Home::open().await;
-        let count = u64::try_from(Pace::EMBEDDED.waiting_max).expect("small") + 300;
+        let count = u64::try_from(Batching::EMBEDDED.waiting_max).expect("small") + 300;
         let held = home.store.write().await.expect("the store, held");
         for seq in 1..=count {
             // Of a device that nobody wears, because quarantine is quick.

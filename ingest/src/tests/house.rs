@@ -284,7 +284,7 @@ impl Home {
             feed: feed.clone(),
             health: health.clone(),
         };
-        let ingest = Ingest::over(house, link, outlet, Duration::from_secs(3600));
+        let ingest = Ingest::over(house, link, outlet, (Duration::from_secs(3600), None));
         let next_pkid = Mutex::new(0);
         Self { directory, store, ingest, health, feed, wire, now, news, tell, next_pkid }
     }

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use care::enrolment::authority::GatewayLife;
+use ingest::pace::Pace;
 use serde::Deserialize;
 
 use crate::failure::{Failure, OrFail};
@@ -28,8 +29,12 @@ key = ""
 # The authority that signs for boxes is made in the data directory, unless these name a self-signed certificate and its key.
 # `certificate_life` is how long a box's certificate counts, "1 minute" to "400 days". A box renews it at two thirds; one that is
 # without network for longer than the last third needs a new code.
+# `pace_kib_per_s` and `burst_kib` are what a box may send for ever and at once, KiB; who sends more gets its receipts up to five
+# seconds later, and nothing is refused. A `pace_kib_per_s` of 0: as much as it will.
 [gateways]
 broker = ""
+pace_kib_per_s = 64
+burst_kib = 4096
 files = ""
 reload = []
 authority_certificate = ""
@@ -61,6 +66,8 @@ pub(super) struct GatewaysFile {
     authority_certificate: Option<PathBuf>,
     authority_key: Option<PathBuf>,
     certificate_life: Option<String>,
+    pace_kib_per_s: Option<u32>,
+    burst_kib: Option<u32>,
 }
 
 /// A certificate and its key, as PEM files.
@@ -106,7 +113,11 @@ fn named(path: Option<PathBuf>) -> Option<PathBuf> {
     path.filter(|path| !path.as_os_str().is_empty())
 }
 
-fn pair(what: &str, certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Pair>, Failure> {
+pub(super) fn pair(
+    what: &str,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<Pair>, Failure> {
     match (named(certificate), named(key)) {
         (Some(certificate), Some(key)) => Ok(Some(Pair { certificate, key })),
         (None, None) => Ok(None),
@@ -129,6 +140,23 @@ impl BrokerTlsFile {
 }
 
 impl GatewaysFile {
+    /// How much a box may send; `None`: as much as it will.
+    pub(super) fn pace(&self) -> Result<Option<Pace>, Failure> {
+        let usual = Pace::default();
+        let pace = Pace {
+            kib_per_s: self.pace_kib_per_s.unwrap_or(usual.kib_per_s),
+            burst_kib: self.burst_kib.unwrap_or(usual.burst_kib),
+        };
+        match pace {
+            Pace { kib_per_s: 0, .. } => Ok(None),
+            // An envelope of the largest size must pass at once.
+            Pace { burst_kib: ..256, .. } => {
+                Err(Failure::input(format_args!("gateways.burst_kib {} is less than 256", pace.burst_kib)))
+            }
+            pace => Ok(Some(pace)),
+        }
+    }
+
     pub(super) fn read(self) -> Result<Gateways, Failure> {
         let life = self.certificate_life.as_deref().map(str::parse).transpose();
         Ok(Gateways {
