@@ -11,6 +11,7 @@
 mod at_hand;
 mod foresight;
 mod judging;
+mod record;
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +23,7 @@ use alerts::{
     Trigger, Tuning,
 };
 use care::admission::quarantine;
-use care::admission::readings::{Mark, Rows};
+use care::admission::readings::Rows;
 use care::clock::Clock;
 use care::health::Health;
 use care::live::{Change, Feed};
@@ -32,7 +33,7 @@ use care::store::{Store, StoreError, Tx};
 use care::{plans, readings, tasks};
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard};
-use vitals::{DeviceId, DeviceTime, Envelope, PatientId, Reading, Timestamp};
+use vitals::{DeviceId, DeviceTime, PatientId, Reading, Timestamp};
 
 use at_hand::{AtHand, Present};
 
@@ -146,43 +147,6 @@ impl Desk {
 }
 
 impl Sitting<'_> {
-    /// The transaction, with everything in it that was decided so far.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the sitting must then be dropped.
-    pub(crate) async fn store(&mut self) -> Result<&mut Tx, StoreError> {
-        self.rows.write(&mut self.tx, self.arrival).await?;
-        Ok(&mut self.tx)
-    }
-
-    /// The place of the next reading in the order of commit.
-    pub(crate) const fn next_arrival(&mut self) -> i64 {
-        self.arrival += 1;
-        self.arrival
-    }
-
-    /// Puts `reading`, which came in `envelope` of `stream`, into the record. `decides` is the fingerprint of the envelope where
-    /// the reading decides its number.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the sitting must then be dropped.
-    pub(crate) fn write(
-        &mut self,
-        reading: &Reading,
-        envelope: &Envelope,
-        stream: i64,
-        decides: Option<&str>,
-        mark: Option<&Mark>,
-    ) -> Result<(), StoreError> {
-        let arrival = self.next_arrival();
-        self.rows.add(arrival, reading, envelope, stream, decides, mark)?;
-        if let Some(mark) = mark {
-            self.note_measured(&envelope.device.id, mark.device_time);
-        }
-        self.tally.readings += 1;
-        Ok(())
-    }
-
     /// Takes the state of the patient in `facts` at hand, as the store has it before anything this call is followed by.
     pub(crate) async fn open_chart(
         &mut self,
