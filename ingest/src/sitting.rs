@@ -11,6 +11,7 @@
 mod at_hand;
 mod foresight;
 mod judging;
+mod record;
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +22,7 @@ use alerts::{
     ChartEvent, Competence, Finding, Glance, LocalDays, Overrides, Policy, Problem, Recent, Sample, State,
     Trigger, Tuning,
 };
-use care::admission::readings::{Mark, Rows};
+use care::admission::readings::Rows;
 use care::admission::{assessed, members, quarantine};
 use care::clock::Clock;
 use care::health::Health;
@@ -32,7 +33,7 @@ use care::store::{Store, StoreError, Tx};
 use care::{plans, readings, tasks};
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard, watch};
-use vitals::{DeviceId, DeviceTime, Envelope, PatientId, Reading, Timestamp};
+use vitals::{DeviceId, DeviceTime, PatientId, Reading, Timestamp};
 
 use at_hand::{AtHand, Present};
 
@@ -174,43 +175,6 @@ impl Desk {
 }
 
 impl Sitting<'_> {
-    /// The transaction, with everything in it that was decided so far.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the sitting must then be dropped.
-    pub(crate) async fn store(&mut self) -> Result<&mut Tx, StoreError> {
-        self.rows.write(&mut self.tx, self.arrival).await?;
-        Ok(&mut self.tx)
-    }
-
-    /// The place of the next reading in the order of commit.
-    pub(crate) const fn next_arrival(&mut self) -> i64 {
-        self.arrival += 1;
-        self.arrival
-    }
-
-    /// Puts `reading`, which came in `envelope` of `stream`, into the record. `decides` is the fingerprint of the envelope where
-    /// the reading decides its number. Gives its place in the order of commit.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the sitting must then be dropped.
-    pub(crate) fn write(
-        &mut self,
-        reading: &Reading,
-        envelope: &Envelope,
-        stream: i64,
-        decides: Option<&str>,
-        mark: Option<&Mark>,
-    ) -> Result<i64, StoreError> {
-        let arrival = self.next_arrival();
-        self.rows.add(arrival, reading, envelope, stream, decides, mark)?;
-        if let Some(mark) = mark {
-            self.note_measured(&envelope.device.id, mark.device_time);
-        }
-        self.tally.readings += 1;
-        Ok(arrival)
-    }
-
     /// Takes the state of the patient in `facts` at hand, as the store has it before anything this call is followed by.
     pub(crate) async fn open_chart(
         &mut self,

@@ -13,13 +13,15 @@ use crate::people;
 use crate::store::StoreError;
 
 pub mod acts;
+mod cases;
 pub mod changes;
 pub mod ladder;
 pub mod outcome;
 pub mod rest;
 
 pub use acts::{ActError, close, hand_over, note, release, take};
-pub use changes::{Cases, GatewayCase, apply, cases_of, close_gateway, open_gateway};
+pub use cases::{Cases, cases_of};
+pub use changes::{GatewayCase, apply, close_gateway, open_gateway};
 pub use outcome::Outcome;
 
 /// Whether somebody must still act.
