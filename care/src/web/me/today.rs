@@ -104,7 +104,7 @@ pub(crate) async fn show(
     let frame = Frame::of(&state, visit, "today", text.t("nav-today"));
     let plan = plan.iter().filter(|event| event.at() <= now);
     let chart = Chart::rebuild(own.patient.clone(), plan.chain(&events));
-    let done = done(&today, (&chart, &policy), visit);
+    let done = done(&today, (&chart, &*policy), visit);
     let ask = pending
         .map(|pending| asked(&pending, text))
         .or_else(|| form_due(&recorded, schedule, form_days, now, text));
