@@ -37,7 +37,7 @@ const JUDGING_SEEDS: [u64; 3] = [9101, 9102, 9103];
 /// Thresholds of the curves, against the policy's own, loose to strict.
 const THRESHOLDS: [f64; 11] = [0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0];
 /// Where weight alone opens a case, in the person's noise, loose to strict.
-const WEIGHT_ALONE: [f64; 10] = [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.7, 2.0, 2.3];
+const WEIGHT_ALONE: [f64; 9] = [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.7, 2.0];
 
 /// What was asked for.
 struct Options {
