@@ -153,9 +153,11 @@ pub async fn brought(connection: &mut Connection, gateway: &str) -> Result<Vec<P
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn gateways(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
-    Ok(sql::query_scalar("SELECT DISTINCT gateway FROM stream WHERE id IN (SELECT stream FROM reading) ORDER BY gateway")
-        .fetch_all(connection)
-        .await?)
+    Ok(sql::query_scalar(
+        "SELECT DISTINCT gateway FROM stream WHERE id IN (SELECT stream FROM reading) ORDER BY gateway",
+    )
+    .fetch_all(connection)
+    .await?)
 }
 
 /// An item of the quarantine that has a number.

@@ -9,11 +9,8 @@ use std::ops::Range;
 use care::admission::streams::Verdict;
 use care::reconcile::{self, Outbox, Placed, PutAside, brought, decided, put_aside};
 use care::store::StoreError;
-use vitals::{GatewayId, OutboxId, Seq};
 
 use super::{Difference, Place, Reconciled, Wrong};
-use crate::fingerprint::Hash;
-use crate::judge;
 
 const AT_ONCE: i64 = 5_000;
 /// The most numbers of one outbox that are named singly; behind them, how many more there are.
