@@ -14,7 +14,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{SqlSafeStr, Sqlite};
+use sqlx::{Connection as _, SqlSafeStr, Sqlite};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub mod backup;
@@ -127,6 +127,9 @@ impl Store {
         let pool = SqlitePoolOptions::new()
             .max_connections(8)
             .acquire_timeout(Duration::from_secs(15))
+            // SQLite itself rolls back what a full or failing disk did not take, and sqlx then counts that transaction as open
+            // for ever. Such a connection begins nothing any more.
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
             .connect_with(options)
             .await
             .map_err(|source| match StoreError::from(source) {
@@ -274,6 +277,23 @@ mod tests {
         let error = Store::open(directory.path()).await.expect_err("a newer store");
         let newest = migrations().last().map_or(0, |migration| migration.version);
         assert!(matches!(error, StoreError::Newer { found: 99, known, .. } if known == newest), "{error}");
+    }
+
+    /// SQLite (lang_transaction.html, "Response To Errors Within A Transaction") rolls back by itself when the disk is full; a
+    /// connection on which that happened must not be the one that the next transaction begins on, and fails on, for ever.
+    #[tokio::test]
+    async fn a_full_disk_ends_one_transaction_and_not_the_next() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(directory.path()).await.expect("opens");
+        for _ in 0..3 {
+            let mut tx = store.write().await.expect("a transaction after one that found no room");
+            sqlx::query("PRAGMA max_page_count = 1").execute(&mut *tx).await.expect("as many as there are");
+            let written = sqlx::query("INSERT INTO counter (name, value) VALUES (hex(zeroblob(100000)), 1)")
+                .execute(&mut *tx)
+                .await
+                .map_err(StoreError::from);
+            assert!(matches!(written, Err(StoreError::Full)), "{written:?}");
+        }
     }
 
     #[tokio::test]
