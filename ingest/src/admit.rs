@@ -13,6 +13,7 @@ use vitals::{
     Content as ReadingContent, DeviceId, Envelope, GatewayId, PatientId, Quantity, Reading, Timestamp, Void,
 };
 
+use crate::fault::{self, Flaw};
 use crate::fingerprint::Hash;
 use crate::gateways;
 use crate::judge::{Content, Item, Place, Reason, Refusal};
@@ -112,6 +113,7 @@ async fn admit_envelope(
     envelope: &Envelope,
 ) -> Result<Verdict, SittingError> {
     let dedup = Hash::of_measurement(envelope);
+    let dedup = dedup.filter(|_| !fault::flawed(Flaw::NoDeduplication));
     if let Some(dedup) = &dedup
         && readings::was_measured(&mut sitting.tx, dedup.as_str()).await?
     {
@@ -139,6 +141,14 @@ async fn admit_envelope(
             StoreError::Unreadable { what: "a loan", detail: "its patient is missing".to_owned() }.into()
         );
     };
+    if fault::flawed(Flaw::CursorOnMeasuringTime) {
+        let newest =
+            wearers::weights(&mut sitting.tx, &patient, Timestamp::from_jiff(jiff::Timestamp::MAX), 1)
+                .await?;
+        if newest.first().is_some_and(|newest| newest.0 > at) {
+            return Ok(Verdict::Duplicate);
+        }
+    }
     let reading = reading_of(envelope, &patient, at, source.received_at)?;
     sitting.open_chart(&facts, source.received_at).await?;
     let arrival = readings::next_arrival(&mut sitting.tx).await?;
@@ -246,6 +256,9 @@ async fn admit_void(
     void: &Void,
 ) -> Result<Verdict, SittingError> {
     sitting.tally.voids += 1;
+    if fault::flawed(Flaw::SilentVoid) {
+        return Ok(Verdict::Void);
+    }
     let now = source.received_at;
     let seq = void.seq;
     let finding = Finding {

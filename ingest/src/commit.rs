@@ -17,12 +17,11 @@ use care::live::Change;
 use care::store::{Store, StoreError, numbers};
 use futures::FutureExt;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 use vitals::{Downstream, GatewayId};
 
 use crate::admit::{self, Source};
 use crate::beat::{self, Belief};
-use crate::fault::{self, Step};
+use crate::fault::{self, Flaw, Step};
 use crate::judge::{Item, judge};
 use crate::link::{Gate, Outlet};
 use crate::queue::{Arrived, Topic, down};
@@ -58,32 +57,44 @@ impl<O: Outlet> Committer<O> {
     /// Commits until the service stops or the queue ends.
     pub(crate) async fn run(mut self) {
         let stop = self.stop.clone();
+        while self.turn(&stop).await {}
+    }
+
+    /// Commits and tells what waits, once something does. Says whether there will be another turn.
+    pub(crate) async fn turn(&mut self, stop: &Stop) -> bool {
         let mut batch = Vec::with_capacity(BATCH_MAX);
-        loop {
-            batch.clear();
-            tokio::select! {
-                taken = self.queue.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { return },
-                () = stop.asked() => return,
-            }
-            let Some(decided) = self.decide(&batch).await else { return };
-            self.tell(&batch, &decided).await;
+        tokio::select! {
+            taken = self.queue.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { return false },
+            () = stop.asked() => return false,
         }
+        if fault::flawed(Flaw::AckBeforeCommit) {
+            self.acknowledge(&batch).await;
+        }
+        let Some(decided) = self.decide(&batch).await else { return false };
+        self.tell(&batch, &decided).await;
+        true
     }
 
     /// Acknowledges `batch` and sends what follows from it.
     async fn tell(&self, batch: &[Arrived], decided: &Decided) {
-        fault::reached(Step::BetweenCommitAndAck);
-        for arrived in batch {
-            if let Some(token) = arrived.token {
-                self.gate.ack(arrived.epoch, token).await;
-            }
+        fault::reached(Step::BetweenCommitAndAck).await;
+        if !fault::flawed(Flaw::AckBeforeCommit) {
+            self.acknowledge(batch).await;
         }
-        fault::reached(Step::BetweenAckAndReceipt);
+        fault::reached(Step::BetweenAckAndReceipt).await;
         for Receipted { gateway, receipt } in &decided.receipts {
             self.send(gateway, &Downstream { receipt: Some(receipt.clone()), ..Downstream::default() });
         }
         for ask in &decided.asks {
             self.send(&ask.gateway, &ask.message());
+        }
+    }
+
+    async fn acknowledge(&self, batch: &[Arrived]) {
+        for arrived in batch {
+            if let Some(token) = arrived.token {
+                self.gate.ack(arrived.epoch, token).await;
+            }
         }
     }
 
@@ -145,7 +156,12 @@ impl<O: Outlet> Committer<O> {
         for belief in beliefs {
             asks.extend(self.asked.for_belief(&mut sitting, belief, now).await?);
         }
-        fault::reached(Step::BeforeCommit);
+        if fault::flawed(Flaw::ReceiptBeforeCommit) {
+            for Receipted { gateway, receipt } in &receipts {
+                self.send(gateway, &Downstream { receipt: Some(receipt.clone()), ..Downstream::default() });
+            }
+        }
+        fault::reached(Step::BeforeCommit).await;
         sitting.commit().await?;
         Ok(Decided { receipts, asks })
     }
@@ -229,7 +245,7 @@ impl<O: Outlet> Committer<O> {
     /// Waits; `None` when the service stops meanwhile.
     async fn wait(&self, pause: Duration) -> Option<()> {
         tokio::select! {
-            () = sleep(pause) => Some(()),
+            () = fault::pause(pause) => Some(()),
             () = self.stop.asked() => None,
         }
     }

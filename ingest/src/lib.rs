@@ -22,6 +22,8 @@ pub mod questdb;
 pub mod seat;
 pub mod sequence;
 pub mod service;
+#[cfg(feature = "fault-points")]
+pub mod stepped;
 pub mod stop;
 pub mod wearer;
 

@@ -7,6 +7,7 @@ use care::admission::wearers;
 use care::store::StoreError;
 use vitals::{GatewayId, OutboxId, Receipt, Seq, Timestamp};
 
+use crate::fault::{self, Flaw};
 use crate::sequence::Sequence;
 use crate::sitting::Sitting;
 
@@ -74,7 +75,8 @@ pub(crate) async fn meet(
     sitting.sequences.0.push(Moved {
         gateway: gateway.clone(),
         outbox: outbox.clone(),
-        sequence: Sequence::new(stream.through, stream.highest),
+        sequence: fault::kept_in_memory(stream.id)
+            .unwrap_or_else(|| Sequence::new(stream.through, stream.highest)),
         stream,
         follow: false,
         gateway_known,
@@ -115,6 +117,9 @@ pub(crate) async fn settle(sitting: &mut Sitting<'_>) -> Result<Vec<Receipted>, 
             moved.sequence.follow(ahead);
             moved.follow = moved.sequence.has_gap() && moved.sequence.through() > before;
         }
+        if fault::flawed(Flaw::ReceiptOverGap) {
+            moved.sequence = Sequence::new(moved.sequence.highest(), moved.sequence.highest());
+        }
         let stands = moved.sequence.through() == moved.stream.through;
         let gap_since = match moved.stream.gap_since {
             _ if !moved.sequence.has_gap() => None,
@@ -127,7 +132,11 @@ pub(crate) async fn settle(sitting: &mut Sitting<'_>) -> Result<Vec<Receipted>, 
             highest: moved.sequence.highest(),
             gap_since,
         };
-        streams::note(&mut sitting.tx, &stream, moved.heard_at).await?;
+        if fault::flawed(Flaw::ThroughInMemory) {
+            fault::keep_in_memory(stream.id, moved.sequence);
+        } else {
+            streams::note(&mut sitting.tx, &stream, moved.heard_at).await?;
+        }
         let receipt = Receipt { outbox: moved.outbox, through: stream.through };
         receipts.push(Receipted { gateway: moved.gateway, receipt });
     }

@@ -91,7 +91,7 @@ impl<O: Outlet> Ticker<O> {
         }
     }
 
-    async fn ask_for_gaps(&self) {
+    pub(crate) async fn ask_for_gaps(&self) {
         let desk = &self.watch.desk;
         match self.asked.for_gaps(&desk.store, desk.clock.now()).await {
             Ok(asks) => {
