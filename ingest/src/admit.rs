@@ -16,6 +16,7 @@ use vitals::{
 };
 
 use crate::canary;
+use crate::fault::{self, Flaw};
 use crate::fingerprint::Hash;
 use crate::gateways;
 use crate::judge::{Content, Item, Reason, Refusal};
@@ -140,7 +141,7 @@ async fn admit_envelope(
     envelope: &Envelope,
     met: Met,
 ) -> Result<Verdict, SittingError> {
-    let mark = mark_of(envelope);
+    let mark = mark_of(envelope).filter(|_| !fault::flawed(Flaw::NoDeduplication));
     if let Some(mark) = &mark
         && sitting.was_measured(&envelope.device.id, mark).await?
     {
@@ -167,7 +168,15 @@ async fn admit_envelope(
             StoreError::Unreadable { what: "a loan", detail: "its patient is missing".to_owned() }.into()
         );
     };
-    let stream = sitting.sequences.stream(met).ok_or_else(|| fault("a number outside its sequence"))?;
+    if fault::flawed(Flaw::CursorOnMeasuringTime) {
+        let newest =
+            wearers::weights(sitting.store().await?, &patient, Timestamp::from_jiff(jiff::Timestamp::MAX), 1)
+                .await?;
+        if newest.first().is_some_and(|newest| newest.0 > at) {
+            return Ok(Verdict::Duplicate);
+        }
+    }
+    let stream = sitting.sequences.stream(met).ok_or_else(|| misplaced("a number outside its sequence"))?;
     let reading = reading_of(envelope, stream, &patient, at, source.received_at)?;
     sitting.open_chart(&facts, source.received_at).await?;
     let arrival = sitting.write(&reading, envelope, met.stream, Some(item.hash.as_str()), mark.as_ref())?;
@@ -175,7 +184,7 @@ async fn admit_envelope(
     Ok(Verdict::Stored)
 }
 
-fn fault(what: &str) -> SittingError {
+fn misplaced(what: &str) -> SittingError {
     SittingError::Fault { what: what.to_owned() }
 }
 
@@ -280,6 +289,9 @@ async fn admit_void(
     void: &Void,
 ) -> Result<Verdict, SittingError> {
     sitting.tally.voids += 1;
+    if fault::flawed(Flaw::SilentVoid) {
+        return Ok(Verdict::Void);
+    }
     let now = source.received_at;
     let seq = void.seq;
     let finding = Finding {

@@ -17,13 +17,13 @@ use care::live::Change;
 use care::store::{Store, StoreError, numbers};
 use futures::FutureExt;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use vitals::{Downstream, GatewayId};
 
 use crate::admit::{self, Source};
 use crate::beat::{self, Belief};
 use crate::canary;
-use crate::fault::{self, Step};
+use crate::fault::{self, Flaw, Step};
 use crate::judge::{Item, judge};
 use crate::link::{Gate, Outlet};
 use crate::pace::Paced;
@@ -69,6 +69,8 @@ pub(crate) struct Committer<O> {
     pub(crate) asked: Arc<Asked>,
     pub(crate) batching: Batching,
     pub(crate) paced: Paced,
+    /// How many messages the last commit held.
+    pub(crate) taken_before: usize,
     pub(crate) stop: Stop,
 }
 
@@ -83,37 +85,42 @@ impl<O: Outlet> Committer<O> {
     /// Commits until the service stops or the queue ends.
     pub(crate) async fn run(mut self) {
         let stop = self.stop.clone();
+        while self.turn(&stop).await {}
+    }
+
+    /// Commits and tells what waits, once something does. Says whether there will be another turn.
+    pub(crate) async fn turn(&mut self, stop: &Stop) -> bool {
         let Batching { messages_max, linger, waiting_max: _ } = self.batching;
-        let mut batch = Vec::with_capacity(messages_max);
-        loop {
-            let flows = batch.len().max(self.queue.len()) >= FLOWING;
-            batch.clear();
-            if flows && self.queue.len() < messages_max && !linger.is_zero() {
-                self.wait(linger).await;
-            }
-            tokio::select! {
-                taken = self.queue.recv_many(&mut batch, messages_max) => if taken == 0 { return },
-                () = held_until(self.paced.next()) => {
-                    self.send_held();
-                    continue;
-                }
-                () = stop.asked() => return,
-            }
-            let Some(decided) = self.decide(&batch).await else { return };
-            self.tell(&batch, decided).await;
-            self.send_held();
+        let flows = self.taken_before.max(self.queue.len()) >= FLOWING;
+        if flows && self.queue.len() < messages_max && !linger.is_zero() {
+            self.wait(linger).await;
         }
+        let mut batch = Vec::with_capacity(self.queue.len().clamp(1, messages_max));
+        tokio::select! {
+            taken = self.queue.recv_many(&mut batch, messages_max) => if taken == 0 { return false },
+            () = held_until(self.paced.next()) => {
+                self.send_held();
+                return true;
+            }
+            () = stop.asked() => return false,
+        }
+        if fault::flawed(Flaw::AckBeforeCommit) {
+            self.acknowledge(&batch).await;
+        }
+        let Some(decided) = self.decide(&batch).await else { return false };
+        self.taken_before = batch.len();
+        self.tell(&batch, decided).await;
+        self.send_held();
+        true
     }
 
     /// Acknowledges `batch` and sends what follows from it.
     async fn tell(&mut self, batch: &[Arrived], decided: Decided) {
-        fault::reached(Step::BetweenCommitAndAck);
-        for arrived in batch {
-            if let Some(token) = arrived.token {
-                self.gate.ack(arrived.epoch, token).await;
-            }
+        fault::reached(Step::BetweenCommitAndAck).await;
+        if !fault::flawed(Flaw::AckBeforeCommit) {
+            self.acknowledge(batch).await;
         }
-        fault::reached(Step::BetweenAckAndReceipt);
+        fault::reached(Step::BetweenAckAndReceipt).await;
         let now = Instant::now();
         for arrived in batch {
             if let Topic::Up(Some(gateway)) = &arrived.topic {
@@ -127,6 +134,14 @@ impl<O: Outlet> Committer<O> {
         }
         for ask in &decided.asks {
             self.send(&ask.gateway, &ask.message());
+        }
+    }
+
+    async fn acknowledge(&self, batch: &[Arrived]) {
+        for arrived in batch {
+            if let Some(token) = arrived.token {
+                self.gate.ack(arrived.epoch, token).await;
+            }
         }
     }
 
@@ -200,7 +215,12 @@ impl<O: Outlet> Committer<O> {
         for belief in beliefs {
             asks.extend(self.asked.for_belief(&mut sitting, belief, now).await?);
         }
-        fault::reached(Step::BeforeCommit);
+        if fault::flawed(Flaw::ReceiptBeforeCommit) {
+            for Receipted { gateway, receipt } in &receipts {
+                self.send(gateway, &Downstream { receipt: Some(receipt.clone()), ..Downstream::default() });
+            }
+        }
+        fault::reached(Step::BeforeCommit).await;
         sitting.commit().await?;
         Ok(Decided { receipts, asks })
     }
@@ -289,7 +309,7 @@ impl<O: Outlet> Committer<O> {
     /// Waits; `None` when the service stops meanwhile.
     async fn wait(&self, pause: Duration) -> Option<()> {
         tokio::select! {
-            () = sleep(pause) => Some(()),
+            () = fault::pause(pause) => Some(()),
             () = self.stop.asked() => None,
         }
     }

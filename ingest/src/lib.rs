@@ -26,6 +26,8 @@ pub mod seat;
 pub mod sequence;
 pub mod service;
 pub mod share;
+#[cfg(feature = "fault-points")]
+pub mod stepped;
 pub mod stop;
 pub mod wearer;
 

@@ -8,6 +8,7 @@ use care::admission::streams::{self, Of, Stream};
 use care::store::StoreError;
 use vitals::{GatewayId, OutboxId, Receipt, Seq, Timestamp};
 
+use crate::fault::{self, Flaw};
 use crate::sequence::Sequence;
 use crate::sitting::Sitting;
 
@@ -99,7 +100,8 @@ pub(crate) async fn meet(
     sequences.moved.push(Moved {
         gateway: gateway.clone(),
         outbox: outbox.clone(),
-        sequence: Sequence::new(stream.through, stream.highest),
+        sequence: fault::kept_in_memory(stream.id)
+            .unwrap_or_else(|| Sequence::new(stream.through, stream.highest)),
         stream,
         follow: false,
         gateway_known,
@@ -158,6 +160,9 @@ pub(crate) async fn settle(sitting: &mut Sitting<'_>) -> Result<Vec<Receipted>, 
             moved.sequence.follow(ahead);
             moved.follow = moved.sequence.has_gap() && moved.sequence.through() > through;
         }
+        if fault::flawed(Flaw::ReceiptOverGap) {
+            moved.sequence = Sequence::new(moved.sequence.highest(), moved.sequence.highest());
+        }
         let stands = moved.sequence.through() == moved.stream.through;
         let gap_since = match moved.stream.gap_since {
             _ if !moved.sequence.has_gap() => None,
@@ -170,9 +175,14 @@ pub(crate) async fn settle(sitting: &mut Sitting<'_>) -> Result<Vec<Receipted>, 
             gap_since,
             ..moved.stream
         };
+        if fault::flawed(Flaw::ThroughInMemory) {
+            fault::keep_in_memory(stream.id, moved.sequence);
+        }
         noted.push((Of { gateway: moved.gateway, outbox: moved.outbox, stream }, moved.heard_at));
     }
-    streams::note(sitting.store().await?, &noted).await?;
+    if !fault::flawed(Flaw::ThroughInMemory) {
+        streams::note(sitting.store().await?, &noted).await?;
+    }
     let receipt = |Of { gateway, outbox, stream }| Receipted {
         gateway,
         receipt: Receipt { outbox, through: stream.through },

@@ -255,6 +255,7 @@ impl Ingest {
             asked: Arc::clone(&asked),
             batching,
             paced: Paced::by(pace),
+            taken_before: 0,
             stop: commits_stop.clone(),
         };
         let ticker = Ticker {

@@ -13,4 +13,3 @@ mod projections;
 mod reconcile;
 mod time;
 mod together;
-mod upgrade;

@@ -91,7 +91,7 @@ impl<O: Outlet> Ticker<O> {
         }
     }
 
-    async fn ask_for_gaps(&self) {
+    pub(crate) async fn ask_for_gaps(&self) {
         let desk = &self.watch.desk;
         if !desk.share.borrow().is_keeper() {
             return;

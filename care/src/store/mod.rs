@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
@@ -326,6 +327,9 @@ async fn sqlite(file: &Path, create: bool) -> Result<SqlitePool, sqlx::Error> {
     SqlitePoolOptions::new()
         .max_connections(CONNECTIONS_MAX)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // SQLite itself rolls back what a full or failing disk did not take, and sqlx then counts that transaction as open
+        // for ever. Such a connection begins nothing any more.
+        .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_with(options)
         .await
 }
@@ -426,6 +430,23 @@ mod tests {
         let error = Store::open(directory.path()).await.expect_err("a newer store");
         let newest = schema::newest();
         assert!(matches!(error, StoreError::Newer { found: 99, known, .. } if known == newest), "{error}");
+    }
+
+    /// SQLite (lang_transaction.html, "Response To Errors Within A Transaction") rolls back by itself when the disk is full; a
+    /// connection on which that happened must not be the one that the next transaction begins on, and fails on, for ever.
+    #[tokio::test]
+    async fn a_full_disk_ends_one_transaction_and_not_the_next() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(directory.path()).await.expect("opens");
+        for _ in 0..3 {
+            let mut tx = store.write().await.expect("a transaction after one that found no room");
+            sql::query("PRAGMA max_page_count = 1").execute(&mut *tx).await.expect("as many as there are");
+            let written = sql::query("INSERT INTO counter (name, value) VALUES (hex(zeroblob(100000)), 1)")
+                .execute(&mut *tx)
+                .await
+                .map_err(StoreError::from);
+            assert!(matches!(written, Err(StoreError::Full)), "{written:?}");
+        }
     }
 
     #[tokio::test]

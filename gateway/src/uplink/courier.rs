@@ -9,13 +9,17 @@
 //! something meanwhile: a server that is silent is down or cut off and refuses nothing, however long. After
 //! [`SENDINGS_MAX`] refused sendings the head is declared void. The intervals grow, so that takes at least half an hour.
 //!
+//! **How much goes into a message.** Up to [`BATCH_ROWS_MAX`] numbers, until one got no receipt or its connection broke. Then the next
+//! message holds one number, and each after it twice as many as the one before: what keeps one envelope from arriving, be it its
+//! size or something on the way that chokes on it, must not keep those that share a message with it.
+//!
 //! **Invariant:** on a connection, numbers are sent lowest first; after each new connection everything unreceipted is.
 
 use std::time::{Duration, Instant};
 
 use vitals::Seq;
 
-use super::{AHEAD_MAX, WINDOW};
+use super::{AHEAD_MAX, BATCH_ROWS_MAX, WINDOW};
 use crate::outbox::Depth;
 
 /// How long to wait for a receipt after the first, second, ... sending of the head; the last goes on for ever.
@@ -90,6 +94,8 @@ struct Head {
 pub struct Courier {
     state: State,
     head: Head,
+    /// The most numbers in the next message.
+    rows_max: usize,
     attempts: u32,
     jitter: Box<dyn FnMut() -> f64 + Send>,
 }
@@ -107,7 +113,8 @@ impl Courier {
     /// A courier that wants to connect at once. `jitter` gives fractions from 0 to 1.
     #[must_use]
     pub fn new(now: Instant, jitter: Box<dyn FnMut() -> f64 + Send>) -> Self {
-        Self { state: State::Down { retry_at: now }, head: Head::default(), attempts: 0, jitter }
+        let state = State::Down { retry_at: now };
+        Self { state, head: Head::default(), rows_max: BATCH_ROWS_MAX, attempts: 0, jitter }
     }
 
     /// What to do now, one thing at a time; `None` when there is nothing until something happens.
@@ -173,8 +180,15 @@ impl Courier {
         let pause = pause.mul_f64(0.5 + 0.5 * (self.jitter)().clamp(0.0, 1.0));
         self.attempts = self.attempts.saturating_add(1);
         self.head.resend_at = None;
+        self.rows_max = 1;
         self.state = State::Down { retry_at: now + pause };
         pause
+    }
+
+    /// The most numbers that the next message is to hold.
+    #[must_use]
+    pub const fn rows_max(&self) -> usize {
+        self.rows_max
     }
 
     /// Numbers up to `through` went out in one message.
@@ -182,6 +196,7 @@ impl Courier {
         let State::Up(connection) = &mut self.state else { return };
         connection.in_flight += 1;
         connection.cursor = through.get();
+        self.rows_max = (self.rows_max * 2).min(BATCH_ROWS_MAX);
         if self.head.resend_at.is_none() {
             connection.broker_answered = false;
             self.head.server_answered = false;
@@ -277,6 +292,7 @@ impl Courier {
     fn start_over(&mut self) {
         if let (State::Up(connection), Some(head)) = (&mut self.state, self.head.seq) {
             connection.cursor = head.get() - 1;
+            self.rows_max = 1;
         }
     }
 

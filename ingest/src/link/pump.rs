@@ -73,7 +73,7 @@ impl<L: Link, O: Outlet> Pump<L, O> {
         }
     }
 
-    async fn take(&mut self, event: Event) -> Result<(), LinkError> {
+    pub(crate) async fn take(&mut self, event: Event) -> Result<(), LinkError> {
         match event {
             Event::Connected { session_present: true } => {
                 self.hear();
@@ -118,7 +118,7 @@ impl<L: Link, O: Outlet> Pump<L, O> {
         }
     }
 
-    async fn broke(&mut self, error: &LinkError) {
+    pub(crate) async fn broke(&mut self, error: &LinkError) {
         let ended = self.gate.epoch();
         let untold = self.gate.break_off(&mut self.link);
         self.listening.store(false, Ordering::SeqCst);

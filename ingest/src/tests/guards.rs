@@ -17,7 +17,7 @@ use care::health::{Chain, Part, State};
 use serde_json::json;
 
 use super::house::{Home, Told, envelope, run, time};
-use crate::commit::Pace;
+use crate::commit::Batching;
 use crate::link::LinkError;
 
 #[test]

@@ -63,26 +63,31 @@ fn one_row_that_is_missing_extra_or_altered_is_named_in_each_store() {
             &[(Outbox, Missing, Some(8), None)],
         ),
         ("UPDATE heartbeat SET unreceipted = 0", &[(Outbox, Extra, Some(9), None)]),
-        ("DELETE FROM decided WHERE seq = 2", &[(Decided, Missing, Some(2), Some(2))]),
+        ("UPDATE reading SET hash = NULL WHERE seq = 2", &[(Decided, Missing, Some(2), Some(2))]),
         ("DELETE FROM decided WHERE seq = 8", &[(Decided, Missing, Some(8), None)]),
         (
             "INSERT INTO decided (stream, seq, hash, verdict) VALUES (1, 20, 'x', 'stored')",
             &[(Decided, Extra, Some(20), None)],
         ),
-        ("UPDATE decided SET verdict = 'void' WHERE seq = 2", &[(Decided, Altered, Some(2), Some(2))]),
-        ("UPDATE decided SET verdict = 'quarantined' WHERE seq = 2", &[(Decided, Altered, Some(2), Some(2))]),
+        (
+            "INSERT INTO decided (stream, seq, hash, verdict) VALUES (1, 2, 'x', 'void')",
+            &[(Decided, Altered, Some(2), Some(2))],
+        ),
+        (
+            "INSERT INTO decided (stream, seq, hash, verdict) VALUES (1, 2, 'x', 'quarantined')",
+            &[(Decided, Altered, Some(2), Some(2))],
+        ),
         ("UPDATE decided SET verdict = 'stored' WHERE seq = 8", &[(Readings, Missing, Some(8), None)]),
         ("DELETE FROM quarantine", &[(Decided, Altered, Some(7), None)]),
         (
             "DELETE FROM reading WHERE seq = 2",
-            &[(Readings, Missing, Some(2), None), (Readings, Missing, None, Some(2))],
+            &[(Decided, Missing, Some(2), None), (Readings, Missing, None, Some(2))],
         ),
         ("DELETE FROM reading WHERE seq = 6", &[(Readings, Missing, Some(6), None), (Readings, Missing, None, Some(6))]),
         (
             "INSERT INTO reading (arrival, id, patient, at, received_at, kind, outcome, vals, absent, flags, clock, device,
-                gateway, outbox, seq, sealed_at, raw_format, raw_hex)
-             SELECT 7, 'extra', patient, at, received_at, kind, outcome, vals, absent, flags, clock, device, gateway, outbox,
-                30, sealed_at, raw_format, raw_hex FROM reading WHERE seq = 1",
+                stream, seq, sealed_at, raw_format, raw_hex)
+             SELECT 7, 'extra', patient, at, received_at, kind, outcome, vals, absent, flags, clock, device, stream, 30, sealed_at, raw_format, raw_hex FROM reading WHERE seq = 1",
             &[(Readings, Extra, Some(30), Some(7))],
         ),
         (
@@ -91,7 +96,7 @@ fn one_row_that_is_missing_extra_or_altered_is_named_in_each_store() {
         ),
         ("UPDATE reading SET at = at + 1 WHERE seq = 2", &[(Readings, Altered, None, Some(2))]),
         ("UPDATE reading SET vals = '{' WHERE seq = 2", &[(Readings, Altered, None, Some(2))]),
-        ("UPDATE reading SET id = 'other' WHERE seq = 2", &[(Readings, Altered, Some(2), Some(2))]),
+        ("UPDATE reading SET id = 'other' WHERE seq = 2", &[(Readings, Altered, None, Some(2))]),
         ("DELETE FROM assessed WHERE first_arrival = 2", &[(Assessed, Missing, None, Some(2))]),
         (
             "INSERT INTO assessed (first_arrival, marks) VALUES (50, '0000000000000000')",
@@ -106,7 +111,7 @@ fn one_row_that_is_missing_extra_or_altered_is_named_in_each_store() {
         for (sql, expected) in rows {
             let home = Home::lived_in().await;
             assert_eq!(home.named().await, [], "before {sql}");
-            home.sql(sql).await;
+            home.sql(*sql).await;
             assert_eq!(home.named().await, *expected, "{sql}");
         }
     });

@@ -62,6 +62,31 @@ fn a_number_that_a_living_server_refuses_ten_times_is_void() {
     assert_eq!(courier.next_order(now, depth(5, 8)), Some(Order::Send { after: 4 }), "the void is sent");
 }
 
+/// An envelope that never arrives takes what shares its message along. Worked by hand from the module's words: one, two, four,
+/// eight, so that what stands before it gets through, and by and by it stands alone.
+#[test]
+fn what_got_no_receipt_is_sent_in_small_messages() {
+    let now = Instant::now();
+    let mut courier = connected(now);
+    assert_eq!(courier.rows_max(), BATCH_ROWS_MAX);
+    send_all(&mut courier, now, depth(1, 20));
+    let later = now + INTERVALS[0];
+    let mut messages = Vec::new();
+    while let Some(order) = courier.next_order(later, depth(1, 20)) {
+        let Order::Send { after } = order else { panic!("{order:?}") };
+        let through = (after + courier.rows_max() as u64).min(20);
+        messages.push((after + 1, through));
+        courier.sent(later, seq(through));
+        courier.acknowledged();
+    }
+    assert_eq!(messages, [(1, 1), (2, 3), (4, 7), (8, 15), (16, 20)]);
+    // A broker that hangs up on a message must not be sent it again whole.
+    let mut courier = connected(now);
+    courier.lost(now);
+    courier.connected(now);
+    assert_eq!(courier.rows_max(), 1);
+}
+
 /// Eight hours without a word from the server.
 #[test]
 fn a_silent_server_costs_nothing_a_number() {
