@@ -26,6 +26,7 @@ fn decode_prints_the_published_object() {
     let frame = "167d0050006600e10701100c273640000000";
     assert_eq!(decode(&["2a35", frame]), published);
     assert_eq!(decode(&["2A35", "16 7D-00 50 00 66 00 E1 07 01 10 0C 27 36 40 00 00 00"]), published);
+    assert_eq!(decode(&["0x2a35", &format!("0x{frame}")]), published);
     assert_eq!(decode(&["2a35", frame, "--model", "a&d ua-651ble"]), published);
     assert_eq!(decode(&["2a35", frame, "--model", "Nobody 1"])["quirks"], json!(["unknown_model"]));
 }
@@ -33,8 +34,9 @@ fn decode_prints_the_published_object() {
 /// To add a case, add a row: the arguments, and what the one line must name.
 #[test]
 fn bytes_that_cannot_be_a_frame_name_field_and_offset() {
-    let rows: [(&[&str], &[&str]); 5] = [
+    let rows: [(&[&str], &[&str]); 6] = [
         (&["2a9d", "0294"], &["weight", "byte 1"]),
+        (&["2a9d", ""], &["flags", "byte 0"]),
         (&["2a35", "167d00"], &["byte"]),
         (&["2a9d", "0294zz"], &["hex"]),
         (&["2a9d", "029"], &["digits"]),
@@ -57,7 +59,17 @@ fn models_lists_what_decode_knows() {
     let output = run(vagen().args(["models", "--json"]));
     let models = lines(&output);
     assert!(models.iter().any(|model| model["name"] == "Beurer BM85"), "{models:?}");
-    assert!(stdout(&run(vagen().arg("models"))).contains("Beurer BM85"));
+    // How each comes to a gateway, by the makers' manuals; the records of this Omron family lie in its memory.
+    let listed = stdout(&run(vagen().arg("models")));
+    for (model, read_by) in [
+        ("Beurer BM85", " connection "),
+        ("A&D UC-352BLE", " pairing "),
+        ("Beurer BF720", " pairing and code "),
+        ("Xiaomi Mi Scale 2", " advertisements "),
+        ("Omron HEM-7xxx", " decode only "),
+    ] {
+        assert!(listed.lines().any(|line| line.starts_with(model) && line.contains(read_by)), "{listed}");
+    }
 }
 
 fn replay(arguments: &[&str], text: &str) -> std::process::Output {

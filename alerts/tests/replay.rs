@@ -317,6 +317,11 @@ fn a_malformed_line_is_refused_with_its_number() {
             r#"{"patient":"p","at":"2026-01-01T07:00:00Z","kind":"weight","outcome":"maybe","values":{}}"#,
             "maybe",
         ),
+        (r#"{"patient":"p","at":"2026-01-01T07:00:00Z","kind":"dialogue"}"#, "dialogue"),
+        (
+            r#"{"patient":"p","at":"2026-01-01T07:00:00Z","kind":"dialogue","dialogue":{"questionnaire":"urn:vagen:questionnaire:whose-reading","version":"1","answers":{"whose":["the cat"]}}}"#,
+            "dialogue",
+        ),
     ];
     for (bad, holds) in rows {
         let zone = TimeZone::get("Europe/Stockholm").expect("bundled");
@@ -325,6 +330,30 @@ fn a_malformed_line_is_refused_with_its_number() {
         let error = replay.feed(bad).expect_err(bad);
         assert_eq!(error.line, 2, "{bad}");
         assert!(error.to_string().contains(holds), "{bad}: {error}");
+    }
+}
+
+/// A version of a tree that this program does not have: the end of the same name stands in, and what is unknown altogether
+/// is passed over, as the published interface says of keys that are not known.
+#[test]
+fn a_dialogue_of_another_version_keeps_its_end() {
+    let dialogue = |name: &str, version: &str, outcome: &str| {
+        line(
+            0,
+            0,
+            &format!(
+                r#""kind":"dialogue","dialogue":{{"questionnaire":"urn:vagen:questionnaire:{name}","version":"{version}","outcome":"{outcome}","answers":{{"gone":["yes"]}}}}"#
+            ),
+        )
+    };
+    let rows = [
+        ("whose-reading", "999", "others", vec![(Problem::DataQuality, Priority::Routine)]),
+        ("whose-reading", "999", "gone", vec![]),
+        ("gone", "1", "others", vec![]),
+    ];
+    for (name, version, outcome, expected) in rows {
+        let tasks = replay(&[dialogue(name, version, outcome)]);
+        assert_eq!(told(&tasks), expected, "{name} {version} {outcome}");
     }
 }
 

@@ -36,6 +36,8 @@ const TUNING_SEEDS: [u64; 3] = [1001, 1002, 1003];
 const JUDGING_SEEDS: [u64; 3] = [9101, 9102, 9103];
 /// Thresholds of the curves, against the policy's own, loose to strict.
 const THRESHOLDS: [f64; 11] = [0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0];
+/// Where weight alone opens a case, in the person's noise, loose to strict.
+const WEIGHT_ALONE: [f64; 9] = [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.7, 2.0];
 
 /// What was asked for.
 struct Options {
@@ -139,7 +141,10 @@ fn compare(
         seeds: JUDGING_SEEDS.map(|seed| seed.to_string()).join(", "),
         years: outcomes[0].run.sum().years,
         policy_curve: curve(&whole),
-        weight_curve: curve(&whole.clone().only(Channel::Weight)),
+        weight_curve: WEIGHT_ALONE
+            .iter()
+            .map(|noises| cohort.replay(&whole.clone().weight_alone_at(*noises).policy()).sum())
+            .collect(),
         outcomes,
         textbook,
         left_out,

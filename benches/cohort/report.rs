@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use crate::WEIGHT_ALONE;
 use crate::assumptions::Variant;
 use crate::chart::{Line, Words, curves, ranges};
 use crate::judge::{Tally, chance, interval};
@@ -118,24 +119,37 @@ impl Findings {
 
     fn textbooks(&self, page: &mut String) {
         page.push_str(
-            "## Textbook detectors\n\nOn the same people, each in a few lines of its own. *Elsewhere* is what the same detectors did on \
-             another made cohort, so that this one can be checked. *Weight alone* is the policy with every other channel off, its threshold \
-             moved until it costs what the detector costs; a dash where it costs less at any threshold.\n\n\
-             | detector | elsewhere | sensitivity | false a year | chance | 3 days | 5 days | lead, days | weight alone, at that cost |\n\
-             |---|---|---|---|---|---|---|---|---|\n",
+            "## Textbook detectors\n\nOn the same people, each in a few lines of its own: an alarm is a weighing at which its figure lies above \
+             its limit, and alarms of one person within 72 hours count once. *Elsewhere* is what the same detectors did on another made \
+             cohort, so that this one can be checked. *Weight alone* is the policy with every other channel off, asked at the detector's own \
+             cost: the difference of its averages, of 3 and 25 days here, at which a case opens is moved until it costs as many false tasks, \
+             the same for everybody, and a case closes after three days, since what comes within 72 hours counts once. Between two levels \
+             that were run it is read off a straight line.\n\n\
+             | detector | elsewhere | sensitivity | false a year | chance | 3 days | 5 days | lead, days | weight alone, at that cost | ahead by |\n\
+             |---|---|---|---|---|---|---|---|---|---|\n",
         );
         for (textbook, (tally, _)) in TEXTBOOKS.iter().zip(&self.textbook) {
             let alone = at_cost(&self.weight_curve, tally.false_per_year());
+            let (alone, ahead) = alone.map_or_else(
+                || ("-".to_owned(), "-".to_owned()),
+                |alone| (format!("{alone:.3}"), format!("{:+.3}", alone - tally.sensitivity())),
+            );
             let _ = writeln!(
                 page,
-                "| {} | {} | {} | {} |",
+                "| {} | {} | {} | {alone} | {ahead} |",
                 textbook.name,
                 textbook.elsewhere,
                 cells(tally),
-                alone.map_or_else(|| "-".to_owned(), |sensitivity| format!("{sensitivity:.2}")),
             );
         }
-        page.push('\n');
+        page.push_str(
+            "\nWeight alone, level by level (in the person's noise; sensitivity at false tasks a year): ",
+        );
+        let levels = WEIGHT_ALONE.iter().zip(&self.weight_curve).map(|(noises, tally)| {
+            format!("{noises}: {:.3} at {:.2}", tally.sensitivity(), tally.false_per_year())
+        });
+        page.push_str(&levels.collect::<Vec<_>>().join(", "));
+        page.push_str(".\n\n");
     }
 
     fn channels(&self, page: &mut String) {

@@ -8,11 +8,13 @@
 //! **Invariant:** [`open_patient`] writes the audit entry, allowed or denied, before it gives anything back.
 
 mod policies;
+mod population;
 mod rooms;
 
 use vitals::{PatientId, Timestamp};
 
 pub use policies::{PolicyWish, decide_policies, is_clinician, open_policies};
+pub use population::{decide_population, open_population};
 pub use rooms::{open_gateways, open_register};
 
 use crate::audit::{self, Entry};

@@ -228,7 +228,6 @@ pub async fn first_broken(reader: &mut Reader) -> Result<Option<i64>, StoreError
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Store;
 
     #[tokio::test]
     async fn a_changed_row_shows() {

@@ -345,8 +345,9 @@ pub async fn status(reader: &mut Reader) -> Result<Value, StoreError> {
     .fetch_one(&mut **reader)
     .await?;
     let outboxes = sql::query_as::<(String, String, i64)>(
-        "SELECT gateway, outbox, through FROM stream ORDER BY gateway, outbox",
+        "SELECT gateway, outbox, through FROM stream WHERE gateway <> $1 ORDER BY gateway, outbox",
     )
+    .bind(crate::canary::ID)
     .fetch_all(&mut **reader)
     .await?;
     let gateways = sql::query_as::<(String, Option<i64>)>(

@@ -22,6 +22,10 @@ pub enum Part {
     Projection,
     /// Telling somebody outside when another part stands still.
     Alarm,
+    /// A reading of nobody's that walks the whole chain again and again.
+    Canary,
+    /// The stores held against each other, each night.
+    Reconciliation,
 }
 
 impl Part {
@@ -34,6 +38,8 @@ impl Part {
             Self::Watch => "watch",
             Self::Projection => "projection",
             Self::Alarm => "alarm",
+            Self::Canary => "canary",
+            Self::Reconciliation => "reconciliation",
         }
     }
 
@@ -42,7 +48,16 @@ impl Part {
     pub const fn is_needed(self) -> bool {
         match self {
             Self::Broker | Self::Store | Self::Watch => true,
-            Self::Projection | Self::Alarm => false,
+            Self::Projection | Self::Alarm | Self::Canary | Self::Reconciliation => false,
+        }
+    }
+
+    /// Whether somebody has waited already before this part is called broken, so that the alarm need not.
+    #[must_use]
+    pub const fn has_waited(self) -> bool {
+        match self {
+            Self::Canary | Self::Reconciliation => true,
+            Self::Broker | Self::Store | Self::Watch | Self::Projection | Self::Alarm => false,
         }
     }
 }
@@ -172,6 +187,14 @@ pub fn unseen(part: Part) -> Words {
         Part::Alarm => Words::new(
             "Ingen vet om driftlarm når fram utanför den här sidan.",
             "Nobody knows whether operating alarms get through outside this page.",
+        ),
+        Part::Canary => Words::new(
+            "Ingen provmätning har gått hela vägen än. Ingen vet om nya värden når fram.",
+            "No test reading has walked the whole way yet. Nobody knows whether new values get through.",
+        ),
+        Part::Reconciliation => Words::new(
+            "Ingen har jämfört vad mottagarna har sänt med vad som är sparat och bedömt.",
+            "Nobody has compared what gateways sent with what is stored and judged.",
         ),
     }
 }

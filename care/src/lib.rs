@@ -12,6 +12,7 @@ pub mod admission;
 pub mod alarm;
 pub(crate) mod answers;
 pub mod audit;
+pub mod canary;
 #[cfg(feature = "web")]
 pub(crate) mod chart;
 pub mod clock;
@@ -28,9 +29,12 @@ pub(crate) mod patient_view;
 pub mod people;
 pub mod plans;
 pub mod policies;
+pub mod population;
 pub mod quarantine;
 pub mod readings;
+pub mod reconcile;
 pub mod register;
+pub mod series;
 pub mod store;
 pub mod tasks;
 #[cfg(feature = "web")]

@@ -5,6 +5,8 @@
 //!
 //! **Invariant:** a reading is shown with the doubt the rules had about it; nothing admitted is left out of the table.
 
+mod long;
+
 use crate::store::sql::{self, Connection};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use crate::plans;
 use crate::policies::{Book, Standing};
 use crate::readings::{self, Recorded};
 use crate::store::StoreError;
+
+pub(crate) use long::{LongRecord, Reach, extremes, long_record, worst};
 
 /// How far before the first day shown the record is read, so that what is usual is known there: days.
 const BEFORE_DAYS: i64 = 60;

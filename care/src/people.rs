@@ -1,6 +1,6 @@
 //! Patients and the units around them, as the store knows them. Reads only; who may read is [`crate::access`]'s to say.
 
-use crate::store::sql::{self, Connection, Row};
+use crate::store::sql::{self, Connection, List, Query, Row};
 use vitals::{PatientId, Timestamp};
 
 use crate::language::Language;
@@ -109,7 +109,8 @@ pub async fn facts(
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn of_unit(connection: &mut Connection, unit: &str) -> Result<Vec<PatientFacts>, StoreError> {
-    among(connection, "SELECT patient FROM patient_unit WHERE unit = $1 AND until_at IS NULL", unit).await
+    among_those(connection, "SELECT patient FROM patient_unit WHERE unit = $1 AND until_at IS NULL", unit)
+        .await
 }
 
 /// Everybody whose care a unit of `organisation` takes part in, by name.
@@ -122,21 +123,40 @@ pub async fn of_organisation(
 ) -> Result<Vec<PatientFacts>, StoreError> {
     let sql = "SELECT patient FROM patient_unit WHERE until_at IS NULL
                AND unit IN (SELECT id FROM unit WHERE organisation = $1)";
-    among(connection, sql, organisation).await
+    among_those(connection, sql, organisation).await
+}
+
+/// What is known of each of `patients` that the register has.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn all_of(
+    connection: &mut Connection,
+    patients: &[&PatientId],
+) -> Result<Vec<PatientFacts>, StoreError> {
+    let which = format!("SELECT value FROM {}", sql::each(connection.dialect(), 1));
+    let ids = List::of_texts(patients.iter().map(|id| id.as_str()));
+    let [people, units] =
+        among(&which).map(|sql| sql::query(sqlx::AssertSqlSafe(sql)).bind_list(ids.clone()));
+    with_units(connection, people, units).await
 }
 
 /// The patients whose ids `which`, a literal of this module, selects for `id`.
-async fn among(
+async fn among_those(
     connection: &mut Connection,
-    which: &'static str,
+    which: &str,
     id: &str,
 ) -> Result<Vec<PatientFacts>, StoreError> {
+    let [people, units] = among(which).map(|sql| sql::query(sqlx::AssertSqlSafe(sql)).bind(id));
+    with_units(connection, people, units).await
+}
+
+/// The patients whose ids `which` selects, and their units.
+fn among(which: &str) -> [String; 2] {
     let patients = format!(
         "SELECT id, name, language, policy, born, consent_from, consent_until, overrides, plan_text, plan_by, plan_changed, enrolled_at
          FROM patient WHERE id IN ({which}) ORDER BY name, id"
     );
-    let rows = sql::query(sqlx::AssertSqlSafe(patients)).bind(id).fetch_all(&mut *connection).await?;
-    let mut related: std::collections::BTreeMap<String, Vec<RelatedUnit>> = std::collections::BTreeMap::new();
     let units = format!(
         "SELECT patient_unit.patient AS patient, unit.id AS id, unit.name AS name, organisation.id AS organisation,
                 organisation.name AS organisation_name, organisation.kind AS organisation_kind
@@ -145,8 +165,17 @@ async fn among(
          WHERE patient_unit.until_at IS NULL AND patient_unit.patient IN ({which})
          ORDER BY patient_unit.patient, patient_unit.position"
     );
-    let units = sql::query(sqlx::AssertSqlSafe(units)).bind(id).fetch_all(connection).await?;
-    for row in &units {
+    [patients, units]
+}
+
+async fn with_units(
+    connection: &mut Connection,
+    people: Query<'_>,
+    units: Query<'_>,
+) -> Result<Vec<PatientFacts>, StoreError> {
+    let rows = people.fetch_all(&mut *connection).await?;
+    let mut related: std::collections::BTreeMap<String, Vec<RelatedUnit>> = std::collections::BTreeMap::new();
+    for row in &units.fetch_all(connection).await? {
         related.entry(row.try_get("patient")?).or_default().push(related_unit_of(row)?);
     }
     rows.iter()

@@ -125,7 +125,8 @@ pub async fn concerned(
     }
     if ids.is_empty() {
         ids = sql::query_scalar(
-            "SELECT patient FROM reading WHERE gateway = $1 GROUP BY patient ORDER BY MAX(arrival) DESC LIMIT $2",
+            "SELECT patient FROM reading WHERE stream IN (SELECT id FROM stream WHERE gateway = $1)
+             GROUP BY patient ORDER BY MAX(arrival) DESC LIMIT $2",
         )
         .bind(&item.gateway)
         .bind(HOME_MAX)

@@ -3,14 +3,10 @@
 //! Writing is `admission`'s alone.
 
 use crate::store::sql::{self, Connection, Row};
-use std::collections::{BTreeMap, BTreeSet};
-
 use alerts::ChartEvent;
-use vitals::{
-    AbsentReason, ClockClass, Content, DeviceTime, Flag, Kind, Outcome, PatientId, Quantity, Reading,
-    Timestamp,
-};
+use vitals::{ClockClass, Content, DeviceTime, Kind, Outcome, PatientId, Reading, Timestamp};
 
+use crate::admission::readings::Whereabouts;
 use crate::people;
 use crate::store::StoreError;
 
@@ -56,9 +52,11 @@ pub struct Origin {
     pub raw_hex: String,
 }
 
-const SELECT: &str = "SELECT arrival, id, patient, at, received_at, kind, outcome, vals, absent, flags, clock, clock_offset_s,
- device, model, device_time, user_slot, gateway, outbox, seq, sealed_at, raw_format, raw_hex, author_kind, author, task
- FROM reading ";
+/// The id of a reading says where it stands, unless it was given one before ids did.
+const SELECT: &str = "SELECT arrival, COALESCE(reading.id, name || '-' || seq, 'a' || arrival || '-' || at) AS id, patient, at,
+ received_at, kind, outcome, vals, absent, flags, clock, clock_offset_s, device, model, device_time, user_slot, gateway, outbox, seq,
+ sealed_at, raw_format, raw_hex, author_kind, author, task
+ FROM reading LEFT JOIN stream ON stream.id = reading.stream ";
 
 /// A patient's readings that arrived with or after `since`, in order of arrival, as events of their chart.
 ///
@@ -107,8 +105,26 @@ pub async fn between(
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn one(connection: &mut Connection, id: &str) -> Result<Option<Recorded>, StoreError> {
-    let sql = format!("{SELECT} WHERE id = $1");
-    let row = sql::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(connection).await?;
+    let found = match Whereabouts::of(id) {
+        Whereabouts::Given(_) => None,
+        Whereabouts::Stream(name, seq) => {
+            let sql = format!("{SELECT} WHERE stream.name = $1 AND reading.stream = stream.id AND seq = $2");
+            sql::query(sqlx::AssertSqlSafe(sql)).bind(name).bind(seq).fetch_optional(&mut *connection).await?
+        }
+        Whereabouts::Answers(arrival, at) => {
+            let sql = format!("{SELECT} WHERE arrival = $1 AND at = $2 AND reading.stream IS NULL");
+            sql::query(sqlx::AssertSqlSafe(sql))
+                .bind(arrival)
+                .bind(at)
+                .fetch_optional(&mut *connection)
+                .await?
+        }
+    };
+    let sql = format!("{SELECT} WHERE reading.id = $1");
+    let row = match found {
+        Some(row) => Some(row),
+        None => sql::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(connection).await?,
+    };
     row.as_ref().map(row_of).transpose()
 }
 
@@ -123,9 +139,9 @@ pub async fn journal(
     patient: Option<&PatientId>,
     since: Option<Timestamp>,
 ) -> Result<Vec<Recorded>, StoreError> {
+    let whose = if patient.is_some() { "patient = $2" } else { "$2 IS NULL" };
     let sql = format!(
-        "{SELECT} WHERE arrival > $1 AND ($2 IS NULL OR patient = $2) AND ($3 IS NULL OR received_at >= $3)
-         ORDER BY arrival LIMIT $4"
+        "{SELECT} WHERE arrival > $1 AND {whose} AND ($3 IS NULL OR received_at >= $3) ORDER BY arrival LIMIT $4"
     );
     sql::query(sqlx::AssertSqlSafe(sql))
         .bind(after)
@@ -139,6 +155,95 @@ pub async fn journal(
         .collect()
 }
 
+/// How many readings of `patient` measured within `[from, to)` have come up to place `through` of the journal, of every kind and
+/// outcome.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn count(
+    connection: &mut Connection,
+    patient: &PatientId,
+    from: Timestamp,
+    to: Timestamp,
+    through: i64,
+) -> Result<i64, StoreError> {
+    let sql = "SELECT count(*) FROM reading WHERE patient = $1 AND at >= $2 AND at < $3 AND arrival <= $4";
+    let count = sql::query_scalar::<i64>(sql)
+        .bind(patient.as_str())
+        .bind(from.as_millis())
+        .bind(to.as_millis())
+        .bind(through)
+        .fetch_one(connection)
+        .await?;
+    Ok(count)
+}
+
+/// As [`between`], those alone that came after place `after` of the journal.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn arrived_after(
+    connection: &mut Connection,
+    patient: &PatientId,
+    from: Timestamp,
+    to: Timestamp,
+    after: i64,
+) -> Result<Vec<Recorded>, StoreError> {
+    let sql =
+        format!("{SELECT} WHERE patient = $1 AND at >= $2 AND at < $3 AND arrival > $4 ORDER BY at, arrival");
+    sql::query(sqlx::AssertSqlSafe(sql))
+        .bind(patient.as_str())
+        .bind(from.as_millis())
+        .bind(to.as_millis())
+        .bind(after)
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(row_of)
+        .collect()
+}
+
+/// When `patient` measured something within `[from, to)` that came after place `after` of the journal, oldest first. Answers are no
+/// measurements, nor are attempts that failed.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn measured_at(
+    connection: &mut Connection,
+    patient: &PatientId,
+    from: Timestamp,
+    to: Timestamp,
+    after: i64,
+) -> Result<Vec<Timestamp>, StoreError> {
+    let sql = "SELECT at FROM reading WHERE patient = $1 AND at >= $2 AND at < $3 AND arrival > $4
+               AND kind <> 'symptoms' AND outcome = 'measured' ORDER BY at";
+    sql::query_scalar::<i64>(sql)
+        .bind(patient.as_str())
+        .bind(from.as_millis())
+        .bind(to.as_millis())
+        .bind(after)
+        .fetch_all(connection)
+        .await?
+        .into_iter()
+        .map(people::time)
+        .collect()
+}
+
+/// When the first of `patient`'s readings was measured; `None` while there is none.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn first_at(
+    connection: &mut Connection,
+    patient: &PatientId,
+) -> Result<Option<Timestamp>, StoreError> {
+    let first = sql::query_scalar::<Option<i64>>("SELECT min(at) FROM reading WHERE patient = $1")
+        .bind(patient.as_str())
+        .fetch_one(connection)
+        .await?;
+    people::optional_time(first)
+}
+
 /// The place of the last reading in the journal; 0 while there is none.
 ///
 /// # Errors
@@ -147,6 +252,22 @@ pub async fn last_arrival(connection: &mut Connection) -> Result<i64, StoreError
     let last =
         sql::query_scalar::<Option<i64>>("SELECT max(arrival) FROM reading").fetch_one(connection).await?;
     Ok(last.unwrap_or(0))
+}
+
+/// When `patient` last answered about symptoms.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a time that cannot be read.
+pub async fn last_form_at(
+    connection: &mut Connection,
+    patient: &PatientId,
+) -> Result<Option<Timestamp>, StoreError> {
+    let at: Option<i64> =
+        sql::query_scalar("SELECT MAX(at) FROM reading WHERE patient = $1 AND kind = 'symptoms'")
+            .bind(patient.as_str())
+            .fetch_one(connection)
+            .await?;
+    people::optional_time(at)
 }
 
 /// Everybody there is a reading of.
@@ -199,8 +320,8 @@ fn content_of(row: &Row) -> Result<Content, StoreError> {
         kind: Kind::from_key(&kind).ok_or_else(|| StoreError::unreadable("a kind", &kind))?,
         outcome: Outcome::from_key(&outcome).ok_or_else(|| StoreError::unreadable("an outcome", &outcome))?,
         values: json("values", &vals)?,
-        absent: json::<BTreeMap<Quantity, AbsentReason>>("absent values", &text("absent")?)?,
-        flags: json::<BTreeSet<Flag>>("flags", &text("flags")?)?,
+        absent: some("absent values", row.try_get("absent")?)?,
+        flags: some("flags", row.try_get("flags")?)?,
         clock: clock.as_deref().and_then(ClockClass::from_key).unwrap_or(ClockClass::None),
     })
 }
@@ -226,6 +347,14 @@ fn origin_of(row: &Row) -> Result<Option<Origin>, StoreError> {
         raw_format: row.try_get("raw_format")?,
         raw_hex: row.try_get("raw_hex")?,
     }))
+}
+
+/// What is kept only where there is something.
+fn some<T: serde::de::DeserializeOwned + Default>(
+    what: &'static str,
+    text: Option<&str>,
+) -> Result<T, StoreError> {
+    text.map_or_else(|| Ok(T::default()), |text| json(what, text))
 }
 
 fn json<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {

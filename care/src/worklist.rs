@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use alerts::chart::WeightBand;
 use alerts::dialogue::EMERGENCY_RULE;
 use alerts::follow_through::{Sign, severity_now};
-use alerts::{Chart, Policy, Priority};
+use alerts::{Chart, Priority};
 use vitals::{PatientId, Timestamp};
 
 use crate::access::{self, Action, Decision, Subject};
@@ -184,7 +184,7 @@ async fn latest_readings(
     sql::query(
         "SELECT patient, at FROM (SELECT patient, (SELECT MAX(reading.at) FROM reading
            WHERE reading.patient = patient_unit.patient) AS at
-         FROM patient_unit WHERE unit = $1 AND until_at IS NULL) WHERE at IS NOT NULL",
+         FROM patient_unit WHERE unit = $1 AND until_at IS NULL) AS latest WHERE at IS NOT NULL",
     )
     .bind(unit)
     .fetch_all(connection)
@@ -218,6 +218,7 @@ pub async fn of(
     }
     let known: BTreeMap<PatientId, Listed> =
         listed.into_iter().map(|one| (one.facts.id.clone(), one)).collect();
+    let book = Book::load(connection).await?;
     let mut items = Vec::new();
     for task in tasks::open(connection).await? {
         let of = task.patient.as_ref().and_then(|patient| known.get(patient));
@@ -225,7 +226,7 @@ pub async fn of(
         if !visible || !filter.takes(&task, of.map(|one| &one.facts), subject, now) {
             continue;
         }
-        let item = item(connection, task, of, now).await?;
+        let item = item(connection, &book, task, of, now).await?;
         counts.count(item.level);
         items.push(item);
     }
@@ -273,6 +274,7 @@ impl Counts {
 
 async fn item(
     connection: &mut Connection,
+    book: &Book,
     task: Task,
     of: Option<&Listed>,
     now: Timestamp,
@@ -282,11 +284,11 @@ async fn item(
     // Who was told to call 112 comes before everything else that is urgent.
     let calls = |rule: &str| rule == EMERGENCY_RULE;
     standing.sort_by_key(|one| std::cmp::Reverse((one.priority, calls(&one.reason.rule))));
-    let level = level_of(&task, &tasks::signs(&joined), now);
+    let level = level_of(book, &task, &tasks::signs(&joined), now);
     let reasons = standing.iter().map(|one| Words::new(&one.reason.text_sv, &one.reason.text_en)).collect();
     let (weights, usual, contact) = match of {
         Some(one) => {
-            let (weights, usual) = weights(connection, &one.facts, now).await?;
+            let (weights, usual) = weights(connection, book, &one.facts, now).await?;
             let talk = conversations::of_patient(connection, &one.facts.id).await?;
             (weights, usual, last_contact(&talk))
         }
@@ -304,9 +306,9 @@ async fn item(
     })
 }
 
-fn level_of(task: &Task, signs: &[Sign<'_>], now: Timestamp) -> Priority {
-    let policy = Policy::shipped().iter().find(|policy| policy.name() == task.policy);
-    match policy.and_then(Policy::follow_through) {
+fn level_of(book: &Book, task: &Task, signs: &[Sign<'_>], now: Timestamp) -> Priority {
+    let policy = book.or_recommended(&task.policy, &task.policy_version);
+    match policy.follow_through() {
         Some(follow) if task.owner.is_some() => severity_now(signs, follow, now).min(task.priority),
         Some(_) | None => task.priority,
     }
@@ -314,13 +316,14 @@ fn level_of(task: &Task, signs: &[Sign<'_>], now: Timestamp) -> Priority {
 
 async fn weights(
     connection: &mut Connection,
+    book: &Book,
     facts: &PatientFacts,
     now: Timestamp,
 ) -> Result<(Vec<Weighed>, Option<WeightBand>), StoreError> {
     let patient = &facts.id;
     let events = readings::chart_events(connection, patient, now.plus_days(-USUAL_DAYS)).await?;
     let plan = plans::chart_events(connection, patient).await?;
-    let standing = Book::load(connection).await?.standing(facts, now);
+    let standing = book.standing(facts, now);
     let chart = Chart::rebuild(patient.clone(), plan.iter().filter(|event| event.at() <= now).chain(&events));
     let weights = chart
         .weight()

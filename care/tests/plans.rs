@@ -173,6 +173,31 @@ async fn a_policy_is_taken_in_tried_on_ones_own_patients_and_switched_on() {
     assert!(book.switched_on(&Scope::Unit("hf".to_owned()), at(NOW)).is_none());
 }
 
+/// A task that a policy of one's own opened rests at most as long as that one says: two days here, where the recommended one says
+/// fourteen. It is Wednesday, 22 April 2026.
+#[tokio::test]
+async fn a_task_follows_the_policy_that_opened_it() {
+    let house = House::build().await;
+    let anna = Visitor::signed_in(&house, "anna").await;
+    let own = ours().replacen("snooze_days_max = 14", "snooze_days_max = 2", 1);
+    assert_eq!(anna.post("/policies", &[("policy", &own)]).await.status, 303);
+    let task = house.task_of("aino").await;
+    let fields = [("until", "2026-04-29"), ("why", "ny dos")];
+    for (policy, version, status) in [("ours", "1", 422), ("recommended", "2", 303)] {
+        let mut tx = house.state.store.write().await.expect("a transaction");
+        sql::query("UPDATE task SET policy = $1, policy_version = $2 WHERE id = $3")
+            .bind(policy)
+            .bind(version)
+            .bind(&task)
+            .execute(&mut *tx)
+            .await
+            .expect("updates");
+        tx.commit().await.expect("commits");
+        let answer = anna.post(&format!("/tasks/{task}/snooze"), &fields).await;
+        assert_eq!(answer.status, status, "{policy}: {}", answer.words());
+    }
+}
+
 #[tokio::test]
 async fn quarantine_is_shown_to_whom_it_concerns_with_names_only_they_may_know() {
     let house = House::build().await;

@@ -151,6 +151,13 @@ pub fn identify(maker: Option<&str>, number: &str) -> Option<&'static Model> {
 }
 
 impl Model {
+    /// Whether what it measured can be got from it over the air: not where all of it lies in its memory, which only its maker's own
+    /// conversation reads out. Its records are read where somebody has them.
+    #[must_use]
+    pub fn is_fetched(&self) -> bool {
+        self.formats.iter().any(|format| format.uuid().is_some())
+    }
+
     /// Whether `maker` is a name that this model's maker goes by, in any case.
     #[must_use]
     pub fn is_made_by(&self, maker: &str) -> bool {

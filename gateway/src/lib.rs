@@ -11,6 +11,7 @@
 //! | [`signal`] | what the person at home sees and hears of it |
 //! | [`config`] | one TOML file |
 //! | [`enrol`] | who this box is, and how it stays that |
+//! | [`fault`] | ways to be wrong, that tests must notice; none in a release |
 //! | [`io`] | radio, MQTT, files and clocks: the edge |
 //! | [`run`] | all of it together |
 //!
@@ -22,6 +23,7 @@
 pub mod capture;
 pub mod config;
 pub mod enrol;
+pub mod fault;
 pub mod home;
 pub mod io;
 pub mod links;

@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** success is a bond, or a device that needs none; nothing else ends with status 0.
 
+mod keeper;
 mod words;
 
 use std::collections::BTreeMap;
@@ -16,13 +17,12 @@ use std::time::Duration;
 use clap::Args;
 use devices::session::{Action, Event};
 use devices::{Settings, models};
-use gateway::config::{self, Config, LogLevel, Overrides};
+use gateway::config::{self, LogLevel, Overrides};
 use gateway::home::{Duty, Home, Rules};
 use gateway::io::clock::{self, Clock};
-use gateway::io::radio::Radio;
+use gateway::io::radio::{PASSKEY_MAX, PasskeyAsked, Radio};
 use gateway::io::service;
 use gateway::links::{DeviceLink, DeviceState};
-use gateway::outbox::{OpenError, Outbox, Sealing};
 use gateway::source::{BleSource, RadioEvent};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -30,12 +30,16 @@ use vitals::{DeviceId, DeviceIdentity};
 
 use crate::cli::air::{Heard, Support};
 use crate::cli::{Failure, failed, say, told_to_stop, wrong};
+use keeper::Keeper;
 use words::{Language, Words, filled};
 
 /// How long a script listens before it takes the only device heard.
 const CHOOSE_AFTER: Duration = Duration::from_secs(8);
 /// How long a measurement is waited for once the device is paired.
 const MEASURE_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long a person may take to type what the device shows.
+const PASSKEY_WITHIN: Duration = Duration::from_secs(30);
 
 /// What a person or a script says to the guide.
 #[derive(Debug, Args)]
@@ -46,7 +50,7 @@ pub(crate) struct Pair {
     /// The device's address, such as 54:6C:0E:00:00:01. Left out, the guide lists what it hears.
     #[arg(long)]
     address: Option<String>,
-    /// Ask nothing: the device is in pairing mode.
+    /// Ask nothing: the device is in pairing mode, and shows no code.
     #[arg(long)]
     yes: bool,
     /// How long to try, s.
@@ -68,8 +72,10 @@ pub(crate) async fn guide(pair: Pair) -> Result<(), Failure> {
     let keeper = Keeper::open(config.as_ref())?;
     service::log(LogLevel::Error);
     let clock = Clock::system(config.is_some_and(|config| config.assume_clock_synced));
+    let (keys, passkeys) = mpsc::unbounded_channel();
     let mut guide = Guide {
-        radio: Radio::start_pairing(clock.clone()),
+        radio: Radio::start_pairing(clock.clone(), (!pair.yes).then_some(keys)),
+        passkeys,
         clock,
         words,
         keeper,
@@ -83,41 +89,6 @@ pub(crate) async fn guide(pair: Pair) -> Result<(), Failure> {
     tokio::select! {
         done = guide.pair(address) => done,
         () = stop => Err(Failure::Failed("stopped".to_owned())),
-    }
-}
-
-/// Where readings go.
-enum Keeper {
-    Outbox(Box<Outbox>),
-    /// Another process has the outbox, and hears what we hear.
-    Daemon,
-    Nowhere,
-}
-
-impl Keeper {
-    fn open(config: Option<&Config>) -> Result<Self, Failure> {
-        let Some(config) = config else { return Ok(Self::Nowhere) };
-        match Outbox::open(&config.outbox, &config.gateway, config.limits, clock::system_now()) {
-            Ok(opened) => Ok(Self::Outbox(Box::new(opened.outbox))),
-            Err(OpenError::InUse { .. }) => Ok(Self::Daemon),
-            Err(error) => Err(wrong(error)),
-        }
-    }
-
-    fn words(&self, words: &Words) -> Option<&'static str> {
-        match self {
-            Self::Outbox(_) => None,
-            Self::Daemon => Some(words.daemon_runs),
-            Self::Nowhere => Some(words.not_kept),
-        }
-    }
-
-    /// Keeps a reading; true where that was done here.
-    fn keep(&mut self, sealing: &Sealing) -> Result<bool, Failure> {
-        match self {
-            Self::Outbox(outbox) => outbox.seal(sealing, clock::system_now()).map(|_| true).map_err(failed),
-            Self::Daemon | Self::Nowhere => Ok(false),
-        }
     }
 }
 
@@ -147,6 +118,8 @@ fn ask(text: &str) {
 
 struct Guide {
     radio: Radio,
+    /// Devices that show six digits.
+    passkeys: mpsc::UnboundedReceiver<PasskeyAsked>,
     clock: Clock,
     words: &'static Words,
     keeper: Keeper,
@@ -180,7 +153,9 @@ impl Guide {
         let heard = self.heard.get(&device).cloned().unwrap_or_default();
         let name = heard.name.clone().unwrap_or_else(|| device.to_string());
         match heard.support() {
-            Support::No => return Err(Failure::Failed(filled(self.words.not_supported, &[&name]))),
+            Support::No | Support::Unfetched(_) => {
+                return Err(Failure::Failed(filled(self.words.not_supported, &[&name])));
+            }
             Support::Model(model) if model.behaviour.advertisement_only => {
                 tell(&filled(self.words.needs_none, &[&name]));
                 let identity =
@@ -209,7 +184,7 @@ impl Guide {
     async fn wait_for(&mut self, address: DeviceId) -> Result<DeviceId, Failure> {
         while let Some(heard) = self.next().await {
             // Its name may follow; by then it is known what it is.
-            if heard.device == address && self.heard[&address].support() != Support::No {
+            if heard.device == address && self.heard[&address].support().is_there() {
                 return Ok(address);
             }
         }
@@ -238,7 +213,7 @@ impl Guide {
                     let Some(heard) = heard else { return Err(self.none_heard()) };
                     let known = self.heard.entry(heard.device.clone()).or_default();
                     known.learn(&heard);
-                    if known.support() != Support::No && !listed.contains(&heard.device) {
+                    if known.support().is_there() && !listed.contains(&heard.device) {
                         listed.push(heard.device.clone());
                         let name = known.name.as_deref().unwrap_or("-");
                         tell(&format!("{:>3}  {}  {}  {name}", listed.len(), heard.device, known.support().text()));
@@ -285,6 +260,10 @@ impl Guide {
                     }
                     Vec::new()
                 }
+                Some(asked) = self.passkeys.recv() => {
+                    self.type_passkey(asked, name).await;
+                    Vec::new()
+                }
                 () = tokio::time::sleep(Duration::from_secs(1)) => home.handle_timeout(self.clock.now()),
                 () = tokio::time::sleep_until(until) => break,
             };
@@ -307,6 +286,21 @@ impl Guide {
         let unread = DeviceIdentity { id: device, model, serial: None };
         let identity = progress.identity.take().unwrap_or(unread);
         self.conclude(&identity, true, &progress.readings)
+    }
+
+    /// Has the person type what the device shows. bluetoothd gives up after half a minute by itself, so that this does as well.
+    async fn type_passkey(&mut self, asked: PasskeyAsked, name: &str) {
+        let until = self.deadline.min(Instant::now() + PASSKEY_WITHIN);
+        loop {
+            ask(&filled(self.words.passkey, &[name]));
+            let Ok(Some(line)) = tokio::time::timeout_at(until, self.answers.recv()).await else { return };
+            // Some devices show them in two groups of three.
+            let digits: String = line.chars().filter(|it| !it.is_whitespace()).collect();
+            match digits.parse() {
+                Ok(passkey @ 0..=PASSKEY_MAX) if digits.len() == 6 => return asked.typed(passkey),
+                Ok(_) | Err(_) => tell(self.words.not_six_digits),
+            }
+        }
     }
 
     /// Whatever is not an advertisement comes from the one device we connect to, under its own address once it has shown it.

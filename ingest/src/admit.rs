@@ -6,18 +6,23 @@
 //! **Invariant:** a number is decided in the same transaction as what it carried.
 
 use alerts::{Finding, Priority, Problem, Reason as Why};
-use care::admission::streams::{self, Verdict};
+use care::admission::readings::{DEDUP_DIGITS, Mark};
+use care::admission::streams::{self, Stream, Verdict};
 use care::admission::{quarantine, readings, wearers};
 use care::store::StoreError;
+use tracing::Instrument;
 use vitals::{
     Content as ReadingContent, DeviceId, Envelope, GatewayId, PatientId, Quantity, Reading, Timestamp, Void,
 };
 
+use crate::canary;
+use crate::fault::{self, Flaw};
 use crate::fingerprint::Hash;
 use crate::gateways;
-use crate::judge::{Content, Item, Place, Reason, Refusal};
-use crate::sequences;
+use crate::judge::{Content, Item, Reason, Refusal};
+use crate::sequences::{self, Met};
 use crate::sitting::{Sitting, SittingError};
+use crate::trace;
 use crate::unattributed;
 use crate::wearer::{self, Doubt, Fit};
 
@@ -42,6 +47,24 @@ pub(crate) async fn admit(
     source: Source<'_>,
     item: &Item<'_>,
 ) -> Result<(), SittingError> {
+    let span = trace::span(source, item);
+    async {
+        tracing::debug!("arrived");
+        if canary::admit(sitting, source, item).await? { Ok(()) } else { decide(sitting, source, item).await }
+    }
+    .instrument(span)
+    .await
+}
+
+/// Decides `item`, whoever sent it.
+///
+/// # Errors
+/// [`SittingError`]; the sitting must then be dropped.
+pub(crate) async fn decide(
+    sitting: &mut Sitting<'_>,
+    source: Source<'_>,
+    item: &Item<'_>,
+) -> Result<(), SittingError> {
     let (Some(gateway), Some(place)) = (source.gateway, &item.place) else {
         if let Content::Refused(refusal) = &item.content {
             put_aside(sitting, source, item, refusal).await?;
@@ -49,7 +72,9 @@ pub(crate) async fn admit(
         return Ok(());
     };
     let met = sequences::meet(sitting, gateway, &place.outbox, source.received_at).await?;
-    if let Some(decided) = streams::decided(&mut sitting.tx, met.stream, place.seq).await? {
+    if !sitting.sequences.is_beyond(met, place.seq)
+        && let Some(decided) = streams::decided(sitting.store().await?, met.stream, place.seq).await?
+    {
         return again(sitting, source, item, &decided).await;
     }
     let verdict = match refusal_of(item, met.gateway_known) {
@@ -58,12 +83,15 @@ pub(crate) async fn admit(
             Verdict::Quarantined
         }
         None => match &item.content {
-            Content::Candidate(envelope) => admit_envelope(sitting, source, item, envelope).await?,
+            Content::Candidate(envelope) => admit_envelope(sitting, source, item, envelope, met).await?,
             Content::Void(void) => admit_void(sitting, source, void).await?,
             Content::Refused(_) => Verdict::Quarantined,
         },
     };
-    streams::decide(&mut sitting.tx, met.stream, place.seq, item.hash.as_str(), verdict).await?;
+    if verdict != Verdict::Stored {
+        streams::decide(sitting.store().await?, met.stream, place.seq, item.hash.as_str(), verdict).await?;
+    }
+    tracing::debug!(verdict = verdict.key(), "decided");
     sitting.sequences.decide(met, place.seq);
     Ok(())
 }
@@ -91,9 +119,10 @@ async fn again(
 ) -> Result<(), SittingError> {
     match &item.content {
         Content::Void(_) => Ok(()),
-        Content::Candidate(_) | Content::Refused(_) if decided == item.hash.as_str() => {
+        // Of what a reading decided, the first digits are kept.
+        Content::Candidate(_) | Content::Refused(_) if item.hash.as_str().starts_with(decided) => {
             sitting.tally.duplicates += 1;
-            Ok(quarantine::count_duplicates(&mut sitting.tx, 1).await?)
+            Ok(())
         }
         Content::Candidate(_) | Content::Refused(_) => {
             let refusal = Refusal {
@@ -110,13 +139,13 @@ async fn admit_envelope(
     source: Source<'_>,
     item: &Item<'_>,
     envelope: &Envelope,
+    met: Met,
 ) -> Result<Verdict, SittingError> {
-    let dedup = Hash::of_measurement(envelope);
-    if let Some(dedup) = &dedup
-        && readings::was_measured(&mut sitting.tx, dedup.as_str()).await?
+    let mark = mark_of(envelope).filter(|_| !fault::flawed(Flaw::NoDeduplication));
+    if let Some(mark) = &mark
+        && sitting.was_measured(&envelope.device.id, mark).await?
     {
         sitting.tally.duplicates += 1;
-        quarantine::count_duplicates(&mut sitting.tx, 1).await?;
         return Ok(Verdict::Duplicate);
     }
     let at = Item::at(envelope, source.received_at);
@@ -139,34 +168,48 @@ async fn admit_envelope(
             StoreError::Unreadable { what: "a loan", detail: "its patient is missing".to_owned() }.into()
         );
     };
-    let reading = reading_of(envelope, &patient, at, source.received_at)?;
+    if fault::flawed(Flaw::CursorOnMeasuringTime) {
+        let newest =
+            wearers::weights(sitting.store().await?, &patient, Timestamp::from_jiff(jiff::Timestamp::MAX), 1)
+                .await?;
+        if newest.first().is_some_and(|newest| newest.0 > at) {
+            return Ok(Verdict::Duplicate);
+        }
+    }
+    let stream = sitting.sequences.stream(met).ok_or_else(|| misplaced("a number outside its sequence"))?;
+    let reading = reading_of(envelope, stream, &patient, at, source.received_at)?;
     sitting.open_chart(&facts, source.received_at).await?;
-    let arrival = readings::next_arrival(&mut sitting.tx).await?;
-    readings::measured(&mut sitting.tx, arrival, &reading, envelope, dedup.as_ref().map(Hash::as_str))
-        .await?;
-    sitting.tally.readings += 1;
-    sitting.follow(&facts, reading).await?;
+    let arrival = sitting.write(&reading, envelope, met.stream, Some(item.hash.as_str()), mark.as_ref())?;
+    sitting.follow(&facts, (arrival, reading)).await?;
     Ok(Verdict::Stored)
 }
 
-/// The reading that `envelope` is, taken at `at` and received at `received_at`.
+fn misplaced(what: &str) -> SittingError {
+    SittingError::Fault { what: what.to_owned() }
+}
+
+/// What `envelope` is recognised by when it comes again under another number; `None` without a device time.
+pub(crate) fn mark_of(envelope: &Envelope) -> Option<Mark> {
+    let device_time = envelope.measurement.device_time?;
+    let hash = Hash::of_measurement(envelope)?;
+    let dedup = hash.as_str().get(..DEDUP_DIGITS)?.to_owned();
+    Some(Mark { device_time, dedup })
+}
+
+/// The reading that `envelope` of `stream` is, taken at `at` and received at `received_at`.
 ///
 /// # Errors
-/// [`SittingError::Fault`] when it cannot be named.
+/// [`StoreError`] when it cannot be named.
 pub(crate) fn reading_of(
     envelope: &Envelope,
+    stream: &Stream,
     patient: &PatientId,
     at: Timestamp,
     received_at: Timestamp,
-) -> Result<Reading, SittingError> {
-    let place = Place { outbox: envelope.outbox.clone(), seq: envelope.seq };
-    let id = Hash::of_reading(&envelope.gateway, &place);
+) -> Result<Reading, StoreError> {
     let measurement = &envelope.measurement;
     Ok(Reading {
-        id: id
-            .short()
-            .parse()
-            .map_err(|error: vitals::IdError| SittingError::Fault { what: error.to_string() })?,
+        id: readings::id_of(stream, envelope.seq)?,
         patient: patient.clone(),
         at,
         received_at,
@@ -199,7 +242,7 @@ pub(crate) async fn whose(
     at: Timestamp,
 ) -> Result<Result<PatientId, Unattributed>, StoreError> {
     let device = &envelope.device.id;
-    let had_it = wearers::at(&mut sitting.tx, device, at).await?;
+    let had_it = wearers::at(&sitting.loans(device).await?, at);
     let weight = envelope.measurement.values.get(Quantity::WeightKg);
     let choice = wearer::choose(&had_it, envelope.measurement.user_slot);
     let mut fits = Vec::new();
@@ -223,7 +266,7 @@ async fn fit(
     at: Timestamp,
 ) -> Result<Fit, StoreError> {
     let Some(weight_kg) = weight_kg else { return Ok(Fit::Unknown) };
-    let recent = wearers::weights(&mut sitting.tx, patient, at, wearer::RECENT_WEIGHTS).await?;
+    let recent = wearers::weights(sitting.store().await?, patient, at, wearer::RECENT_WEIGHTS).await?;
     Ok(wearer::fit(weight_kg, at, &recent))
 }
 
@@ -246,6 +289,9 @@ async fn admit_void(
     void: &Void,
 ) -> Result<Verdict, SittingError> {
     sitting.tally.voids += 1;
+    if fault::flawed(Flaw::SilentVoid) {
+        return Ok(Verdict::Void);
+    }
     let now = source.received_at;
     let seq = void.seq;
     let finding = Finding {
@@ -294,7 +340,7 @@ async fn put_aside(
             Content::Void(_) | Content::Refused(_) => None,
         },
     };
-    if quarantine::put(&mut sitting.tx, &row).await? {
+    if quarantine::put(sitting.store().await?, &row).await? {
         sitting.tally.quarantine(refusal.reason);
         // The detail may quote what was sent; it is for whoever may read the quarantine.
         tracing::warn!(gateway, reason = refusal.reason.key(), "quarantined");

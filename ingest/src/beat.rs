@@ -3,7 +3,7 @@
 //! A heartbeat that cannot be read is counted and logged, not quarantined: it carries no reading, and a gateway that sends no good
 //! ones becomes silent, which is a task.
 
-use care::admission::{gateways, wearers};
+use care::admission::gateways;
 use vitals::{GatewayId, Heartbeat, OutboxId, Timestamp};
 
 use crate::sitting::{Sitting, SittingError};
@@ -53,6 +53,9 @@ pub(crate) async fn take(
         refuse("?", "the topic names no gateway id");
         return Ok(None);
     };
+    if care::canary::is_gateway(gateway) {
+        return Ok(None);
+    }
     let heartbeat = match read(payload, gateway) {
         Ok(heartbeat) => heartbeat,
         Err(what) => {
@@ -60,11 +63,11 @@ pub(crate) async fn take(
             return Ok(None);
         }
     };
-    if !wearers::gateway_known(&mut sitting.tx, gateway).await? {
+    if !sitting.knows_gateway(gateway).await? {
         refuse(gateway.as_str(), "the gateway is not in the register");
         return Ok(None);
     }
-    gateways::beat(&mut sitting.tx, &heartbeat, received_at).await?;
+    gateways::beat(sitting.store().await?, &heartbeat, received_at).await?;
     let through = heartbeat.last_seq - heartbeat.unreceipted;
     Ok(Some(Belief { gateway: heartbeat.gateway, outbox: heartbeat.outbox, through }))
 }

@@ -1,4 +1,4 @@
-//! The committer: messages from the queue, up to a hundred in one transaction; then the acknowledgements in the order of
+//! The committer: messages from the queue, as many as the [`Batching`] says in one transaction; then the acknowledgements in the order of
 //! receipt; then one receipt for each sequence that moved or was asked about.
 //!
 //! A store that is down or full is tried again for ever, and nothing is acknowledged meanwhile. An item on which judging
@@ -17,24 +17,47 @@ use care::live::Change;
 use care::store::{Store, StoreError, numbers};
 use futures::FutureExt;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 use vitals::{Downstream, GatewayId};
 
 use crate::admit::{self, Source};
 use crate::beat::{self, Belief};
-use crate::fault::{self, Step};
+use crate::canary;
+use crate::fault::{self, Flaw, Step};
 use crate::judge::{Item, judge};
 use crate::link::{Gate, Outlet};
+use crate::pace::Paced;
 use crate::queue::{Arrived, Topic, down};
 use crate::resend::{Ask, Asked};
 use crate::sequences::{self, Receipted};
 use crate::sitting::{Desk, Sitting, SittingError};
 use crate::stop::Stop;
 
-/// The embedded broker gives out at most a hundred messages before it wants an acknowledgement.
-const BATCH_MAX: usize = 100;
+/// How much is taken into one transaction, and how long more is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batching {
+    /// The most messages in one transaction.
+    pub messages_max: usize,
+    /// The most messages that wait for one.
+    pub waiting_max: usize,
+    /// How long more is waited for while messages flow; a message that comes alone waits for nothing.
+    pub linger: Duration,
+}
+
+impl Batching {
+    /// The embedded broker gives out at most a hundred messages before it wants an acknowledgement: there is no more to wait for.
+    pub const EMBEDDED: Self = Self { messages_max: 100, waiting_max: 1_024, linger: Duration::ZERO };
+    /// A broker of its own gives out as many as it is told to. What one commit costs is shared by all in it.
+    pub const EXTERNAL: Self =
+        Self { messages_max: 4_000, waiting_max: 16_384, linger: Duration::from_millis(15) };
+}
+
+/// From so many messages in a commit on, more are on their way.
+const FLOWING: usize = 32;
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// A process that was taken for gone joins anew within a second.
+const REJOIN: Duration = Duration::from_millis(250);
 /// How often a store that answers may fail on an item before the item counts as the cause.
 const TRIES: u32 = 3;
 
@@ -44,6 +67,10 @@ pub(crate) struct Committer<O> {
     pub(crate) queue: mpsc::Receiver<Arrived>,
     pub(crate) gate: Arc<Gate<O>>,
     pub(crate) asked: Arc<Asked>,
+    pub(crate) batching: Batching,
+    pub(crate) paced: Paced,
+    /// How many messages the last commit held.
+    pub(crate) taken_before: usize,
     pub(crate) stop: Stop,
 }
 
@@ -58,33 +85,76 @@ impl<O: Outlet> Committer<O> {
     /// Commits until the service stops or the queue ends.
     pub(crate) async fn run(mut self) {
         let stop = self.stop.clone();
-        let mut batch = Vec::with_capacity(BATCH_MAX);
-        loop {
-            batch.clear();
-            tokio::select! {
-                taken = self.queue.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { return },
-                () = stop.asked() => return,
-            }
-            let Some(decided) = self.decide(&batch).await else { return };
-            self.tell(&batch, &decided).await;
+        while self.turn(&stop).await {}
+    }
+
+    /// Commits and tells what waits, once something does. Says whether there will be another turn.
+    pub(crate) async fn turn(&mut self, stop: &Stop) -> bool {
+        let Batching { messages_max, linger, waiting_max: _ } = self.batching;
+        let flows = self.taken_before.max(self.queue.len()) >= FLOWING;
+        if flows && self.queue.len() < messages_max && !linger.is_zero() {
+            self.wait(linger).await;
         }
+        let mut batch = Vec::with_capacity(self.queue.len().clamp(1, messages_max));
+        tokio::select! {
+            taken = self.queue.recv_many(&mut batch, messages_max) => if taken == 0 { return false },
+            () = held_until(self.paced.next()) => {
+                self.send_held();
+                return true;
+            }
+            () = stop.asked() => return false,
+        }
+        if fault::flawed(Flaw::AckBeforeCommit) {
+            self.acknowledge(&batch).await;
+        }
+        let Some(decided) = self.decide(&batch).await else { return false };
+        self.taken_before = batch.len();
+        self.tell(&batch, decided).await;
+        self.send_held();
+        true
     }
 
     /// Acknowledges `batch` and sends what follows from it.
-    async fn tell(&self, batch: &[Arrived], decided: &Decided) {
-        fault::reached(Step::BetweenCommitAndAck);
+    async fn tell(&mut self, batch: &[Arrived], decided: Decided) {
+        fault::reached(Step::BetweenCommitAndAck).await;
+        if !fault::flawed(Flaw::AckBeforeCommit) {
+            self.acknowledge(batch).await;
+        }
+        fault::reached(Step::BetweenAckAndReceipt).await;
+        let now = Instant::now();
+        for arrived in batch {
+            if let Topic::Up(Some(gateway)) = &arrived.topic {
+                self.paced.sent(gateway, arrived.payload.len(), now);
+            }
+        }
+        for receipted in decided.receipts {
+            if let Some(receipted) = self.paced.release(receipted, now) {
+                self.send_receipt(receipted);
+            }
+        }
+        for ask in &decided.asks {
+            self.send(&ask.gateway, &ask.message());
+        }
+    }
+
+    async fn acknowledge(&self, batch: &[Arrived]) {
         for arrived in batch {
             if let Some(token) = arrived.token {
                 self.gate.ack(arrived.epoch, token).await;
             }
         }
-        fault::reached(Step::BetweenAckAndReceipt);
-        for Receipted { gateway, receipt } in &decided.receipts {
-            self.send(gateway, &Downstream { receipt: Some(receipt.clone()), ..Downstream::default() });
+    }
+
+    /// Sends the receipts that were held and are due.
+    fn send_held(&mut self) {
+        for receipted in self.paced.due(Instant::now()) {
+            self.send_receipt(receipted);
         }
-        for ask in &decided.asks {
-            self.send(&ask.gateway, &ask.message());
-        }
+    }
+
+    fn send_receipt(&self, Receipted { gateway, receipt }: Receipted) {
+        tracing::debug!(%gateway, outbox = %receipt.outbox, through = receipt.through, "receipted");
+        self.send(&gateway, &Downstream { receipt: Some(receipt), ..Downstream::default() });
     }
 
     /// Sends without waiting. What finds no room is not sent: the gateway sends again what has no receipt.
@@ -102,6 +172,10 @@ impl<O: Outlet> Committer<O> {
                     self.store_works();
                     return Some(decided);
                 }
+                Err(SittingError::Removed) => {
+                    self.wait(REJOIN).await?;
+                    continue;
+                }
                 Err(error) => error,
             };
             failures += 1;
@@ -116,23 +190,19 @@ impl<O: Outlet> Committer<O> {
     }
 
     async fn commit(&self, batch: &[Arrived]) -> Result<Decided, SittingError> {
-        let mut sitting = self.desk.sit().await?;
+        canary::rehearse(&self.desk, batch).await?;
+        let judged: Vec<_> = batch.iter().map(judged).collect();
+        let mut sitting = self.desk.sit_as_member().await?;
+        sitting.foresee(&judged).await?;
         let mut beliefs: Vec<Belief> = Vec::new();
-        for arrived in batch {
-            match &arrived.topic {
-                Topic::Up(gateway) => {
-                    let source = Source { gateway: gateway.as_ref(), received_at: arrived.received_at };
-                    for item in judge(&arrived.payload, source.gateway, source.received_at) {
-                        admit::admit(&mut sitting, source, &item).await?;
-                    }
-                }
-                Topic::Heartbeat(gateway) => {
-                    let read =
-                        beat::take(&mut sitting, gateway.as_ref(), &arrived.payload, arrived.received_at)
-                            .await?;
-                    beliefs.extend(read);
-                }
-                Topic::Other => {}
+        for (arrived, (source, items)) in batch.iter().zip(&judged) {
+            for item in items {
+                admit::admit(&mut sitting, *source, item).await?;
+            }
+            if let Topic::Heartbeat(gateway) = &arrived.topic {
+                let read =
+                    beat::take(&mut sitting, gateway.as_ref(), &arrived.payload, arrived.received_at).await?;
+                beliefs.extend(read);
             }
         }
         self.finish(sitting, beliefs).await
@@ -145,7 +215,12 @@ impl<O: Outlet> Committer<O> {
         for belief in beliefs {
             asks.extend(self.asked.for_belief(&mut sitting, belief, now).await?);
         }
-        fault::reached(Step::BeforeCommit);
+        if fault::flawed(Flaw::ReceiptBeforeCommit) {
+            for Receipted { gateway, receipt } in &receipts {
+                self.send(gateway, &Downstream { receipt: Some(receipt.clone()), ..Downstream::default() });
+            }
+        }
+        fault::reached(Step::BeforeCommit).await;
         sitting.commit().await?;
         Ok(Decided { receipts, asks })
     }
@@ -153,10 +228,8 @@ impl<O: Outlet> Committer<O> {
     /// Commits every item of `batch` by itself, and quarantines those on which that fails though the store works.
     async fn decide_singly(&self, batch: &[Arrived]) -> Option<Decided> {
         let mut decided = Decided::default();
-        for arrived in batch {
-            let Topic::Up(gateway) = &arrived.topic else { continue };
-            let source = Source { gateway: gateway.as_ref(), received_at: arrived.received_at };
-            for item in judge(&arrived.payload, source.gateway, source.received_at) {
+        for (source, items) in batch.iter().map(judged) {
+            for item in items {
                 for receipted in self.decide_one(source, &item).await? {
                     decided.receipts.retain(|earlier| !earlier.is_of_same_outbox(&receipted));
                     decided.receipts.push(receipted);
@@ -174,6 +247,10 @@ impl<O: Outlet> Committer<O> {
         loop {
             let error = match outlived(self.commit_one(source, item, give_up)).await {
                 Ok(decided) => return Some(decided.receipts),
+                Err(SittingError::Removed) => {
+                    self.wait(REJOIN).await?;
+                    continue;
+                }
                 Err(error) => error,
             };
             failures += 1;
@@ -197,7 +274,10 @@ impl<O: Outlet> Committer<O> {
         item: &Item<'_>,
         give_up: bool,
     ) -> Result<Decided, SittingError> {
-        let mut sitting = self.desk.sit().await?;
+        if !give_up {
+            canary::rehearse_one(&self.desk, source, item).await?;
+        }
+        let mut sitting = self.desk.sit_as_member().await?;
         if give_up {
             admit::give_up(&mut sitting, source, item).await?;
         } else {
@@ -229,9 +309,29 @@ impl<O: Outlet> Committer<O> {
     /// Waits; `None` when the service stops meanwhile.
     async fn wait(&self, pause: Duration) -> Option<()> {
         tokio::select! {
-            () = sleep(pause) => Some(()),
+            () = fault::pause(pause) => Some(()),
             () = self.stop.asked() => None,
         }
+    }
+}
+
+/// The items of a message, each judged by itself; none where it brings no envelopes.
+fn judged(arrived: &Arrived) -> (Source<'_>, Vec<Item<'_>>) {
+    let (gateway, brings) = match &arrived.topic {
+        Topic::Up(gateway) => (gateway.as_ref(), true),
+        Topic::Heartbeat(gateway) => (gateway.as_ref(), false),
+        Topic::Other => (None, false),
+    };
+    let source = Source { gateway, received_at: arrived.received_at };
+    let items = if brings { judge(&arrived.payload, gateway, arrived.received_at) } else { Vec::new() };
+    (source, items)
+}
+
+/// Waits until the first receipt that is held may go; for ever while none is.
+async fn held_until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -262,13 +362,14 @@ pub(crate) fn send(outlet: &impl Outlet, gateway: &GatewayId, message: &Downstre
 }
 
 /// Whether `error` comes from what was judged, so that the same input fails again while the store works.
-fn is_in_the_input(error: &SittingError) -> bool {
+pub(crate) fn is_in_the_input(error: &SittingError) -> bool {
     match error {
         SittingError::Fault { .. } | SittingError::Store(StoreError::Unreadable { .. }) => true,
         SittingError::Store(StoreError::Database(error)) => error.as_database_error().is_some_and(|error| {
             error.is_unique_violation() || error.is_foreign_key_violation() || error.is_check_violation()
         }),
-        SittingError::Store(
+        SittingError::Removed
+        | SittingError::Store(
             StoreError::Open { .. } | StoreError::Newer { .. } | StoreError::Schema { .. } | StoreError::Full,
         ) => false,
     }

@@ -1,9 +1,20 @@
-//! Points between the steps of a commit where a crash test can hold the process, to kill it there from outside.
+//! Points between the steps of a commit where a test can hold, to cut the power there.
 //!
-//! Without the feature `fault-points` nothing of this is compiled but an empty function. With it, the environment variable
-//! `VAGEN_HOLD=step:n:file` names a step, the how-manieth time it is reached, and a file to write when it is.
+//! Without the feature `fault-points` nothing of this is compiled but empty functions and a wait that waits. With it, a test from
+//! outside holds the process for ever ([`held`]: `VAGEN_HOLD=step:n:file` names a step, the how-manieth time it is reached, and a
+//! file to write when it is), or one from inside that has the clock in its hand takes over at every step and every wait ([`played`]).
 //!
-//! **Invariant:** a held process does nothing more in the thread that reached the point.
+//! **Invariant:** in a release nothing is broken, nothing holds and a wait waits.
+
+#[cfg(feature = "fault-points")]
+mod held;
+#[cfg(feature = "fault-points")]
+pub mod played;
+
+use std::time::Duration;
+
+#[cfg(not(feature = "fault-points"))]
+use crate::sequence::Sequence;
 
 /// A step of the way from message to receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,73 +27,82 @@ pub enum Step {
     BetweenAckAndReceipt,
 }
 
-/// Says that `step` is reached. Returns at once, unless a test asked to hold here: then never.
+/// A way to build this room wrong. A simulation that lets one pass proves nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// Messages are acknowledged before what they said is committed.
+    AckBeforeCommit,
+    /// Receipts go out before the commit that they speak of.
+    ReceiptBeforeCommit,
+    /// A receipt speaks of the highest number decided, over a gap.
+    ReceiptOverGap,
+    /// How far a sequence is, is not written down.
+    ThroughInMemory,
+    /// The same measurement by way of two gateways counts twice.
+    NoDeduplication,
+    /// What was measured before the newest reading is passed over, as by a cursor on the time of measuring.
+    CursorOnMeasuringTime,
+    /// An acknowledgement goes out on whatever connection there is.
+    NoEpoch,
+    /// A number declared void is noted, and nobody is told.
+    SilentVoid,
+}
+
+/// Whether this build is to be wrong in this way: never without the feature, and with it only where a test says so.
 #[cfg(not(feature = "fault-points"))]
-pub(crate) const fn reached(step: Step) {
+pub(crate) const fn flawed(flaw: Flaw) -> bool {
+    match flaw {
+        Flaw::AckBeforeCommit
+        | Flaw::ReceiptBeforeCommit
+        | Flaw::ReceiptOverGap
+        | Flaw::ThroughInMemory
+        | Flaw::NoDeduplication
+        | Flaw::CursorOnMeasuringTime
+        | Flaw::NoEpoch
+        | Flaw::SilentVoid => false,
+    }
+}
+
+#[cfg(feature = "fault-points")]
+pub(crate) use played::{flawed, keep_in_memory, kept_in_memory};
+
+/// Where a build that is wrong in the way of [`Flaw::ThroughInMemory`] believes that the sequence `stream` is.
+#[cfg(not(feature = "fault-points"))]
+pub(crate) const fn kept_in_memory(_stream: i64) -> Option<Sequence> {
+    None
+}
+
+/// Keeps where the sequence `stream` is, for such a build.
+#[cfg(not(feature = "fault-points"))]
+pub(crate) const fn keep_in_memory(_stream: i64, _sequence: Sequence) {}
+
+/// Says that `step` is reached. Goes on at once, unless a test asked to hold here.
+#[cfg(not(feature = "fault-points"))]
+pub(crate) async fn reached(step: Step) {
     match step {
         Step::BeforeCommit | Step::BetweenCommitAndAck | Step::BetweenAckAndReceipt => {}
     }
 }
 
+/// Says that `step` is reached. Goes on at once, unless a test asked to hold here.
 #[cfg(feature = "fault-points")]
-pub(crate) use held::reached;
+pub(crate) async fn reached(step: Step) {
+    held::here(step);
+    played::halt(played::Halt::At(step)).await;
+}
 
+/// Waits for `pause`.
+#[cfg(not(feature = "fault-points"))]
+pub(crate) async fn pause(pause: Duration) {
+    tokio::time::sleep(pause).await;
+}
+
+/// Waits for `pause`, as long as that is on the clock of whoever has it in hand.
 #[cfg(feature = "fault-points")]
-mod held {
-    use std::sync::LazyLock;
-    use std::sync::atomic::{AtomicU64, Ordering};
-    use std::time::Duration;
-
-    use super::Step;
-
-    struct Hold {
-        step: Step,
-        nth: u64,
-        file: String,
-    }
-
-    /// What `VAGEN_HOLD` asks for. One that cannot be read stops the process: a crash test that holds nowhere proves nothing.
-    static HOLD: LazyLock<Option<Hold>> = LazyLock::new(|| {
-        let text = std::env::var("VAGEN_HOLD").ok()?;
-        Some(parse(&text).unwrap_or_else(|| panic!("VAGEN_HOLD={text:?} must be step:n:file")))
-    });
-    static SEEN: AtomicU64 = AtomicU64::new(0);
-
-    fn parse(text: &str) -> Option<Hold> {
-        let mut parts = text.splitn(3, ':');
-        let step = match parts.next()? {
-            "before_commit" => Step::BeforeCommit,
-            "between_commit_and_ack" => Step::BetweenCommitAndAck,
-            "between_ack_and_receipt" => Step::BetweenAckAndReceipt,
-            _ => return None,
-        };
-        Some(Hold { step, nth: parts.next()?.parse().ok()?, file: parts.next()?.to_owned() })
-    }
-
-    pub(crate) fn reached(step: Step) {
-        let Some(hold) = HOLD.as_ref().filter(|hold| hold.step == step) else { return };
-        if SEEN.fetch_add(1, Ordering::SeqCst) + 1 != hold.nth {
-            return;
-        }
-        if let Err(error) = std::fs::write(&hold.file, std::process::id().to_string()) {
-            panic!("cannot write {}: {error}", hold.file);
-        }
-        loop {
-            std::thread::sleep(Duration::from_secs(3600));
-        }
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn a_hold_names_step_count_and_file() {
-            let hold = parse("between_commit_and_ack:3:/tmp/a:b").expect("a hold");
-            assert_eq!((hold.step, hold.nth, hold.file.as_str()), (Step::BetweenCommitAndAck, 3, "/tmp/a:b"));
-            for bad in ["", "before_commit", "before_commit:x:f", "elsewhere:1:f"] {
-                assert!(parse(bad).is_none(), "{bad}");
-            }
-        }
+pub(crate) async fn pause(pause: Duration) {
+    if played::is_played() {
+        played::halt(played::Halt::For(pause)).await;
+    } else {
+        tokio::time::sleep(pause).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Fingerprints: whether two envelopes say the same, whether a weighing was seen before, what a reading is called.
+//! Fingerprints: whether two envelopes say the same, whether a weighing was seen before.
 //!
 //! All are SHA-256 over fields that are each preceded by their length, so that none can run into the next. An envelope
 //! is hashed by what it says, not by how it was spelled: spaces, the order of keys and keys we do not know make no
@@ -8,9 +8,7 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use vitals::{DeviceTime, Envelope, GatewayId, PatientId, Timestamp, Void, hex};
-
-use crate::judge::Place;
+use vitals::{DeviceTime, Envelope, Void, hex};
 
 /// A SHA-256 in lower-case hex.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,20 +69,6 @@ impl Hash {
         Self::of("refusal", &[gateway.as_bytes(), reason.as_bytes(), item.0.as_bytes()])
     }
 
-    /// The name of the reading that takes `place` in the sequence of `gateway`.
-    #[must_use]
-    pub fn of_reading(gateway: &GatewayId, place: &Place) -> Self {
-        let seq = place.seq.get().to_be_bytes();
-        Self::of("reading", &[gateway.as_str().as_bytes(), place.outbox.as_str().as_bytes(), &seq])
-    }
-
-    /// The name of the `arrival`th reading, answers that `patient` gave at `at`.
-    #[must_use]
-    pub fn of_answers(patient: &PatientId, at: Timestamp, arrival: i64) -> Self {
-        let (at, arrival) = (at.as_millis().to_be_bytes(), arrival.to_be_bytes());
-        Self::of("answers", &[patient.as_str().as_bytes(), &at, &arrival])
-    }
-
     fn of(domain: &str, fields: &[&[u8]]) -> Self {
         let mut hasher = Sha256::new();
         for field in std::iter::once(domain.as_bytes()).chain(fields.iter().copied()) {
@@ -98,12 +82,6 @@ impl Hash {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The first 24 hex digits: enough for a name.
-    #[must_use]
-    pub fn short(&self) -> &str {
-        &self.0[..24]
     }
 }
 

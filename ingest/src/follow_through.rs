@@ -3,10 +3,13 @@
 //!
 //! **Invariant:** looking twice at the same moment does nothing twice.
 
+use alerts::dialogue::{FORM_NOTICE, NOTICE};
 use alerts::follow_through::{remind_at, steps};
 use alerts::{FollowThrough, Problem};
 use care::conversations;
 use care::people::PatientFacts;
+use care::plans::{self, Plan};
+use care::readings;
 use care::tasks::ladder;
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -31,7 +34,7 @@ async fn climb(desk: &Desk, now: Timestamp) -> Result<(), SittingError> {
     if waiting.is_empty() {
         return Ok(());
     }
-    let mut sitting = desk.sit().await?;
+    let mut sitting = desk.sit_as_member().await?;
     let mut climbed = false;
     for task in waiting {
         let policy = sitting.policy_of(&task);
@@ -46,7 +49,8 @@ async fn climb(desk: &Desk, now: Timestamp) -> Result<(), SittingError> {
         };
         for (step, (to, at)) in (task.escalated + 1..).zip(come) {
             let change =
-                ladder::escalate(&mut sitting.tx, &task, facts.as_deref(), &policy, (step, to, at)).await?;
+                ladder::escalate(sitting.store().await?, &task, facts.as_deref(), &policy, (step, to, at))
+                    .await?;
             sitting.announce(change);
         }
     }
@@ -55,7 +59,9 @@ async fn climb(desk: &Desk, now: Timestamp) -> Result<(), SittingError> {
 
 impl Sitting<'_> {
     /// Reminds the patient in `facts`, whose chart is open, if it is time to: a notice on the first day on which nothing
-    /// came, a message when the policy's days are over and staff have no task of it yet. Says when to look again.
+    /// came, a message when the policy's days are over and staff have no task of it yet, and to somebody who measures a notice
+    /// on the first day on which the short form is due. Days on which the patient's own schedule asks for no measuring are not
+    /// counted. Says when to look again.
     ///
     /// # Errors
     /// [`SittingError`]; the sitting must then be dropped.
@@ -74,16 +80,25 @@ impl Sitting<'_> {
         if now < at {
             return Ok(Some(at));
         }
+        let schedule = Plan::of(&plans::history(self.store().await?, &facts.id).await?, now).schedule;
         // Who usually measures every third day has missed nothing on the second.
-        let days = last.until(today).map_or(0, |span| i64::from(span.get_days())) - usual_days;
-        if days == 1 {
-            let notice = conversations::notice(&mut self.tx, facts, today, now).await?;
+        let missed = schedule.measuring_days(last, today) - usual_days;
+        if missed == 1 && schedule.asks_for_measuring(today) {
+            let notice = conversations::notice(self.store().await?, facts, NOTICE, today, now).await?;
             self.announce(notice);
-        } else if i32::try_from(days).is_ok_and(|days| f64::from(days) >= silence.message_days)
+        } else if i32::try_from(missed).is_ok_and(|days| f64::from(days) >= silence.message_days)
             && !self.has_task(&facts.id, Problem::Silence)
         {
-            let reminder = conversations::remind(&mut self.tx, facts, since, now).await?;
+            let reminder = conversations::remind(self.store().await?, facts, since, now).await?;
             self.announce(reminder);
+        } else if missed < 1 {
+            let answered_at = readings::last_form_at(self.store().await?, &facts.id).await?;
+            let last = self.day_of(answered_at.unwrap_or(facts.enrolled_at));
+            if schedule.form_is_first_due(last, policy.symptom_form_days(), today) {
+                let notice =
+                    conversations::notice(self.store().await?, facts, FORM_NOTICE, today, now).await?;
+                self.announce(notice);
+            }
         }
         Ok(Some(self.tomorrow(&follow, &facts.id, today)))
     }
@@ -109,7 +124,7 @@ impl Sitting<'_> {
     ) -> Result<(), SittingError> {
         for patient in people {
             if let Some(facts) = self.facts(patient, now).await? {
-                let asked = conversations::ask_whose(&mut self.tx, &facts, measured_at, now).await?;
+                let asked = conversations::ask_whose(self.store().await?, &facts, measured_at, now).await?;
                 self.announce(asked);
             }
         }

@@ -22,7 +22,7 @@ pub(crate) async fn open_task(
     mut finding: Finding,
     now: Timestamp,
 ) -> Result<(), SittingError> {
-    let patient = gateways::last_patient(&mut sitting.tx, gateway).await?;
+    let patient = gateways::last_patient(sitting.store().await?, gateway).await?;
     let facts = match &patient {
         Some(patient) => sitting.facts(patient, now).await?,
         None => None,
@@ -47,7 +47,8 @@ pub(crate) async fn open_task(
             TaskChange::Open { priority, due_at, competence, .. } => {
                 let finding = Finding { priority, ..finding.clone() };
                 let case = GatewayCase { gateway: gateway.clone(), finding, due_at, competence };
-                let change = tasks::open_gateway(&mut sitting.tx, facts.as_deref(), &standing, &case).await?;
+                let change =
+                    tasks::open_gateway(sitting.store().await?, facts.as_deref(), &standing, &case).await?;
                 sitting.announce([change]);
             }
             // Without open cases there is nothing to join or to close.

@@ -19,7 +19,6 @@ use care::store::StoreError;
 use care::tasks;
 use vitals::{Content, Reading, ReadingId, SymptomAnswers, Timestamp};
 
-use crate::fingerprint::Hash;
 use crate::sitting::{Desk, Sitting, SittingError};
 
 /// See the module.
@@ -33,6 +32,10 @@ impl SymptomIntake for Intake {
             self.admit(submission, now).await.map_err(|error| match error {
                 AdmitError::Ended => IntakeError::Ended,
                 AdmitError::Sitting(SittingError::Store(error)) => IntakeError::Store(error),
+                AdmitError::Sitting(SittingError::Removed) => IntakeError::Store(StoreError::Unreadable {
+                    what: "the answers",
+                    detail: SittingError::Removed.to_string(),
+                }),
                 AdmitError::Sitting(SittingError::Fault { what }) => {
                     tracing::error!(what, "answers were not admitted");
                     IntakeError::Store(StoreError::Unreadable { what: "the answers", detail: what })
@@ -75,7 +78,7 @@ impl Intake {
         let mut sitting = self.0.sit().await?;
         let facts = sitting.facts(&patient, now).await?.ok_or_else(|| fault("there is no such patient"))?;
         if let Some(id) = &dialogue {
-            let open = dialogues::get(&mut sitting.tx, id).await?;
+            let open = dialogues::get(sitting.store().await?, id).await?;
             match open.filter(|open| open.patient == patient) {
                 Some(open) if open.ended.is_none() => {}
                 Some(_) => return Err(AdmitError::Ended),
@@ -83,7 +86,7 @@ impl Intake {
             }
         }
         if let Some(task) = &task {
-            let of = tasks::get(&mut sitting.tx, task).await?.and_then(|task| task.patient);
+            let of = tasks::get(sitting.store().await?, task).await?.and_then(|task| task.patient);
             if of.as_ref() != Some(&patient) {
                 return Err(fault("the task is not this patient's"));
             }
@@ -94,7 +97,7 @@ impl Intake {
         } else {
             None
         };
-        let id = reading.as_ref().map(|reading| reading.id.clone());
+        let id = reading.as_ref().map(|(_, reading)| reading.id.clone());
         let version = sitting.standing(&facts, now).policy.version().to_owned();
         let found = dialogue::finding(tree, &answers, outcome, (id.as_ref(), &version, now));
         let problem = found.as_ref().map(|finding| finding.problem);
@@ -110,7 +113,7 @@ impl Intake {
             author: &author,
             task: task.as_deref(),
         };
-        let changes = conversations::answered(&mut sitting.tx, &facts, answered, now).await?;
+        let changes = conversations::answered(sitting.store().await?, &facts, answered, now).await?;
         sitting.announce(changes);
         sitting.commit().await?;
         Ok(id)
@@ -135,7 +138,7 @@ impl Intake {
                 let is_whole = matches!(tree.step(&left.answers), dialogue::Step::End(_));
                 is_whole || !reported.is_empty() || !unknown.is_empty()
             });
-            let author = dialogues::author(&mut sitting.tx, &left).await?;
+            let author = dialogues::author(sitting.store().await?, &left).await?;
             match (left.tree, author) {
                 (Some(tree), Some(author)) if reports => {
                     drop(sitting);
@@ -154,7 +157,7 @@ impl Intake {
                     }
                 }
                 (Some(_) | None, _) => {
-                    dialogues::set_aside(&mut sitting.tx, &left, now).await?;
+                    dialogues::set_aside(sitting.store().await?, &left, now).await?;
                     sitting.commit().await?;
                 }
             }
@@ -163,23 +166,20 @@ impl Intake {
     }
 }
 
-/// Writes the reading that `answers` are. Answers that know of no symptom are one as well: the person was heard of.
+/// Writes the reading that `answers` are, and gives its place in the journal with it. Answers that know of no symptom are one as well: the person was heard of.
 async fn record(
     sitting: &mut Sitting<'_>,
     facts: &PatientFacts,
     (answers, author, task): (SymptomAnswers, &conversations::Author, &Option<String>),
     now: Timestamp,
-) -> Result<Reading, AdmitError> {
-    let arrival = readings::next_arrival(&mut sitting.tx).await?;
-    let id: ReadingId = Hash::of_answers(&facts.id, now, arrival)
-        .short()
-        .parse()
-        .map_err(|error: vitals::IdError| fault(&error.to_string()))?;
+) -> Result<(i64, Reading), AdmitError> {
+    let arrival = sitting.next_arrival();
+    let id = readings::id_of_answers(arrival, now)?;
     let content = Content::Symptoms(answers);
     let reading = Reading { id, patient: facts.id.clone(), at: now, received_at: now, content };
-    readings::answered(&mut sitting.tx, arrival, &reading, author, task.as_deref()).await?;
+    readings::answered(sitting.store().await?, arrival, &reading, author, task.as_deref()).await?;
     sitting.tally.readings += 1;
-    Ok(reading)
+    Ok((arrival, reading))
 }
 
 /// The problems whose open case holds a finding about `problem`, the first choice first: as triage joins them.

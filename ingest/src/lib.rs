@@ -12,16 +12,22 @@
 //! **Invariant:** no acknowledgement and no receipt speaks of anything that is not durable.
 
 pub mod broker;
+pub mod canary;
 pub mod fault;
 pub mod fingerprint;
 pub mod judge;
 pub mod link;
+pub mod pace;
 pub mod policies;
 pub mod projection;
 pub mod questdb;
+pub mod reconcile;
 pub mod seat;
 pub mod sequence;
 pub mod service;
+pub mod share;
+#[cfg(feature = "fault-points")]
+pub mod stepped;
 pub mod stop;
 pub mod wearer;
 
@@ -31,17 +37,21 @@ mod commit;
 mod follow_through;
 mod gateways;
 mod intake;
+mod membership;
 mod queue;
 mod readmit;
 mod replaced;
 mod resend;
 mod sequences;
 mod sitting;
+mod subscriptions;
 mod tally;
+mod trace;
 mod unattributed;
 mod watch;
 
 pub use broker::{BrokerError, EmbeddedBroker};
+pub use commit::Batching;
 pub use policies::Policies;
 pub use service::{House, Ingest, Options, RequestError, StartError};
 

@@ -106,6 +106,12 @@ pub trait Outlet: Send + Sync + 'static {
     /// [`Busy`]; nothing was sent.
     fn try_subscribe(&self, filters: &[&str]) -> Result<(), Busy>;
 
+    /// Ends subscriptions.
+    ///
+    /// # Errors
+    /// [`Busy`]; nothing was sent.
+    fn try_unsubscribe(&self, filter: &str) -> Result<(), Busy>;
+
     /// Says goodbye to the broker.
     fn disconnect(&self);
 }

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use alerts::Policy;
-use care::policies::{Book, marks};
+use care::policies::Book;
 use care::store::{StoreError, Tx};
 
 /// The policies of this installation.
@@ -38,12 +38,11 @@ impl Policies {
         self.names.iter().map(String::as_str)
     }
 
-    /// Everything that `tx` sees.
+    /// Everything that `tx` sees, where the store's tables reach as far as `marks`.
     ///
     /// # Errors
     /// [`StoreError`] of the database, or a row that cannot be read.
-    pub(crate) async fn book(&self, tx: &mut Tx) -> Result<Arc<Book>, StoreError> {
-        let marks = marks(tx).await?;
+    pub(crate) async fn book(&self, tx: &mut Tx, marks: (i64, i64)) -> Result<Arc<Book>, StoreError> {
         let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(loaded) = loaded.filter(|loaded| loaded.marks == marks) {
             return Ok(loaded.book);

@@ -9,6 +9,7 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use care::canary;
 use care::clock::Clock;
 use care::health::{Health, Part, unseen};
 use care::live::{Change, Feed};
@@ -17,7 +18,9 @@ use care::store::{Reader, Store, StoreError, numbers};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{sleep, timeout};
+use vitals::Timestamp;
 
+use crate::canary::Walk;
 use crate::stop::Stop;
 
 /// Large enough that the cost of a flush is lost among its rows.
@@ -44,6 +47,15 @@ pub trait Projection: Send {
     /// # Errors
     /// [`ProjectionError`]; the same readings are offered again.
     fn take(&mut self, readings: &[Recorded]) -> impl Future<Output = Result<(), ProjectionError>> + Send;
+
+    /// Takes the canary that was sealed at `sealed_at`, by the same way, to where no reading is.
+    ///
+    /// # Errors
+    /// [`ProjectionError`]; it, or a later one, is offered again.
+    fn take_canary(
+        &mut self,
+        sealed_at: Timestamp,
+    ) -> impl Future<Output = Result<(), ProjectionError>> + Send;
 }
 
 /// Why a step was not made.
@@ -77,6 +89,33 @@ pub async fn step(store: &Store, projection: &mut impl Projection) -> Result<usi
     Ok(run.len())
 }
 
+/// Hands `projection` the newest canary that was committed, unless it has it.
+///
+/// # Errors
+/// [`StepError`]; it is offered again.
+pub async fn step_canary(store: &Store, projection: &mut impl Projection) -> Result<(), StepError> {
+    let name = canary_cursor(projection.name());
+    let newest = {
+        let mut reader = store.read().await?;
+        let taken = numbers::get(&mut reader, &name).await?;
+        canary::newest(&mut reader, None).await?.filter(|newest| newest.sealed_at.as_millis() > taken)
+    };
+    let Some(newest) = newest else { return Ok(()) };
+    projection.take_canary(newest.sealed_at).await?;
+    let mut tx = store.write().await?;
+    numbers::set(&mut tx, &name, newest.sealed_at.as_millis()).await?;
+    Ok(tx.commit().await?)
+}
+
+/// When the last canary was sealed that the projection called `name` took; `None` while it took none.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn canary_of(reader: &mut Reader, name: &str) -> Result<Option<Timestamp>, StoreError> {
+    let millis = numbers::get(reader, &canary_cursor(name)).await?;
+    Ok(Timestamp::from_millis(millis).ok().filter(|_| millis > 0))
+}
+
 /// Lets `projection` begin from the first reading again, such as after it was lost.
 ///
 /// # Errors
@@ -98,6 +137,8 @@ pub struct Feeding {
     pub health: Health,
     /// What time it is.
     pub clock: Clock,
+    /// Who lets it be fed at once.
+    pub walk: Walk,
     /// How long a projection may fail before that is said: a restart of the server is no news.
     pub broken_after: Duration,
 }
@@ -111,7 +152,7 @@ impl Feeding {
         let mut failing_since: Option<Instant> = None;
         loop {
             let stepped = tokio::select! {
-                stepped = step(&self.store, &mut projection) => stepped,
+                stepped = self.step(&mut projection) => stepped,
                 () = stop.asked() => return,
             };
             match &stepped {
@@ -142,9 +183,16 @@ impl Feeding {
             };
             tokio::select! {
                 () = wait => {}
+                () = self.walk.nudged() => {}
                 () = stop.asked() => return,
             }
         }
+    }
+
+    async fn step(&self, projection: &mut impl Projection) -> Result<usize, StepError> {
+        let taken = step(&self.store, projection).await?;
+        step_canary(&self.store, projection).await?;
+        Ok(taken)
     }
 
     fn works(&self) {
@@ -186,6 +234,10 @@ pub async fn cursor_of(reader: &mut Reader, name: &str) -> Result<i64, StoreErro
     numbers::get(reader, &cursor(name)).await
 }
 
+fn canary_cursor(name: &str) -> String {
+    format!("projection.{name}.canary")
+}
+
 fn cursor(name: &str) -> String {
     format!("projection.{name}")
 }
@@ -194,7 +246,7 @@ async fn heard_of_readings(news: &mut Receiver<Change>) {
     loop {
         match news.recv().await {
             Ok(Change::Reading { .. }) | Err(RecvError::Lagged(_)) => return,
-            Ok(Change::Task { .. } | Change::Message { .. } | Change::Health) => {}
+            Ok(Change::Task { .. } | Change::Message { .. } | Change::Health | Change::Much) => {}
             Err(RecvError::Closed) => return sleep(LOOK_AT_LEAST).await,
         }
     }

@@ -11,8 +11,6 @@ use vitals::{GatewayId, Timestamp};
 
 use crate::link::{Epoch, Publish, Token};
 
-/// The messages that may wait.
-pub(crate) const MESSAGES_MAX: usize = 1_024;
 const KIB_MAX: u32 = 128 * 1024;
 
 /// The topics that are listened to.
@@ -63,9 +61,9 @@ pub(crate) struct Filler {
     room: Arc<Semaphore>,
 }
 
-/// A queue, empty.
-pub(crate) fn queue() -> (Filler, mpsc::Receiver<Arrived>) {
-    let (messages, taker) = mpsc::channel(MESSAGES_MAX);
+/// A queue, empty, in which `messages_max` may wait.
+pub(crate) fn queue(messages_max: usize) -> (Filler, mpsc::Receiver<Arrived>) {
+    let (messages, taker) = mpsc::channel(messages_max);
     let room = Arc::new(Semaphore::new(usize::try_from(KIB_MAX).unwrap_or(usize::MAX)));
     (Filler { messages, room }, taker)
 }

@@ -9,7 +9,6 @@
 use care::access::{Decision, Subject};
 use care::actor::Actor;
 use care::admission::settled::{self, Act, Item};
-use care::admission::{readings, wearers};
 use care::audit;
 use care::intake::{RecordDesk, Settlement};
 use care::people::PatientFacts;
@@ -23,7 +22,7 @@ use std::sync::Arc;
 use alerts::Trigger;
 
 use crate::admit;
-use crate::fingerprint::Hash;
+use crate::sequences;
 use crate::sitting::{Desk, Sitting, SittingError};
 
 /// Takes what staff decide.
@@ -43,6 +42,7 @@ impl RecordDesk for Decisions {
 fn store_error(error: SittingError) -> StoreError {
     match error {
         SittingError::Store(error) => error,
+        SittingError::Removed => StoreError::Unreadable { what: "the record", detail: error.to_string() },
         SittingError::Fault { what } => {
             tracing::error!(what, "what was decided could not be judged");
             StoreError::Unreadable { what: "the record", detail: what }
@@ -57,7 +57,7 @@ impl Decisions {
         let facts = sitting.facts(&change.patient, now).await?.ok_or(PlanError::NotFound)?;
         sitting.open_chart(&facts, now).await.map_err(store_error)?;
         let standing = sitting.standing(&facts, now);
-        match plans::record(&mut sitting.tx, &facts, &standing.policy, &change, now).await {
+        match plans::record(sitting.store().await?, &facts, &standing.policy, &change, now).await {
             Ok(_) => {}
             Err(error @ PlanError::Denied { .. }) => {
                 sitting.commit().await?;
@@ -101,7 +101,7 @@ async fn settle(
     reason: &str,
     now: Timestamp,
 ) -> Result<Settled, SettleError> {
-    let item = settled::one(&mut sitting.tx, settling.item).await?.ok_or(SettleError::NotFound)?;
+    let item = settled::one(sitting.store().await?, settling.item).await?.ok_or(SettleError::NotFound)?;
     let envelope = item.envelope().filter(|_| item.can_be_admitted());
     let to = target(sitting, settling, &item, envelope.as_ref(), now).await;
     let target = to.as_ref().ok().and_then(Option::as_ref);
@@ -118,7 +118,8 @@ async fn settle(
         }
         (Some(_), None) => Err(SettleError::NoReading),
         (None, _) => {
-            settled::settle(&mut sitting.tx, item.id, Act::Discarded, None, actor, reason, now).await?;
+            settled::settle(sitting.store().await?, item.id, Act::Discarded, None, actor, reason, now)
+                .await?;
             Ok(Settled::Discarded)
         }
     }
@@ -146,7 +147,7 @@ async fn wearer(
     item: &Item,
     envelope: &Envelope,
 ) -> Result<PatientId, SettleError> {
-    if !wearers::gateway_known(&mut sitting.tx, &envelope.gateway).await? {
+    if !sitting.knows_gateway(&envelope.gateway).await? {
         return Err(SettleError::StillNobody { why: "the gateway is not in the register".to_owned() });
     }
     let at = crate::judge::Item::at(envelope, item.received_at);
@@ -164,7 +165,7 @@ async fn log(
     target: Option<&PatientFacts>,
     now: Timestamp,
 ) -> Result<(), SettleError> {
-    let concerned = quarantine::concerned(&mut sitting.tx, item, item.envelope().as_ref()).await?;
+    let concerned = quarantine::concerned(sitting.store().await?, item, item.envelope().as_ref()).await?;
     // Asking the register again is nobody's word about whose it is; saying whose it is takes a care relation with them.
     let asked = target.filter(|_| settling.verdict != Verdict::Readmit);
     let decision = quarantine::decide_settling(&settling.author, &concerned, asked, now);
@@ -181,7 +182,7 @@ async fn append(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let entry = Actor::Person(author).entry(action, target.map(|facts| &facts.id), decision);
-    audit::append(&mut sitting.tx, &entry, now).await
+    audit::append(sitting.store().await?, &entry, now).await
 }
 
 /// Who settles an item, how and why.
@@ -204,23 +205,22 @@ pub(crate) async fn admit(
     by: By<'_>,
     now: Timestamp,
 ) -> Result<Settled, SittingError> {
-    let dedup = Hash::of_measurement(envelope);
-    if let Some(dedup) = &dedup
-        && readings::was_measured(&mut sitting.tx, dedup.as_str()).await?
+    let mark = admit::mark_of(envelope);
+    if let Some(mark) = &mark
+        && sitting.was_measured(&envelope.device.id, mark).await?
     {
-        settled::settle(&mut sitting.tx, item.id, Act::Duplicate, None, by.actor, by.reason, now).await?;
+        settled::settle(sitting.store().await?, item.id, Act::Duplicate, None, by.actor, by.reason, now)
+            .await?;
         return Ok(Settled::Duplicate);
     }
     let at = crate::judge::Item::at(envelope, item.received_at);
-    let reading = admit::reading_of(envelope, &facts.id, at, now)?;
+    let stream = sequences::stream_of(sitting, &envelope.gateway, &envelope.outbox).await?;
+    let reading = admit::reading_of(envelope, &stream, &facts.id, at, now)?;
     let id: ReadingId = reading.id.clone();
     sitting.open_chart(facts, now).await?;
-    let arrival = readings::next_arrival(&mut sitting.tx).await?;
-    readings::measured(&mut sitting.tx, arrival, &reading, envelope, dedup.as_ref().map(Hash::as_str))
-        .await?;
+    let arrival = sitting.write(&reading, envelope, stream.id, None, mark.as_ref())?;
     let became = Some((&facts.id, &id));
-    settled::settle(&mut sitting.tx, item.id, by.act, became, by.actor, by.reason, now).await?;
-    sitting.tally.readings += 1;
-    sitting.follow(facts, reading).await?;
+    settled::settle(sitting.store().await?, item.id, by.act, became, by.actor, by.reason, now).await?;
+    sitting.follow(facts, (arrival, reading)).await?;
     Ok(Settled::Admitted { patient: facts.id.clone(), reading: id })
 }

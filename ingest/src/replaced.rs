@@ -23,7 +23,7 @@ pub(crate) async fn tell(desk: &Desk, now: Timestamp) -> Result<(), SittingError
         if closed.missing > 0 {
             gateways::open_task(&mut sitting, &closed.gateway, finding(&closed, now), now).await?;
         }
-        replaced::told(&mut sitting.tx, closed.stream, now).await?;
+        replaced::told(sitting.store().await?, closed.stream, now).await?;
         sitting.commit().await?;
     }
     Ok(())

@@ -69,7 +69,7 @@ impl Asked {
         belief: Belief,
         now: Timestamp,
     ) -> Result<Option<Ask>, StoreError> {
-        let known = streams::find(&mut sitting.tx, &belief.gateway, &belief.outbox).await?;
+        let known = streams::find(sitting.store().await?, &belief.gateway, &belief.outbox).await?;
         let sequence =
             known.map_or_else(Sequence::default, |known| Sequence::new(known.through, known.highest));
         let range = sequence.unknown_up_to(belief.through);

@@ -11,22 +11,28 @@ use care::health::Health;
 use care::intake::{RecordDesk, SymptomIntake};
 use care::live::Feed;
 use care::store::{Store, StoreError};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use vitals::{GatewayId, Receipt, Timestamp};
 
 use crate::admit::{self, Source};
-use crate::commit::Committer;
+use crate::canary::Walk;
+use crate::commit::{Batching, Committer};
 use crate::intake::Intake;
 use crate::judge::judge;
 use crate::link::{Address, Gate, Link, Mqtt, Outlet, Pump, Session};
+use crate::membership::Membership;
+use crate::pace::{Pace, Paced};
 use crate::policies::Policies;
 use crate::queue::queue;
 use crate::readmit::Decisions;
 use crate::resend::Asked;
 use crate::sequences;
+use crate::share::Share;
 use crate::sitting::{Desk, SittingError};
 use crate::stop::{Switch, switch};
+use crate::subscriptions::Subscriptions;
 use crate::tally::Tally;
 use crate::watch::{Ticker, Watch};
 
@@ -51,6 +57,20 @@ pub struct Options {
     pub tls: Option<Arc<rustls::ClientConfig>>,
     /// How often the passing of time is judged.
     pub look_every: Duration,
+    /// Whether other processes may work on the same store, each hearing its share of the gateways.
+    pub shared: bool,
+    /// How much is taken into one transaction.
+    pub batching: Batching,
+    /// How much a gateway may send before its receipts are delayed; `None`: as much as it will.
+    pub pace: Option<Pace>,
+}
+
+/// How the service works, whatever its link.
+#[derive(Clone, Copy, Debug)]
+struct Working {
+    look_every: Duration,
+    batching: Batching,
+    pace: Option<Pace>,
 }
 
 impl Options {
@@ -64,6 +84,9 @@ impl Options {
             login: None,
             tls: None,
             look_every: LOOK_EVERY,
+            shared: false,
+            batching: Batching::EMBEDDED,
+            pace: Some(Pace::default()),
         }
     }
 
@@ -78,7 +101,19 @@ impl Options {
             login: None,
             tls: None,
             look_every: LOOK_EVERY,
+            shared: false,
+            batching: Batching::EXTERNAL,
+            pace: Some(Pace::default()),
         }
+    }
+
+    /// The same for one of several processes: under a name of its own, and without a session that would go on collecting when it is
+    /// gone. What is missed meanwhile, gateways send again.
+    #[must_use]
+    pub fn as_one_of_several(mut self) -> Self {
+        self.client_id = format!("{}-{}", self.client_id, uuid::Uuid::new_v4().simple());
+        (self.session, self.shared) = (Session::Clean, true);
+        self
     }
 }
 
@@ -126,6 +161,7 @@ impl From<SittingError> for RequestError {
     fn from(error: SittingError) -> Self {
         match error {
             SittingError::Store(error) => Self::Store(error),
+            SittingError::Removed => Self::Judging { what: SittingError::Removed.to_string() },
             SittingError::Fault { what } => Self::Judging { what },
         }
     }
@@ -149,6 +185,8 @@ pub struct Ingest {
     committer: JoinHandle<()>,
     ticker: JoinHandle<()>,
     pump: JoinHandle<()>,
+    subscriber: JoinHandle<()>,
+    membership: Option<JoinHandle<()>>,
 }
 
 impl Ingest {
@@ -167,30 +205,57 @@ impl Ingest {
         let login = options.login.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
         let (link, outlet) =
             Mqtt::new(&options.broker, &options.client_id, options.session, login, options.tls.clone());
-        Ok(Self::over(house, link, outlet, options.look_every))
+        let shared = options.shared.then(|| house.store.clone());
+        let Options { look_every, batching, pace, .. } = *options;
+        Ok(Self::working(house, link, outlet, Working { look_every, batching, pace }, shared))
     }
 
-    /// Starts the service over any link.
-    pub(crate) fn over<L, O>(house: House, link: L, outlet: O, look_every: Duration) -> Self
+    /// Starts the service over any link, with the embedded broker's batches.
+    #[cfg(test)]
+    pub(crate) fn over<L, O>(
+        house: House,
+        link: L,
+        outlet: O,
+        (look_every, pace): (Duration, Option<Pace>),
+    ) -> Self
     where
         L: Link + 'static,
         O: Outlet,
     {
+        let working = Working { look_every, batching: Batching::EMBEDDED, pace };
+        Self::working(house, link, outlet, working, None)
+    }
+
+    /// Starts the service over any link, as one of several where the store is `shared`.
+    fn working<L, O>(house: House, link: L, outlet: O, working: Working, shared: Option<Store>) -> Self
+    where
+        L: Link + 'static,
+        O: Outlet,
+    {
+        let Working { look_every, batching, pace } = working;
         Tally::begin();
-        let House { store, policies, clock, feed, health } = house;
-        let desk = Arc::new(Desk::new(store, policies, clock.clone(), feed.clone(), health.clone()));
+        let (clock, feed, health) = (house.clock.clone(), house.feed.clone(), house.health.clone());
+        let (given, share) = watch::channel(if shared.is_some() { Share::nothing() } else { Share::whole() });
+        let desk = Arc::new(Desk::new(house, share.clone()));
         let watch = Arc::new(Watch::new(Arc::clone(&desk)));
         let listening = Arc::new(AtomicBool::new(false));
         let (stop_commits, commits_stop) = switch();
         let (stop_link, link_stop) = switch();
-        let (filler, queue) = queue();
+        let (filler, queue) = queue(batching.waiting_max);
         let gate = Arc::new(Gate::new(outlet));
         let asked = Arc::new(Asked::default());
+        let subscriptions = Arc::new(Subscriptions::new(Arc::clone(&gate), share));
+        let membership =
+            shared.map(|store| tokio::spawn(Membership::new(store, given).run(commits_stop.clone())));
+        let subscriber = tokio::spawn(Arc::clone(&subscriptions).follow(commits_stop.clone()));
         let committer = Committer {
             desk: Arc::clone(&desk),
             queue,
             gate: Arc::clone(&gate),
             asked: Arc::clone(&asked),
+            batching,
+            paced: Paced::by(pace),
+            taken_before: 0,
             stop: commits_stop.clone(),
         };
         let ticker = Ticker {
@@ -204,10 +269,12 @@ impl Ingest {
         let pump = Pump {
             link,
             gate,
+            subscriptions,
             queue: filler,
             clock,
             health,
             feed,
+            walk: desk.walk.clone(),
             listening: Arc::clone(&listening),
             stop: link_stop,
         };
@@ -220,7 +287,15 @@ impl Ingest {
             committer: tokio::spawn(committer.run()),
             ticker: tokio::spawn(ticker.run()),
             pump: tokio::spawn(pump.run()),
+            subscriber,
+            membership,
         }
+    }
+
+    /// What this process hears, and whether it does what one must do for all.
+    #[must_use]
+    pub fn share(&self) -> watch::Receiver<Share> {
+        self.desk.share.clone()
     }
 
     /// Where answers to the symptom form are handed in.
@@ -233,6 +308,12 @@ impl Ingest {
     #[must_use]
     pub fn desk(&self) -> Arc<dyn RecordDesk> {
         Arc::new(Decisions(Arc::clone(&self.desk)))
+    }
+
+    /// How far the canary has come.
+    #[must_use]
+    pub fn walk(&self) -> Walk {
+        self.desk.walk.clone()
     }
 
     /// Whether messages are being heard.
@@ -260,10 +341,30 @@ impl Ingest {
         payload: &[u8],
         received_at: Timestamp,
     ) -> Result<Vec<Receipt>, RequestError> {
-        let source = Source { gateway: Some(gateway), received_at };
+        self.take_all(&[(gateway.clone(), payload.to_vec(), received_at)]).await
+    }
+
+    /// As [`Ingest::take`], many in one transaction, in this order.
+    ///
+    /// # Errors
+    /// [`RequestError`]; nothing of them was admitted.
+    pub async fn take_all(
+        &self,
+        messages: &[(GatewayId, Vec<u8>, Timestamp)],
+    ) -> Result<Vec<Receipt>, RequestError> {
+        let judged: Vec<_> = messages
+            .iter()
+            .map(|(gateway, payload, received_at)| {
+                let source = Source { gateway: Some(gateway), received_at: *received_at };
+                (source, judge(payload, source.gateway, *received_at))
+            })
+            .collect();
         let mut sitting = self.desk.sit().await?;
-        for item in judge(payload, source.gateway, received_at) {
-            admit::admit(&mut sitting, source, &item).await?;
+        sitting.foresee(&judged).await?;
+        for (source, items) in &judged {
+            for item in items {
+                admit::admit(&mut sitting, *source, item).await?;
+            }
         }
         let receipts = sequences::settle(&mut sitting).await?;
         sitting.commit().await?;
@@ -273,7 +374,15 @@ impl Ingest {
     /// Stops within a second: the batch at hand is finished or abandoned uncommitted, then the broker is left.
     pub async fn shutdown(self) {
         self.stop_commits.turn();
-        tokio::join!(end(self.committer, STOP_WITHIN), end(self.ticker, STOP_WITHIN));
+        tokio::join!(
+            end(self.committer, STOP_WITHIN),
+            end(self.ticker, STOP_WITHIN),
+            end(self.subscriber, STOP_WITHIN)
+        );
+        // Last of those that write: until it has left, nobody else hears what this process still had at hand.
+        if let Some(membership) = self.membership {
+            end(membership, STOP_WITHIN).await;
+        }
         self.stop_link.turn();
         end(self.pump, GOODBYE_WITHIN).await;
     }

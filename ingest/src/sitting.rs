@@ -8,7 +8,10 @@
 //!
 //! **Invariant:** no state in memory holds a reading that is not committed.
 
+mod at_hand;
+mod foresight;
 mod judging;
+mod record;
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,30 +19,34 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use alerts::{
-    ChartEvent, ClosedCase, Competence, Finding, Glance, LocalDays, OpenCase, Overrides, Policy, Problem,
-    Recent, Sample, State, Trigger, Tuning,
+    ChartEvent, Competence, Finding, Glance, LocalDays, Overrides, Policy, Problem, Recent, Sample, State,
+    Trigger, Tuning,
 };
+use care::admission::readings::Rows;
+use care::admission::{assessed, members, quarantine};
 use care::clock::Clock;
 use care::health::Health;
 use care::live::{Change, Feed};
-use care::people::{self, PatientFacts};
+use care::people::PatientFacts;
 use care::policies::{Book, Standing};
 use care::store::{Store, StoreError, Tx};
 use care::{plans, readings, tasks};
 use jiff::tz::TimeZone;
-use tokio::sync::{Mutex, MutexGuard};
-use vitals::{PatientId, Reading, Timestamp};
+use tokio::sync::{Mutex, MutexGuard, watch};
+use vitals::{DeviceId, DeviceTime, PatientId, Reading, Timestamp};
 
+use at_hand::{AtHand, Present};
+
+use crate::canary::Walk;
 use crate::intake::cases_for;
 use crate::policies::Policies;
 use crate::sequences::Sequences;
+use crate::service::House;
+use crate::share::Share;
 use crate::tally::Tally;
 
 /// How far back the readings are fetched that a finding may speak of.
 const RECENT_DAYS: i64 = 160;
-/// When there are more states than this in memory, all are let go; they come back from the store as needed. Each has some
-/// seven hundred bytes.
-const STATES_MAX: usize = 200_000;
 
 /// Why a sitting did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +54,9 @@ pub(crate) enum SittingError {
     /// The store failed. The same will work when it does.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Other processes took this one for gone and hear its share; until it has joined anew it commits nothing of what it heard.
+    #[error("this process no longer takes part; it joins anew")]
+    Removed,
     /// A rule failed on this input, and will again: a fault of ours.
     #[error("judging failed: {what}")]
     Fault {
@@ -64,9 +74,11 @@ pub(crate) struct Desk {
     pub(crate) clock: Clock,
     pub(crate) feed: Feed,
     pub(crate) health: Health,
+    pub(crate) share: watch::Receiver<Share>,
+    pub(crate) walk: Walk,
     days: LocalDays,
     changed: std::sync::Mutex<HashSet<PatientId>>,
-    states: Mutex<HashMap<PatientId, Known>>,
+    at_hand: Mutex<AtHand>,
 }
 
 /// A patient's state in memory, and what it was built from and judged by.
@@ -79,32 +91,35 @@ struct Known {
     enrolled_at: Timestamp,
 }
 
-/// A patient as this transaction sees them.
-struct Present {
-    facts: Arc<PatientFacts>,
-    open: Vec<OpenCase>,
-    closed: Vec<ClosedCase>,
-}
-
 /// One transaction.
 pub(crate) struct Sitting<'a> {
     desk: &'a Desk,
-    kept: MutexGuard<'a, HashMap<PatientId, Known>>,
+    kept: MutexGuard<'a, AtHand>,
     taken: HashMap<PatientId, Known>,
     present: HashMap<PatientId, Present>,
+    /// Those who were let go of in this transaction, because of what it wrote.
+    estranged: HashSet<PatientId>,
+    measured: HashMap<DeviceId, Option<DeviceTime>>,
+    told: HashSet<PatientId>,
     changes: Vec<Change>,
     began: Instant,
+    /// The arrival and the mark of each reading that the rules were given.
+    assessed: Vec<(i64, u32)>,
     book: Arc<Book>,
-    pub(crate) tx: Tx,
+    tx: Tx,
+    rows: Rows,
+    arrival: i64,
     pub(crate) sequences: Sequences,
     pub(crate) tally: Tally,
 }
 
 impl Desk {
-    pub(crate) fn new(store: Store, policies: Policies, clock: Clock, feed: Feed, health: Health) -> Self {
-        let (states, zone) = (Mutex::new(HashMap::new()), care::clock::zone());
+    pub(crate) fn new(house: House, share: watch::Receiver<Share>) -> Self {
+        let House { store, policies, clock, feed, health } = house;
+        let (at_hand, zone) = (Mutex::default(), care::clock::zone());
         let (days, changed) = (LocalDays::new(zone.clone()), std::sync::Mutex::default());
-        Self { store, policies, days, zone, clock, feed, health, changed, states }
+        let walk = Walk::default();
+        Self { store, policies, days, zone, clock, feed, health, share, walk, changed, at_hand }
     }
 
     /// Notes that something was said about `patient` that may move their next moment.
@@ -117,23 +132,42 @@ impl Desk {
         std::mem::take(&mut self.changed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Begins a transaction for what this process alone may do: what it heard of its share, and what the keeper does for all.
+    ///
+    /// # Errors
+    /// [`SittingError::Removed`] when others do it by now.
+    pub(crate) async fn sit_as_member(&self) -> Result<Sitting<'_>, SittingError> {
+        let mut sitting = self.sit().await?;
+        let member = self.share.borrow().member().map(str::to_owned);
+        match member {
+            Some(member) if !members::is_member(&mut sitting.tx, &member).await? => {
+                Err(SittingError::Removed)
+            }
+            Some(_) | None => Ok(sitting),
+        }
+    }
+
     /// Begins a transaction; waits for the one before it.
     pub(crate) async fn sit(&self) -> Result<Sitting<'_>, StoreError> {
-        let mut kept = self.states.lock().await;
-        if kept.len() > STATES_MAX {
-            kept.clear();
-        }
+        let mut kept = self.at_hand.lock().await;
         let mut tx = self.store.write().await?;
-        let book = self.policies.book(&mut tx).await?;
+        let marks = kept.catch_up(&mut tx).await?;
+        let book = self.policies.book(&mut tx, marks.policies).await?;
         Ok(Sitting {
             desk: self,
             book,
             kept,
             taken: HashMap::new(),
             present: HashMap::new(),
+            estranged: HashSet::new(),
+            measured: HashMap::new(),
+            told: HashSet::new(),
             changes: Vec::new(),
             began: Instant::now(),
+            assessed: Vec::new(),
             tx,
+            rows: Rows::default(),
+            arrival: marks.arrival,
             sequences: Sequences::default(),
             tally: Tally::default(),
         })
@@ -141,22 +175,6 @@ impl Desk {
 }
 
 impl Sitting<'_> {
-    /// What is known of `patient` at `now`; `None` when the register has no such person.
-    pub(crate) async fn facts(
-        &mut self,
-        patient: &PatientId,
-        now: Timestamp,
-    ) -> Result<Option<Arc<PatientFacts>>, StoreError> {
-        if let Some(present) = self.present.get(patient) {
-            return Ok(Some(Arc::clone(&present.facts)));
-        }
-        let Some(facts) = people::facts(&mut self.tx, patient).await? else { return Ok(None) };
-        let (open, closed) = tasks::open_cases(&mut self.tx, patient, now).await?;
-        let facts = Arc::new(facts);
-        self.present.insert(patient.clone(), Present { facts: Arc::clone(&facts), open, closed });
-        Ok(Some(facts))
-    }
-
     /// Takes the state of the patient in `facts` at hand, as the store has it before anything this call is followed by.
     pub(crate) async fn open_chart(
         &mut self,
@@ -167,9 +185,10 @@ impl Sitting<'_> {
         if self.taken.contains_key(patient) {
             return Ok(());
         }
-        let (plan, standing) = (plans::latest(&mut self.tx, patient).await?, self.standing(facts, now));
+        let plan = self.present.get(patient).ok_or_else(not_open)?.plan;
+        let standing = self.standing(facts, now);
         let policy = (standing.policy.name().to_owned(), standing.policy.version().to_owned());
-        let kept = self.kept.remove(patient).filter(|known| known.enrolled_at == facts.enrolled_at);
+        let kept = self.kept.states.remove(patient).filter(|known| known.enrolled_at == facts.enrolled_at);
         let stands = kept.as_ref().is_some_and(|known| known.plan == plan && known.policy == policy);
         let limits_changed =
             !stands && (kept.is_some() || facts.overrides.is_some() || standing.unreadable.is_some());
@@ -201,7 +220,7 @@ impl Sitting<'_> {
         now: Timestamp,
     ) -> Result<Arc<PatientFacts>, SittingError> {
         self.taken.remove(patient);
-        self.present.remove(patient);
+        self.forget_cases(patient);
         let facts = self.facts(patient, now).await?.ok_or_else(not_open)?;
         self.open_chart(&facts, now).await?;
         Ok(facts)
@@ -209,8 +228,7 @@ impl Sitting<'_> {
 
     /// The policy that opened `task`; the recommended one where it is no longer known.
     pub(crate) fn policy_of(&self, task: &tasks::Task) -> Arc<Policy> {
-        let held = self.book.get(&task.policy, &task.policy_version);
-        held.map_or_else(|| Standing::recommended().policy, Arc::clone)
+        self.book.or_recommended(&task.policy, &task.policy_version)
     }
 
     /// The policy that stands for the patient in `facts` at `now`, and what switched it on.
@@ -223,25 +241,26 @@ impl Sitting<'_> {
     pub(crate) async fn follow_answers(
         &mut self,
         facts: &PatientFacts,
-        reading: Option<Reading>,
+        reading: Option<(i64, Reading)>,
         found: Option<Finding>,
         competence: Competence,
         now: Timestamp,
     ) -> Result<(), SittingError> {
         let found = found.map(|finding| (finding, competence));
-        let Some(reading) = reading else {
+        let Some((arrival, reading)) = reading else {
             let clock = (Trigger::Clock, Glance::QUIET);
             return self.judge_what(|_| false, facts, clock, found, now).await;
         };
         let glance = self.fold(facts, &reading).await?;
         self.judge_what(|_| true, facts, (Trigger::Reading(&reading), glance), found, now).await?;
-        self.changes.push(Change::Reading { patient: facts.id.to_string() });
+        self.assessed.push((arrival, assessed::mark(&reading)));
+        self.tell_of(&facts.id);
         Ok(())
     }
 
     /// The open case of the patient that holds a finding about `problem`.
     pub(crate) fn case_of(&self, patient: &PatientId, problem: Problem) -> Option<String> {
-        let open = &self.present.get(patient)?.open;
+        let open = &self.present.get(patient)?.cases.open;
         let of =
             |wanted: Problem| open.iter().find(|case| case.problem == wanted).map(|case| case.id.clone());
         cases_for(problem).into_iter().find_map(of)
@@ -254,24 +273,33 @@ impl Sitting<'_> {
         since: Option<Timestamp>,
     ) -> Result<Recent, SittingError> {
         let since = since.unwrap_or_else(|| Timestamp::from_jiff(jiff::Timestamp::MIN));
-        let readings = readings::chart_events(&mut self.tx, &facts.id, since).await?;
+        let readings = readings::chart_events(self.store().await?, &facts.id, since).await?;
         // Silence counts from enrolment, as from the end of a pause, for somebody who never sends anything.
         let enrolment = ChartEvent::Pause { at: facts.enrolled_at, until: facts.enrolled_at };
-        let plan = plans::chart_events(&mut self.tx, &facts.id).await?;
+        let plan = plans::chart_events(self.store().await?, &facts.id).await?;
         Ok(Recent::of(std::iter::once(&enrolment).chain(&plan).chain(&readings)))
     }
 
-    /// Folds `reading`, which is written already, into its patient's state, and carries out what follows.
+    /// Folds `reading`, which is written already as the `arrival`th, into its patient's state, and carries out what follows.
     pub(crate) async fn follow(
         &mut self,
         facts: &PatientFacts,
-        reading: Reading,
+        (arrival, reading): (i64, Reading),
     ) -> Result<(), SittingError> {
         let glance = self.fold(facts, &reading).await?;
         let trigger = Trigger::Reading(&reading);
         self.judge_what(|_| true, facts, (trigger, glance), None, reading.received_at).await?;
-        self.changes.push(Change::Reading { patient: facts.id.to_string() });
+        self.assessed.push((arrival, assessed::mark(&reading)));
+        self.tell_of(&facts.id);
         Ok(())
+    }
+
+    /// Lets open pages know of new readings, once for each patient.
+    fn tell_of(&mut self, patient: &PatientId) {
+        if !self.told.contains(patient) {
+            self.told.insert(patient.clone());
+            self.changes.push(Change::Reading { patient: patient.to_string() });
+        }
     }
 
     /// Folds `reading` in; what it sets off.
@@ -303,6 +331,11 @@ impl Sitting<'_> {
         Some((since, known.state.usual_gap_days(&known.tuning)))
     }
 
+    /// How far the canary has come.
+    pub(crate) fn walk(&self) -> &Walk {
+        &self.desk.walk
+    }
+
     /// The zone of office hours.
     pub(crate) fn zone(&self) -> &TimeZone {
         &self.desk.zone
@@ -311,6 +344,7 @@ impl Sitting<'_> {
     /// Lets go of the cases at hand of `patient`, because one was changed without asking them.
     pub(crate) fn forget_cases(&mut self, patient: &PatientId) {
         self.present.remove(patient);
+        self.estranged.insert(patient.clone());
     }
 
     /// Adds to what is announced after the commit.
@@ -325,15 +359,23 @@ impl Sitting<'_> {
 
     /// Ends without a trace in the store. Only for a sitting that wrote and folded nothing: what was read is kept at hand.
     pub(crate) fn leave(mut self) {
-        self.kept.extend(self.taken);
+        self.kept.states.extend(self.taken);
+        self.kept.people.extend(self.present);
     }
 
     /// Makes everything durable, then tells whoever listens.
-    pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        let Self { desk, mut kept, taken, changes, began, tx, tally, present: _, sequences: _, book: _ } =
-            self;
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        self.store().await?;
+        if let Some(again) = i64::try_from(self.tally.duplicates).ok().filter(|again| *again > 0) {
+            quarantine::count_duplicates(&mut self.tx, again).await?;
+        }
+        assessed::note(&mut self.tx, &self.assessed).await?;
+        let Self { desk, mut kept, taken, present, measured, arrival, changes, began, tx, tally, .. } = self;
         tx.commit().await?;
-        kept.extend(taken);
+        kept.states.extend(taken);
+        kept.people.extend(present);
+        kept.measured.extend(measured);
+        kept.reached(arrival);
         drop(kept);
         tally.publish(began.elapsed());
         for change in changes {

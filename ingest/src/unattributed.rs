@@ -104,7 +104,8 @@ async fn agreeing(
 ) -> Result<Vec<Item>, SittingError> {
     let Some(kg) = envelope.measurement.values.get(Quantity::WeightKg) else { return Ok(Vec::new()) };
     let (from, until) = (at.plus_millis(-AGAIN_MS), at.plus_millis(AGAIN_MS));
-    let mut items = settled::unattributed(&mut sitting.tx, envelope.device.id.as_str(), from, until).await?;
+    let mut items =
+        settled::unattributed(sitting.store().await?, envelope.device.id.as_str(), from, until).await?;
     items.retain(|item| {
         let earlier = item.envelope();
         let weight = earlier.as_ref().and_then(|one| one.measurement.values.get(Quantity::WeightKg));

@@ -91,8 +91,11 @@ impl<O: Outlet> Ticker<O> {
         }
     }
 
-    async fn ask_for_gaps(&self) {
+    pub(crate) async fn ask_for_gaps(&self) {
         let desk = &self.watch.desk;
+        if !desk.share.borrow().is_keeper() {
+            return;
+        }
         match self.asked.for_gaps(&desk.store, desk.clock.now()).await {
             Ok(asks) => {
                 for ask in asks {
@@ -107,8 +110,11 @@ impl<O: Outlet> Ticker<O> {
         let desk = &self.watch.desk;
         let now = desk.clock.now();
         self.watch.try_store(now).await;
-        self.watch.try_replaced(now).await;
-        if !self.report_broker(now) {
+        let is_keeper = desk.share.borrow().is_keeper();
+        if is_keeper {
+            self.watch.try_replaced(now).await;
+        }
+        if !self.report_broker(now) || !is_keeper {
             *heard = None;
             return self.watch.works(now);
         }
@@ -265,7 +271,7 @@ impl Watch {
         after: Timestamp,
         now: Timestamp,
     ) -> Result<Moment, SittingError> {
-        let mut sitting = self.desk.sit().await?;
+        let mut sitting = self.desk.sit_as_member().await?;
         let later = now.plus_millis(BELIEVED_MS);
         let Some(facts) = sitting.facts(patient, now).await? else {
             return Ok(Moment { judged_at: now, look_again_at: later });
@@ -295,7 +301,7 @@ impl Watch {
         let before = now.plus_millis(-GATEWAY_SILENT_MS);
         let silent = signs::silent(&mut *self.desk.store.read().await?, before, SILENT_RULE).await?;
         for signs::Heard { gateway, at } in silent {
-            let mut sitting = self.desk.sit().await?;
+            let mut sitting = self.desk.sit_as_member().await?;
             let minutes = now.millis_since(at) / Timestamp::MINUTE_MS;
             let finding = Finding {
                 problem: Problem::Gateway,
@@ -323,8 +329,8 @@ impl Watch {
         let since = now.plus_millis(-GATEWAY_SILENT_MS);
         let heard = signs::heard_again(&mut *self.desk.store.read().await?, since, SILENT_RULE).await?;
         for signs::Heard { gateway, .. } in heard {
-            let mut sitting = self.desk.sit().await?;
-            let change = tasks::close_gateway(&mut sitting.tx, &gateway, SILENT_RULE, now).await?;
+            let mut sitting = self.desk.sit_as_member().await?;
+            let change = tasks::close_gateway(sitting.store().await?, &gateway, SILENT_RULE, now).await?;
             sitting.announce(change);
             sitting.commit().await?;
         }

@@ -21,6 +21,8 @@ pub(crate) fn run(arguments: &DecodeArguments) -> Result<(), Failure> {
 const FRAME_BYTES_MAX: usize = 512;
 
 fn bytes_of_hex(text: &str) -> Result<Vec<u8>, Failure> {
+    let text = text.trim();
+    let text = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
     let mut digits = Vec::with_capacity(text.len());
     for (at, character) in text.chars().enumerate() {
         if character.is_whitespace() || matches!(character, '-' | ':') {
@@ -34,9 +36,10 @@ fn bytes_of_hex(text: &str) -> Result<Vec<u8>, Failure> {
     if digits.len() % 2 != 0 {
         return Err(Failure::input(format_args!("HEX: {} digits, a byte has two", digits.len())));
     }
-    if digits.is_empty() || digits.len() > 2 * FRAME_BYTES_MAX {
+    // No bytes at all are a frame that ends in its first field, which its decoder says.
+    if digits.len() > 2 * FRAME_BYTES_MAX {
         return Err(Failure::input(format_args!(
-            "HEX: {} bytes, must be 1 to {FRAME_BYTES_MAX}",
+            "HEX: {} bytes, at most {FRAME_BYTES_MAX}",
             digits.len() / 2
         )));
     }

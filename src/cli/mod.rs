@@ -10,11 +10,14 @@ use crate::failure::Failure;
 mod admin;
 mod backup;
 mod broker;
+mod copy;
 mod decode;
 mod export;
+mod migrate;
 mod models;
 mod policy;
 mod project;
+mod reconcile;
 mod replay;
 mod status;
 mod store;
@@ -51,8 +54,15 @@ enum Command {
     Status(StatusArguments),
     /// Bring the projection in QuestDB up to date, build it again, or compare it with the store
     Project(ProjectArguments),
+    /// Hold what gateways sent, what is stored, judged and projected against each other, and name every difference
+    Reconcile(StoreArguments),
     /// Run a policy over history and print the tasks it would have opened
     Replay(ReplayArguments),
+    /// Bring the store's schema up to date, without serving
+    Migrate(MigrateArguments),
+    /// Move a store between a directory and a PostgreSQL server
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Copy the store and the files beside it to a new directory, also while `serve` runs
     Backup(BackupArguments),
     /// Put a backup back where there is no store
@@ -224,6 +234,28 @@ pub(crate) struct StatusArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct MigrateArguments {
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum StoreCommand {
+    /// Copy every row to an empty store, and read the copy again; nothing may write to the source meanwhile what is to be kept
+    Copy(CopyArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CopyArguments {
+    /// Where it is: sqlite:DIRECTORY or postgres://USER@HOST/DATABASE
+    #[arg(long, value_name = "URL", env = "VAGEN_COPY_FROM", hide_env_values = true)]
+    pub(crate) from: String,
+    /// Where it goes; made if it is missing, and refused if it holds anything
+    #[arg(long, value_name = "URL", env = "VAGEN_COPY_TO", hide_env_values = true)]
+    pub(crate) to: String,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct BackupArguments {
     /// The directory to make. It will hold health data and keys
     #[arg(value_name = "TO")]
@@ -297,9 +329,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Broker(BrokerCommand::Config(arguments)) => broker::config(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Migrate(arguments) => migrate::run(&arguments),
+        Command::Store(StoreCommand::Copy(arguments)) => copy::run(&arguments),
         Command::Backup(arguments) => backup::back_up(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Project(arguments) => project::run(&arguments),
+        Command::Reconcile(arguments) => reconcile::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),

@@ -105,18 +105,29 @@ fn show(mut input: impl Read, workers: &[SyncSender<Block>]) -> io::Result<()> {
 fn work(mut replay: Replay, blocks: &Receiver<Block>) -> Result<Replayed, Wrong> {
     let mut number = 0;
     for block in blocks {
-        for line in block.split_inclusive(|byte| *byte == b'\n') {
-            number += 1;
-            if line.len() >= LINE_BYTES_MAX {
-                return Err((number, format!("line {number}: longer than {LINE_BYTES_MAX} bytes")));
+        // Text is searched for the ends of its lines many bytes at a time; a block that is not all text, byte by byte.
+        if let Ok(text) = str::from_utf8(&block) {
+            for line in text.split_inclusive('\n') {
+                number += 1;
+                feed(&mut replay, number, line)?;
             }
-            let text = str::from_utf8(line).map_err(|error| (number, format!("line {number}: {error}")))?;
-            replay
-                .feed(text.trim_end_matches(['\r', '\n']))
-                .map_err(|error| (error.line, error.to_string()))?;
+        } else {
+            for line in block.split_inclusive(|byte| *byte == b'\n') {
+                number += 1;
+                let text =
+                    str::from_utf8(line).map_err(|error| (number, format!("line {number}: {error}")))?;
+                feed(&mut replay, number, text)?;
+            }
         }
     }
     Ok(replay.finish())
+}
+
+fn feed(replay: &mut Replay, number: u64, line: &str) -> Result<(), Wrong> {
+    if line.len() >= LINE_BYTES_MAX {
+        return Err((number, format!("line {number}: longer than {LINE_BYTES_MAX} bytes")));
+    }
+    replay.feed(line.trim_end_matches(['\r', '\n'])).map_err(|error| (error.line, error.to_string()))
 }
 
 fn print(replayed: &Replayed, summary_of_s: Option<f64>) -> io::Result<()> {

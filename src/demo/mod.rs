@@ -15,7 +15,7 @@ use vitals::Timestamp;
 use crate::cli::DemoArguments;
 use crate::failure::{Failure, OrFail};
 use crate::ready::Login;
-use crate::serve::config::Config;
+use crate::serve::config::{Config, LogFormat};
 use crate::serve::{self, Running, log_to_stderr, on_all_cores, write_ready};
 
 mod acts;
@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     };
     let listen = &arguments.listen;
     let config = Config::of_demo(listen.http.as_deref(), listen.mqtt.as_deref(), data)?;
-    log_to_stderr(LOG)?;
+    log_to_stderr(LOG, LogFormat::Text)?;
     let (folder, so_far) = Folder::claim(&config.data)?;
     let ended = on_all_cores(demo(arguments, &config, &folder, so_far));
     // The directory goes when everything that wrote in it has ended.

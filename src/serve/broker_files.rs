@@ -173,6 +173,8 @@ fn configuration(folder: &Path, listener: &str, user: Option<&str>) -> String {
          persistence false\n\
          max_inflight_messages 100\n\
          max_queued_messages 100000\n\
+         # The server reads larger packets than the broker takes: none can end its session again and again.\n\
+         message_size_limit 1048576\n\
          max_packet_size 2097152\n"
     )
 }

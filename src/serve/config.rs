@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use care::alarm::Settings;
 use care::store::Address;
+use ingest::pace::Pace;
 use ingest::questdb;
 use serde::Deserialize;
 
@@ -12,8 +13,10 @@ use crate::cli::{ServeArguments, StoreArguments};
 use crate::failure::{Failure, OrFail};
 use crate::serve::alarm;
 
+mod canary;
 mod tls;
 
+pub(crate) use canary::Canary;
 pub(crate) use tls::{BrokerTls, Gateways, Pair};
 
 /// Where the store is when nobody says.
@@ -51,11 +54,14 @@ https = false
 
 # What is logged to stderr: error, warn, info, debug or trace, or a filter such as "info,ingest=debug".
 log = "info"
+
+# How: "text", or "json" for one object a line. With `ingest=debug` in the filter a reading's id follows it from its envelope to its task.
+log_format = "text"
 "#;
 
 /// Every key of every table.
 pub(crate) fn printed() -> String {
-    format!("{PRINTED}{}{}", tls::PRINTED, alarm::PRINTED)
+    format!("{PRINTED}{}{}{}", tls::PRINTED, alarm::PRINTED, canary::PRINTED)
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -72,10 +78,23 @@ struct File {
     questdb_password_file: Option<PathBuf>,
     https: Option<bool>,
     log: Option<String>,
+    log_format: Option<LogFormat>,
     tls: Option<tls::PairFile>,
     broker_tls: Option<tls::BrokerTlsFile>,
     gateways: Option<tls::GatewaysFile>,
     alarm: Option<alarm::Table>,
+    canary: Option<canary::Table>,
+}
+
+/// How what is logged is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
 }
 
 /// Which broker.
@@ -98,9 +117,15 @@ pub(crate) struct Config {
     pub(crate) alarm: Option<Settings>,
     pub(crate) https: bool,
     pub(crate) log: String,
+    pub(crate) log_format: LogFormat,
     pub(crate) tls: Option<Pair>,
     pub(crate) broker_tls: BrokerTls,
     pub(crate) gateways: Gateways,
+    /// How much a box may send; `None`: as much as it will.
+    pub(crate) pace: Option<Pace>,
+    pub(crate) canary: Option<Canary>,
+    /// Whether the stores are held against each other each night.
+    pub(crate) reconciles: bool,
 }
 
 impl Config {
@@ -122,6 +147,7 @@ impl Config {
         let questdb = questdb_of(&file)?;
         let Place { data, store } = place_of(&arguments.store, &file)?;
         let tls = file.tls.unwrap_or_default().read()?;
+        let gateways = file.gateways.unwrap_or_default();
         Ok(Self {
             questdb,
             alarm: file.alarm.as_ref().map(alarm::Table::settings).transpose()?.flatten(),
@@ -131,9 +157,13 @@ impl Config {
             broker,
             https: file.https.unwrap_or(false) || tls.is_some(),
             log: file.log.unwrap_or_else(|| "info".to_owned()),
+            log_format: file.log_format.unwrap_or_default(),
             tls,
             broker_tls: file.broker_tls.unwrap_or_default().read()?,
-            gateways: file.gateways.unwrap_or_default().read()?,
+            pace: gateways.pace()?,
+            gateways: gateways.read()?,
+            canary: file.canary.unwrap_or_default().read()?,
+            reconciles: true,
         })
     }
 
@@ -148,9 +178,13 @@ impl Config {
             alarm: None,
             https: false,
             log: "warn".to_owned(),
+            log_format: LogFormat::Text,
             tls: None,
             broker_tls: BrokerTls::default(),
             gateways: Gateways::default(),
+            pace: None,
+            canary: None,
+            reconciles: false,
         })
     }
 }
@@ -257,15 +291,21 @@ mod tests {
             questdb_password_file,
             https,
             log,
+            log_format,
             tls,
             broker_tls,
             gateways,
             alarm,
+            canary,
         } = file;
+        assert!(matches!(canary.map(canary::Table::read), Some(Ok(Some(read))) if read == Canary::default()));
         assert!(alarm.is_some_and(|table| table.settings().is_ok_and(|settings| settings.is_none())));
         assert!(matches!(tls.map(tls::PairFile::read), Some(Ok(None))));
         assert!(
             matches!(broker_tls.map(tls::BrokerTlsFile::read), Some(Ok(read)) if read == BrokerTls::default())
+        );
+        assert!(
+            matches!(gateways.as_ref().map(tls::GatewaysFile::pace), Some(Ok(Some(pace))) if pace == Pace::default())
         );
         assert!(
             matches!(gateways.map(tls::GatewaysFile::read), Some(Ok(read)) if read == Gateways::default())
@@ -277,8 +317,86 @@ mod tests {
             (data.as_deref(), http.as_deref(), mqtt.as_deref()),
             (Some(Path::new(DATA)), Some(HTTP), Some(MQTT))
         );
+        assert_eq!(log_format, Some(LogFormat::Text));
         assert_eq!((broker.as_deref(), https, log.as_deref()), (Some(""), Some(false), Some("info")));
         assert!(toml::from_str::<File>("colour = 1").is_err(), "unknown keys are refused");
+    }
+
+    /// Every key of every table that can be read stands in what is printed, with the line above its table or itself that says
+    /// what it does. The keys are those that the types themselves give when they are read.
+    #[test]
+    fn every_key_that_can_be_read_is_printed() {
+        let printed = printed();
+        let table: toml::Table = toml::from_str(&printed).expect("it is a configuration");
+        let mut tables = 0;
+        for &key in keys::of::<File>() {
+            let value = table.get(key).unwrap_or_else(|| panic!("{key} is not printed"));
+            let inner = match key {
+                "tls" => keys::of::<tls::PairFile>(),
+                "broker_tls" => keys::of::<tls::BrokerTlsFile>(),
+                "gateways" => keys::of::<tls::GatewaysFile>(),
+                "alarm" => keys::of::<alarm::Table>(),
+                "canary" => keys::of::<canary::Table>(),
+                _ => {
+                    assert!(!value.is_table(), "{key} is a table that this test does not walk");
+                    continue;
+                }
+            };
+            tables += 1;
+            for &inner in inner {
+                assert!(value.get(inner).is_some(), "{key}.{inner} is not printed");
+            }
+        }
+        assert_eq!(tables, table.values().filter(|value| value.is_table()).count());
+        let mut explained = false;
+        for line in printed.lines() {
+            explained = match line {
+                "" => false,
+                line if line.starts_with('#') => true,
+                line => {
+                    assert!(explained, "nothing says what this does: {line}");
+                    explained
+                }
+            };
+        }
+    }
+
+    /// The keys that a type takes, asked of itself.
+    mod keys {
+        use serde::de::value::Error;
+        use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
+
+        struct Asking<'a>(&'a mut &'static [&'static str]);
+
+        impl<'de> Deserializer<'de> for Asking<'_> {
+            type Error = Error;
+
+            fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+                Err(Error::custom("no table"))
+            }
+
+            fn deserialize_struct<V: Visitor<'de>>(
+                self,
+                _: &'static str,
+                fields: &'static [&'static str],
+                _: V,
+            ) -> Result<V::Value, Error> {
+                *self.0 = fields;
+                Err(Error::custom("asked"))
+            }
+
+            serde::forward_to_deserialize_any! {
+                bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
+                newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+            }
+        }
+
+        pub(super) fn of<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
+            let mut keys: &[&str] = &[];
+            let _ = T::deserialize(Asking(&mut keys));
+            assert!(!keys.is_empty(), "a table has keys");
+            keys
+        }
     }
 
     /// To add a case, add a row: what was written, and where that is.

@@ -8,10 +8,11 @@ use crate::serve::config::{Broker, Config};
 
 /// The authority that the configuration names, else the data directory's, made at `now` if it is missing.
 pub(crate) fn authority(config: &Config, now: Timestamp) -> Result<Authority, Failure> {
-    match &config.gateways.authority {
-        Some(pair) => Authority::from_files(&pair.certificate, &pair.key).or_wrong_input("gateways"),
-        None => Authority::open(&config.data, now).or_fail(),
-    }
+    let authority = match &config.gateways.authority {
+        Some(pair) => Authority::from_files(&pair.certificate, &pair.key).or_wrong_input("gateways")?,
+        None => Authority::open(&config.data, now).or_fail()?,
+    };
+    Ok(authority.with_gateway_life(config.gateways.certificate_life))
 }
 
 /// Enrolment for boxes that reach the broker as the configuration says, else as this server does: at `broker`.

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use alerts::Policy;
 use care::clock::Clock;
-use care::enrolment::Enrolment;
+use care::enrolment::{Authority, Enrolment};
 use care::health::{Health, Part};
 use care::live::Feed;
-use care::store::Store;
+use care::store::{Address, Store};
 use care::web::{self, AppState};
+use ingest::canary::Walk;
 use ingest::projection::Feeding;
+use ingest::questdb::Server;
 use ingest::{EmbeddedBroker, Ingest, Policies};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
@@ -24,17 +26,20 @@ use crate::cli::ServeArguments;
 use crate::failure::{Failure, OrFail};
 use crate::ready;
 use crate::serve::broker_tls::Trust;
-use crate::serve::config::{Broker, Config};
+use crate::serve::config::{Broker, Config, LogFormat};
 use crate::serve::projection::Projecting;
 use crate::serve::revoking::Revoking;
 
 mod alarm;
 pub(crate) mod broker_files;
 mod broker_tls;
+mod canary;
 pub(crate) mod config;
 pub(crate) mod enrolment;
 mod https;
+mod neighbours;
 mod projection;
+mod reconciling;
 mod revoking;
 
 /// How long the web may take to finish what it is answering; open event streams never end by themselves.
@@ -67,6 +72,8 @@ pub(crate) struct Running {
     stop: watch::Sender<bool>,
     web: JoinHandle<std::io::Result<()>>,
     revoking: Option<JoinHandle<()>>,
+    neighbours: [JoinHandle<()>; 2],
+    watching: Vec<JoinHandle<()>>,
 }
 
 impl Running {
@@ -78,15 +85,16 @@ impl Running {
         let http = listener.local_addr().or_fail()?;
         let store = Store::at(&config.store).await.or_fail()?;
         let (mut options, mqtt) = broker(&config.broker).await?;
+        // On one server and one broker there may be several of us.
+        let shared = matches!((&config.store, &config.broker), (Address::Server(_), Broker::External(_)));
+        options = if shared { options.as_one_of_several() } else { options };
+        options.pace = config.pace;
         let (enrolment, trust) = trusted(config, &mut options, &mqtt, &clock)?;
         let certificate = match &config.tls {
             Some(pair) => Some((pair.clone(), https::certificate(pair).await?)),
             None => None,
         };
-        let parts = [Part::Broker, Part::Store, Part::Watch];
-        let projected = config.questdb.as_ref().map(|_| Part::Projection);
-        let told = config.alarm.as_ref().map(|_| Part::Alarm);
-        let (feed, health) = (Feed::default(), Health::of(parts.into_iter().chain(projected).chain(told)));
+        let (feed, health) = (Feed::default(), Health::of(parts(config)));
         let house = ingest::service::House {
             store: store.clone(),
             policies: policies(),
@@ -97,6 +105,10 @@ impl Running {
         let metrics = PrometheusBuilder::new().install_recorder().or_fail()?;
         let ingest = Ingest::start(house, &options).or_wrong_input("broker")?;
         let revoking = revoking(config, &options, (&store, &enrolment, &clock), trust)?;
+        let told = (feed.clone(), health.clone(), clock.clone());
+        let watching =
+            watching(config, (&mqtt, Arc::clone(&enrolment.authority)), store.clone(), ingest.walk(), told)
+                .await;
         let state = AppState {
             enrolment,
             store: store.clone(),
@@ -106,26 +118,22 @@ impl Running {
             intake: ingest.intake(),
             desk: ingest.desk(),
             what_ifs: care::policies::what_if::Jobs::default(),
+            series: projection::series(config.questdb.as_ref(), &health),
             metrics: Some(metrics),
             policies: policies().names().map(str::to_owned).collect(),
             https: config.https,
         };
-        let projection = match &config.questdb {
-            Some(address) => {
-                let (store, feed, health) = (store.clone(), feed.clone(), health.clone());
-                Some(Projecting::start(
-                    address,
-                    Feeding {
-                        store,
-                        feed,
-                        health,
-                        clock: clock.clone(),
-                        broken_after: PROJECTION_BROKEN_AFTER,
-                    },
-                )?)
-            }
-            None => None,
+        let feeding = Feeding {
+            store: store.clone(),
+            feed: feed.clone(),
+            health: health.clone(),
+            clock: clock.clone(),
+            walk: ingest.walk(),
+            broken_after: PROJECTION_BROKEN_AFTER,
         };
+        let neighbours = neighbours::start(&store, &feed, options.client_id.clone());
+        let questdb = config.questdb.as_ref();
+        let projection = questdb.map(|address| Projecting::start(address, feeding)).transpose()?;
         let (stop, mut stopping) = watch::channel(false);
         if let Some(settings) = &config.alarm {
             drop(alarm::start(settings, health.clone(), feed.clone(), clock.clone(), stopping.clone())?);
@@ -139,7 +147,21 @@ impl Running {
                 tokio::spawn(https::serve(listener, router, certificate, stopped)),
             ),
         };
-        Ok(Self { store, feed, health, clock, ingest, projection, http, mqtt, stop, web, revoking })
+        Ok(Self {
+            store,
+            feed,
+            health,
+            clock,
+            ingest,
+            projection,
+            http,
+            mqtt,
+            stop,
+            web,
+            revoking,
+            neighbours,
+            watching,
+        })
     }
 
     /// Waits until messages are heard and every part that is needed was seen to work.
@@ -151,10 +173,12 @@ impl Running {
 
     /// Stops everything within two seconds. What was not committed was not acknowledged either.
     pub(crate) async fn stop(self) {
-        let Self { store, ingest, projection, stop, web, revoking, .. } = self;
+        let Self { store, ingest, projection, stop, web, revoking, neighbours, watching, .. } = self;
         let _ = stop.send(true);
         // A revocation that was not carried out is open in the store, and is taken up at the next start.
         revoking.inspect(JoinHandle::abort);
+        // A canary without its receipt goes again at the next start; a reconciliation only reads.
+        neighbours.iter().chain(&watching).for_each(JoinHandle::abort);
         let goodbye = async {
             let aborted = web.abort_handle();
             if tokio::time::timeout(GOODBYE, web).await.is_err() {
@@ -176,6 +200,57 @@ impl Running {
             tracing::warn!("stopped without waiting for everything to finish");
         }
     }
+}
+
+/// The parts of the chain that there are.
+fn parts(config: &Config) -> Vec<Part> {
+    let always = [Part::Broker, Part::Store, Part::Watch].into_iter();
+    let projected = config.questdb.as_ref().map(|_| Part::Projection);
+    let told = config.alarm.as_ref().map(|_| Part::Alarm);
+    let walked = config.canary.as_ref().map(|_| Part::Canary);
+    let reconciled = config.reconciles.then_some(Part::Reconciliation);
+    always.chain(projected).chain(told).chain(walked).chain(reconciled).collect()
+}
+
+/// Begins to watch over the chain as a whole, where that is asked for: the canary, and the reconciliation each night.
+async fn watching(
+    config: &Config,
+    (broker, authority): (&str, Arc<Authority>),
+    store: Store,
+    walk: Walk,
+    (feed, health, clock): (Feed, Health, Clock),
+) -> Vec<JoinHandle<()>> {
+    let mut watching = Vec::new();
+    let reconciling = reconciling::Reconciling {
+        store: store.clone(),
+        questdb: config.questdb.clone().map(Server::new),
+        health: health.clone(),
+        feed: feed.clone(),
+        clock: clock.clone(),
+    };
+    if config.reconciles {
+        watching.push(reconciling.start());
+    }
+    let Some(canary) = config.canary.clone() else { return watching };
+    let house = canary::House {
+        config: canary,
+        data: &config.data,
+        broker,
+        broker_tls: &config.broker_tls,
+        authority,
+        store,
+        feed,
+        health,
+        clock,
+        walk,
+        projected: config.questdb.is_some(),
+    };
+    match canary::start(house).await {
+        Ok(task) => watching.push(task),
+        // Readings come first: the part is broken for as long as none has walked, and everybody is told.
+        Err(error) => tracing::error!(?error, "the canary does not fly"),
+    }
+    watching
 }
 
 /// Starts or names the broker.
@@ -241,7 +316,7 @@ pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
         return std::io::stdout().write_all(config::printed().as_bytes()).or_fail();
     }
     let config = Config::of(arguments)?;
-    log_to_stderr(&config.log)?;
+    log_to_stderr(&config.log, config.log_format)?;
     on_all_cores(async {
         let mut told = Told::listen()?;
         let running = Running::start(&config, Clock::system()).await?;
@@ -306,14 +381,14 @@ pub(crate) fn on_all_cores<T>(work: impl Future<Output = Result<T, Failure>>) ->
 
 /// Logs to stderr, by `filter`. The embedded broker's own words are left out unless the filter names it: it calls every
 /// connection that ends an error, and what matters of it is said by the link to it.
-pub(crate) fn log_to_stderr(filter: &str) -> Result<(), Failure> {
+pub(crate) fn log_to_stderr(filter: &str, format: LogFormat) -> Result<(), Failure> {
     let quieted =
         if filter.contains("rumqttd") { filter.to_owned() } else { format!("{filter},rumqttd=off") };
     let filter = tracing_subscriber::EnvFilter::try_new(quieted).or_wrong_input("log")?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .try_init()
-        .map_err(|error| Failure::work(anyhow::anyhow!("cannot log: {error}")))
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let begun = match format {
+        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Json => log.json().with_span_list(false).try_init(),
+    };
+    begun.map_err(|error| Failure::work(anyhow::anyhow!("cannot log: {error}")))
 }

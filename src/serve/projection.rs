@@ -1,9 +1,12 @@
 //! The projection to QuestDB, started and stopped with the house.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use care::health::Health;
+use care::series::Series;
 use ingest::projection::Feeding;
-use ingest::questdb::{Address, CommitMode, QuestDb, Server};
+use ingest::questdb::{Address, CommitMode, LongAnswers, QuestDb, Server};
 use ingest::stop::{Switch, switch};
 use tokio::task::JoinHandle;
 
@@ -35,6 +38,13 @@ impl Projecting {
             task.abort();
         }
     }
+}
+
+/// Where long series are read: in the QuestDB at `address` while it answers, else in the store.
+pub(crate) fn series(address: Option<&Address>, health: &Health) -> Series {
+    address.map_or_else(Series::default, |address| {
+        Series::of(Arc::new(LongAnswers::new(address.clone())), health.clone())
+    })
 }
 
 /// Says so when a power cut could take from the projection what its cursor has passed.

@@ -83,6 +83,7 @@ impl Lab {
             clock_writes: texts("clock_writes"),
             sessions: count("sessions"),
             pairings: count("pairings"),
+            shown: said["shown"].as_str().map(str::to_owned),
         }
     }
 
@@ -104,6 +105,8 @@ pub(crate) struct Report {
     pub(crate) sessions: u64,
     /// How many of them ended in a new bond.
     pub(crate) pairings: u64,
+    /// The code on its display, once it has shown one.
+    pub(crate) shown: Option<String>,
 }
 
 fn ask(stream: &mut BufReader<UnixStream>, line: &str) -> String {

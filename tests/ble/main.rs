@@ -49,11 +49,20 @@ const DEVICES: &[Device] = &[
     ("private-cuff", "c4606e00000b"),
     ("recorded-scale", "54606e00000c"),
     ("guided-cuff", "54606e00000d"),
+    ("showing-cuff", "54606e00000e"),
+    ("chosen-cuff", "54606e00000f"),
 ];
 
 impl World {
     fn gateway(&self) -> &Daemon {
         self.gateway.as_ref().expect("the daemon runs")
+    }
+
+    /// Has nobody speak to the laboratory: one gateway does at a time.
+    fn stop_gateway(&mut self) {
+        if let Some(daemon) = self.gateway.take() {
+            daemon.stop();
+        }
     }
 
     /// Puts a device of [`DEVICES`] into the room.

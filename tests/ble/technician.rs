@@ -1,7 +1,8 @@
 //! What a technician does with the gateway's commands: looking around, recording a visit and playing it, pairing, asking how
 //! things are.
 
-use std::process::{Command, Output};
+use std::io::Write as _;
+use std::process::{ChildStdin, Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,8 +13,12 @@ use crate::support::{stderr, stdout, wait_for};
 use crate::{Counts, World, identity, pressures, weights};
 
 /// In the order in which they run.
-pub(crate) const ALL: &[Case] =
-    &[("recorded, and the recording played", recorded), ("paired by the guide", guided)];
+pub(crate) const ALL: &[Case] = &[
+    ("recorded, and the recording played", recorded),
+    ("paired by the guide", guided),
+    ("paired by a person", chosen),
+    ("paired by a code that the cuff shows", typed),
+];
 
 fn output(command: &mut Command) -> Output {
     command.output().expect("vagen-gateway starts")
@@ -38,7 +43,7 @@ fn recorded(world: &mut World) -> Counts {
         scale["records"] = records;
         scale
     };
-    world.gateway.take().expect("the daemon runs").stop();
+    world.stop_gateway();
     let capture = world.house.file("visit.jsonl");
     let recording = {
         let log = world.house.file("record.log");
@@ -102,7 +107,7 @@ fn recorded(world: &mut World) -> Counts {
 /// `status` say the same.
 fn guided(world: &mut World) -> Counts {
     let device = "guided-cuff";
-    world.gateway.take().expect("the daemon runs").stop();
+    world.stop_gateway();
     let configuration = world.house.configuration("gw-0001");
 
     let none = [
@@ -126,11 +131,11 @@ fn guided(world: &mut World) -> Counts {
     let (given, stored) = pressures(110, 2, 0);
     let name = "A&D_UA-651BLE_000011";
     world.add(device, json!({ "kind": "cuff", "name": name, "bond": true, "clock_s": 0, "serial": "5170", "records": given }));
-    let done = output(&mut world.house.command(&["scan", "--for-s", "4"]));
-    let listed = stdout(&done);
-    let line =
-        listed.lines().find(|line| line.starts_with(identity(device))).unwrap_or_else(|| panic!("{listed}"));
-    assert!(line.contains("A&D UA-651BLE") && line.contains("dBm") && line.contains(name), "{listed}");
+    let line = wait_for("the scan to list it", || {
+        let listed = stdout(&output(&mut world.house.command(&["scan", "--for-s", "4"])));
+        listed.lines().find(|line| line.starts_with(identity(device))).map(str::to_owned)
+    });
+    assert!(line.contains("A&D UA-651BLE") && line.contains("dBm") && line.contains(name), "{line}");
 
     let done =
         output(&mut world.house.command(&["pair", "--config", &configuration, "--yes", "--timeout-s", "60"]));
@@ -159,4 +164,74 @@ fn guided(world: &mut World) -> Counts {
     assert_eq!(status["unreceipted"], 0, "{status}");
     world.lab.remove(device);
     Counts { received: said["readings"].as_array().map_or(0, Vec::len), ..counts }
+}
+
+/// A cuff without a display, chosen from the list and put into pairing mode by a person at the keys.
+fn chosen(world: &mut World) -> Counts {
+    let cuff = json!({ "kind": "cuff", "name": "A&D_UA-651BLE_000012", "bond": true, "clock_s": 0 });
+    let (counts, said) = by_hand(world, "chosen-cuff", cuff, 140, |_, _| {});
+    assert!(said.contains("54606e00000f  A&D UA-651BLE") && said.contains("in pairing mode"), "{said}");
+    assert!(!said.contains("shows a code"), "{said}");
+    counts
+}
+
+/// A cuff with a display shows six digits; the person types them, first not all of them.
+fn typed(world: &mut World) -> Counts {
+    let device = "showing-cuff";
+    let cuff = json!({ "kind": "cuff", "name": "Cuff with a display", "bond": true, "shows_passkey": true, "clock_s": 0 });
+    let (counts, said) = by_hand(world, device, cuff, 120, |world, keys| {
+        let shown = wait_for("the cuff to show a code", || world.lab.report(device).shown);
+        let (first, last) = shown.split_at(3);
+        writeln!(keys, "{first}").expect("half of it");
+        writeln!(keys, "{first} {last}").expect("all of it");
+    });
+    assert!(said.contains("shows a code") && said.contains("The code has six digits."), "{said}");
+    counts
+}
+
+/// Pairs a cuff by the guide, with a person at its keys, and has the daemon read it by that bond: what came of it, and what the
+/// guide said.
+fn by_hand(
+    world: &mut World,
+    device: &'static str,
+    mut cuff: Value,
+    systolic: u32,
+    person: impl FnOnce(&mut World, &mut ChildStdin),
+) -> (Counts, String) {
+    world.stop_gateway();
+    let configuration = world.house.configuration("gw-0001");
+    let (given, stored) = pressures(systolic, 2, 0);
+    cuff["records"] = given;
+    world.add(device, cuff);
+    let mut command =
+        world.house.command(&["pair", "--config", &configuration, "--timeout-s", "90", "--lang", "en"]);
+    let log = world.house.file(&format!("{device}.log"));
+    let errors = std::fs::File::create(&log).expect("a log");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors);
+    let mut guide = command.spawn().expect("vagen-gateway starts");
+    let mut keys = guide.stdin.take().expect("a pipe");
+    let words = || std::fs::read_to_string(&log).expect("a log");
+    let hears = |word: &str| {
+        wait_for(word, || words().contains(word).then_some(()));
+    };
+    hears(identity(device));
+    writeln!(keys, "1").expect("it is the only one of the list");
+    hears("in pairing mode");
+    writeln!(keys).expect("it is");
+    person(world, &mut keys);
+    let done = guide.wait_with_output().expect("it ends");
+    let said = words();
+    assert!(done.status.success(), "{said}");
+    let told: Value = serde_json::from_str(&stdout(&done)).expect("JSON");
+    assert_eq!((&told["id"], &told["bonded"]), (&json!(identity(device)), &json!(true)), "{told}");
+    assert_eq!(told["readings"].as_array().map(Vec::len), Some(2), "{told}");
+
+    world.gateway = Some(world.house.gateway("gw-0001"));
+    let (more, later) = pressures(systolic + 10, 1, 10);
+    world.lab.measured(device, more);
+    let counts = world.assert_delivered(device, &[stored, later].concat());
+    assert_eq!(world.lab.report(device).pairings, 1, "the daemon uses the bond");
+    world.lab.remove(device);
+    let received = counts.received + told["readings"].as_array().map_or(0, Vec::len);
+    (Counts { received, ..counts }, said)
 }

@@ -109,6 +109,7 @@ class Health:
         self.confirmed, self.sessions, self.pairings, self.clock_writes = [], 0, 0, []
         self.clock_s = said.get("clock_s")
         self.connection, self.is_sending, self.is_on, self.is_advertising = None, False, True, False
+        self.shown = None
         self.public = said.get("address_type", "public") == "public"
         self.private = said.get("address_type") == "private"
         address = said["address"]
@@ -176,7 +177,7 @@ class Health:
     def pairing(self, _connection):
         return PairingConfig(
             sc=True,
-            mitm=False,
+            mitm=bool(self.said.get("shows_passkey")),
             bonding=True,
             identity_address_type=PairingConfig.AddressType.PUBLIC if self.public else PairingConfig.AddressType.RANDOM,
             delegate=Consent(self),
@@ -292,16 +293,22 @@ class Health:
             "sessions": self.sessions,
             "pairings": self.pairings,
             "clock_writes": self.clock_writes,
+            "shown": self.shown,
             "connected": self.connection is not None,
         }
 
 
 class Consent(PairingDelegate):
-    """A device without keys and display: says yes while it is in pairing mode."""
+    """A device without keys: says yes while it is in pairing mode. One that `shows_passkey` wants its six digits typed."""
 
     def __init__(self, health):
-        super().__init__(PairingDelegate.NO_OUTPUT_NO_INPUT)
+        shows = health.said.get("shows_passkey")
+        super().__init__(PairingDelegate.DISPLAY_OUTPUT_ONLY if shows else PairingDelegate.NO_OUTPUT_NO_INPUT)
         self.health = health
+
+    async def display_number(self, number, digits):
+        self.health.shown = f"{number:0{digits}}"
+        self.health.log("shows", self.health.shown)
 
     async def accept(self):
         yes = self.health.said.get("pairable", True)

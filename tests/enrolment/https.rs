@@ -6,7 +6,6 @@ use std::sync::Arc;
 use care::clock::Clock;
 use care::enrolment::authority::Purpose;
 use care::enrolment::{Authority, Enrolment, staff};
-use care::store::Store;
 
 use crate::support::{self, Serving, apply, run, stderr, vagen_gateway, wait_for};
 

@@ -8,6 +8,7 @@ mod support;
 
 mod https;
 mod peer;
+mod renewal;
 mod world;
 
 use std::time::{Duration, Instant};

@@ -21,7 +21,7 @@ pub(crate) struct World {
     pub(crate) serving: Serving,
     pub(crate) data: PathBuf,
     pub(crate) port: u16,
-    _mosquitto: Mosquitto,
+    mosquitto: Option<Mosquitto>,
     pub(crate) folder: tempfile::TempDir,
 }
 
@@ -42,9 +42,22 @@ pub(crate) fn mosquitto(configuration: &Path) -> Option<Mosquitto> {
     started.map(Mosquitto)
 }
 
+/// mosquitto with the configuration in `folder`, once it answers at `port`; its process id is left there for the reload.
+fn broker(folder: &Path, port: u16) -> Option<Mosquitto> {
+    let mosquitto = mosquitto(&folder.join("broker/mosquitto.conf"))?;
+    std::fs::write(folder.join("pid"), mosquitto.0.id().to_string()).expect("writes");
+    wait_for("mosquitto", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+    Some(mosquitto)
+}
+
 impl World {
     /// Everything, started in the order in which an operator would. `None` without mosquitto.
     pub(crate) fn build() -> Option<Self> {
+        Self::build_with("")
+    }
+
+    /// The same, with `more` in the server's table of gateways.
+    pub(crate) fn build_with(more: &str) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let (data, files, port) = (folder.path().join("data"), folder.path().join("broker"), free_port());
         // As root, mosquitto gives itself up for another user, who cannot read these files.
@@ -52,7 +65,7 @@ impl World {
         let config = folder.path().join("serve.toml");
         let text = format!(
             "data = {data:?}\nbroker = \"mqtts://127.0.0.1:{port}\"\n[gateways]\nfiles = {files:?}\n\
-             reload = [\"sh\", \"-c\", \"kill -HUP $(cat {}/pid)\"]\n",
+             reload = [\"sh\", \"-c\", \"kill -HUP $(cat {}/pid)\"]\n{more}\n",
             folder.path().display()
         );
         std::fs::write(&config, text).expect("writes");
@@ -62,12 +75,17 @@ impl World {
             .arg("--config")
             .arg(&config));
         assert!(wrote.status.success(), "{}", stderr(&wrote));
-        let mosquitto = mosquitto(&files.join("mosquitto.conf"))?;
-        std::fs::write(folder.path().join("pid"), mosquitto.0.id().to_string()).expect("writes");
-        wait_for("mosquitto", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+        let mosquitto = broker(folder.path(), port)?;
         apply(&data, &crate::support::REGISTER.replace("staff   = [", "staff   = [{ id = \"adam\", unit = \"hf\", role = \"administrator\", name = \"Adam Test\", login = \"adam\", password = \"adam-password\" },\n           "));
         let serving = Serving::start_with(&data, &["--config", config.to_str().expect("text")], &[]);
-        Some(Self { serving, data, port, _mosquitto: mosquitto, folder })
+        Some(Self { serving, data, port, mosquitto: Some(mosquitto), folder })
+    }
+
+    /// Ends the broker, and with it every session, and starts it again.
+    pub(crate) fn restart_broker(&mut self) {
+        drop(self.mosquitto.take());
+        self.mosquitto = broker(self.folder.path(), self.port);
+        assert!(self.mosquitto.is_some(), "it was there before");
     }
 
     /// Where the box `name` keeps its files.
@@ -96,13 +114,24 @@ pub(crate) fn shown_code(page: &str) -> String {
     after.split('<').next().expect("text").to_owned()
 }
 
-/// A capture of one weighing with `kg`, as a radio hears an A&D UC-352BLE (weight in steps of 5 g, Bluetooth 0x2A9D).
+/// A capture of one weighing with `kg` a minute ago, as a radio hears an A&D UC-352BLE (weight in steps of 5 g, Bluetooth 0x2A9D).
 pub(crate) fn capture(folder: &Path, kg: f64) -> PathBuf {
+    capture_of(folder, &[(-60, kg)])
+}
+
+/// The same of several weighings: how many seconds from now each begins, and its kilograms.
+pub(crate) fn capture_of(folder: &Path, weighings: &[(i64, f64)]) -> PathBuf {
     let now = jiff::Timestamp::now();
-    let at = |seconds: i64| {
-        (now + jiff::SignedDuration::from_secs(seconds)).strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
-    };
-    let civil = jiff::tz::Offset::UTC.to_datetime(now);
+    let text: String = weighings.iter().map(|(from_s, kg)| weighing(now, *from_s, *kg)).collect();
+    let file = folder.join("capture.jsonl");
+    std::fs::write(&file, text).expect("writes");
+    file
+}
+
+fn weighing(now: jiff::Timestamp, from_s: i64, kg: f64) -> String {
+    let moment = |seconds: i64| now + jiff::SignedDuration::from_secs(from_s + seconds);
+    let at = |seconds: i64| moment(seconds).strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string();
+    let civil = jiff::tz::Offset::UTC.to_datetime(moment(0));
     let (steps, year) = ((kg * 200.0).round() as u16, civil.year() as u16);
     let time = [civil.month(), civil.day(), civil.hour(), civil.minute(), civil.second()];
     let time: String = time.iter().map(|part| format!("{part:02x}")).collect();
@@ -119,8 +148,5 @@ pub(crate) fn capture(folder: &Path, kg: f64) -> PathBuf {
     let line = |(second, event): (i64, &String)| {
         format!("{{\"at\":\"{}\",\"address\":\"54:6C:0E:00:00:01\",{event}}}\n", at(second))
     };
-    let text: String = (-60..).zip(&events).map(line).collect();
-    let file = folder.join("capture.jsonl");
-    std::fs::write(&file, text).expect("writes");
-    file
+    (0..).zip(&events).map(line).collect()
 }

@@ -13,6 +13,7 @@ use serde_json::Value;
 pub mod browser;
 pub mod mqtt;
 pub mod questdb;
+pub mod servers;
 pub mod web;
 
 /// The longest any single thing here may take on a busy machine.
@@ -88,15 +89,28 @@ impl Serving {
 
     /// As [`Serving::start`], with more arguments and environment.
     pub fn start_with(data: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let ready = data.with_extension("ready.json");
-        let _ = std::fs::remove_file(&ready);
-        let child = spawn(data, &ready, arguments, environment);
+        Self::start_at(place(data), &data.with_extension("ready.json"), arguments, environment)
+    }
+
+    /// As [`Serving::start`], with a configuration of the test's own.
+    pub fn start_configured(configuration: &Path, ready: &Path) -> Self {
+        Self::start_at(vec!["--config".into(), configuration.into()], ready, &[], &[])
+    }
+
+    fn start_at(
+        place: Vec<OsString>,
+        ready: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let _ = std::fs::remove_file(ready);
+        let child = spawn_at(place, ready, arguments, environment);
         let mut serving = Self { child, http: String::new(), mqtt: String::new() };
         let ready = wait_for("the ready file", || {
             if let Some(status) = serving.child.try_wait().expect("the child can be asked") {
                 panic!("vagen serve ended with {status} before it was ready");
             }
-            serde_json::from_str::<Value>(&std::fs::read_to_string(&ready).ok()?).ok()
+            serde_json::from_str::<Value>(&std::fs::read_to_string(ready).ok()?).ok()
         });
         serving.http = ready["http"].as_str().expect("http").to_owned();
         serving.mqtt = ready["mqtt"].as_str().expect("mqtt").to_owned();
@@ -146,9 +160,13 @@ pub fn place(data: &Path) -> Vec<OsString> {
 
 /// Starts `vagen serve` without waiting for anything.
 pub fn spawn(data: &Path, ready: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Child {
+    spawn_at(place(data), ready, arguments, environment)
+}
+
+fn spawn_at(place: Vec<OsString>, ready: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Child {
     vagen()
         .args(["serve", "--http", "0"])
-        .args(place(data))
+        .args(place)
         .arg("--ready-file")
         .arg(ready)
         .args(arguments)

@@ -67,6 +67,11 @@ impl Gateway {
         self.down.recv_timeout(super::PATIENCE).expect("something comes down")
     }
 
+    /// What came down and was not looked at yet, without waiting.
+    pub fn heard(&self) -> Vec<Value> {
+        self.down.try_iter().collect()
+    }
+
     /// Waits until a receipt of `outbox` says at least `through`, and that no receipt went back on the way.
     pub fn receipt(&self, outbox: &str, through: u64) {
         let mut before = 0;
@@ -79,6 +84,12 @@ impl Gateway {
             }
         }
         assert_eq!(before, through, "the receipt went too far");
+    }
+
+    /// The highest receipt of `outbox` among what has come down since this was last asked; 0 when there is none.
+    pub fn receipt_so_far(&self, outbox: &str) -> u64 {
+        let receipts = self.down.try_iter().filter(|message| message["receipt"]["outbox"] == outbox);
+        receipts.filter_map(|message| message["receipt"]["through"].as_u64()).max().unwrap_or(0)
     }
 
     /// Waits for the next receipt of `outbox`, whatever it says.

@@ -44,3 +44,38 @@ impl Visitor {
         (response.status().as_u16(), response.text().await.expect("text"))
     }
 }
+
+/// A stream of server-sent events.
+pub struct Stream {
+    response: reqwest::Response,
+    unread: String,
+}
+
+impl Visitor {
+    /// Opens a stream of server-sent events.
+    pub async fn stream(&self, path: &str) -> Stream {
+        let response = self.client.get(format!("{}{path}", self.base)).send().await.expect("answers");
+        assert_eq!(response.status().as_u16(), 200);
+        Stream { response, unread: String::new() }
+    }
+}
+
+impl Stream {
+    /// The data of the next event with this `name`.
+    pub async fn next(&mut self, name: &str) -> Value {
+        loop {
+            while let Some((event, rest)) = self.unread.split_once("\n\n") {
+                let field = |key: &str| event.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
+                let data =
+                    (field("event:") == Some(name)).then(|| field("data:").unwrap_or_default().to_owned());
+                self.unread = rest.to_owned();
+                if let Some(data) = data {
+                    return serde_json::from_str(&data).expect("JSON");
+                }
+            }
+            let chunk = tokio::time::timeout(super::PATIENCE, self.response.chunk()).await.expect("an event");
+            let chunk = chunk.expect("the stream goes on").expect("the stream goes on");
+            self.unread.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
+        }
+    }
+}

@@ -165,6 +165,13 @@ pub const NOTICE: StaticText = StaticText {
     en: "A reminder from Vågen: today's measurement has not arrived yet.",
 };
 
+/// The word of the first day on which the short form is due and was not answered, to somebody who measures. It says nothing of
+/// health either.
+pub const FORM_NOTICE: StaticText = StaticText {
+    sv: "En påminnelse från Vågen: dagens frågor är inte besvarade än.",
+    en: "A reminder from Vågen: today's questions have not been answered yet.",
+};
+
 /// What a person is asked who may have been the one to measure. No value is shown: it may be somebody else's.
 pub const WAS_IT_YOU: StaticText = StaticText {
     sv: "En mätning har kommit från en apparat som du använder, och vi vet inte vem som mätte. Den räknas inte förrän någon har tittat på den.",

@@ -20,11 +20,15 @@ use crate::chart::ChartEvent;
 use crate::policy::Overrides;
 use crate::state::{Answers, Entry, Name, Sample, Source};
 
+use super::answered::Answered;
+
 /// What a line tells of.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum What {
     /// A reading, or something that staff entered.
     Entry(Entry),
+    /// A dialogue that ended, with the reading that its answers are, where they are one.
+    Dialogue(Option<Entry>, Option<Box<Answered>>),
     /// The patient's own limits from then on.
     Limits(Timestamp, Overrides),
 }
@@ -60,6 +64,8 @@ struct Keys<'a> {
     flags: Option<BTreeSet<Flag>>,
     #[serde(default)]
     clock: Option<ClockClass>,
+    #[serde(borrow, default)]
+    dialogue: Option<&'a RawValue>,
 }
 
 /// What a line tells of, and whose it is. A reading without an `id` is called `line:N`; what does not say when it became known
@@ -75,13 +81,27 @@ pub(super) fn parse(text: &str, number: u64) -> Result<Line<'static>, String> {
         "end" => staff(ChartEvent::End { at })?,
         "pause" => staff(pause(&keys)?)?,
         "override" => What::Limits(at, values::<Overrides>(&keys)?),
-        _ => What::Entry(Entry { sample: sample(&keys)?, name: name(keys.id.as_ref(), number) }),
+        "dialogue" if keys.dialogue.is_none() => return Err("a dialogue needs dialogue".to_owned()),
+        "dialogue" => What::Dialogue(None, answered(&keys, None)?),
+        _ => {
+            let entry = Entry { sample: sample(&keys)?, name: name(keys.id.as_ref(), number) };
+            match answered(&keys, entry.name.to_id())? {
+                None => What::Entry(entry),
+                answered => What::Dialogue(Some(entry), answered),
+            }
+        }
     };
     Ok(Line { patient: Cow::Owned(keys.patient.as_str().to_owned()), received_at, what })
 }
 
 fn name(id: Option<&ReadingId>, number: u64) -> Name {
     id.map_or(Name::Line(number), Name::of)
+}
+
+fn answered(keys: &Keys<'_>, reading: Option<ReadingId>) -> Result<Option<Box<Answered>>, String> {
+    let Some(raw) = keys.dialogue else { return Ok(None) };
+    let answered = Answered::parse(raw.get(), reading);
+    answered.map(|one| one.map(Box::new)).map_err(|error| format!("dialogue: {}", without_line(error)))
 }
 
 fn pause(keys: &Keys<'_>) -> Result<ChartEvent, String> {

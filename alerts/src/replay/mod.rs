@@ -7,11 +7,14 @@
 //! A task lists each rule's reason once, as it was when that rule first joined, and every reading that its findings rest
 //! on in the order in which they were first named.
 //!
+//! The answers to a dialogue open what they opened live: the end of its question tree is found anew, from the answers alone.
+//!
 //! A replay can be shared: each share reads the lines of its own patients and passes over the rest, and the shares' results
 //! are put together as if one had read them all.
 //!
 //! **Invariant:** what is kept for a patient is bounded but for their tasks; lines are taken one at a time.
 
+mod answered;
 mod line;
 mod patient;
 mod plain;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use vitals::{PatientId, Reading, Timestamp};
 
+use super::answered::Answered;
 use super::line::What;
 use super::{Bench, ReplayTask};
 use crate::finding::{Finding, Priority, Problem};
@@ -62,23 +63,32 @@ impl PatientReplay {
                 self.limit(at, overrides, bench);
                 false
             }
-            What::Entry(entry) => self.take_entry(entry, bench),
+            What::Entry(entry) => self.take_entry(entry, None, bench),
+            What::Dialogue(Some(entry), answered) => self.take_entry(entry, answered.as_deref(), bench),
+            What::Dialogue(None, answered) => {
+                let found = answered.and_then(|one| one.finding(bench.policy.version(), self.now));
+                self.settle(Trigger::Clock, found.into_iter().collect(), bench);
+                false
+            }
         }
     }
 
-    fn take_entry(&mut self, entry: Entry, bench: &Bench) -> bool {
+    fn take_entry(&mut self, entry: Entry, answered: Option<&Answered>, bench: &Bench) -> bool {
         let is_reading = entry.is_reading();
         let sample = entry.sample;
         // A name is copied only where a finding may need it.
         let spare = (!self.open.is_empty() || self.followed.state().is_late(&sample)).then(|| entry.clone());
         match self.followed.take(entry, &bench.days) {
-            Took::New(glance) if is_reading && self.is_asked(glance) => {
+            Took::New(glance) if is_reading && (answered.is_some() || self.is_asked(glance)) => {
                 let latest =
                     || self.followed.recent().get(self.followed.recent().len().checked_sub(1)?).cloned();
                 if let Some(reading) =
                     spare.or_else(latest).and_then(|entry| entry.to_reading(&self.patient, self.now))
                 {
-                    self.judge(Trigger::Reading(&reading), glance, bench);
+                    let trigger = Trigger::Reading(&reading);
+                    let mut findings = self.assess(trigger, glance, bench);
+                    findings.extend(answered.and_then(|one| one.finding(bench.policy.version(), self.now)));
+                    self.settle(trigger, findings, bench);
                 }
             }
             Took::New(_) | Took::Duplicate => {}
@@ -128,7 +138,12 @@ impl PatientReplay {
     }
 
     fn judge(&mut self, trigger: Trigger<'_>, glance: Glance, bench: &Bench) {
-        let input = Input {
+        let findings = self.assess(trigger, glance, bench);
+        self.settle(trigger, findings, bench);
+    }
+
+    fn assess(&self, trigger: Trigger<'_>, glance: Glance, bench: &Bench) -> Vec<Finding> {
+        assess(&Input {
             policy: &bench.policy,
             tuning: self.followed.tuning(),
             state: self.followed.state(),
@@ -137,8 +152,11 @@ impl PatientReplay {
             trigger,
             now: self.now,
             days: &bench.days,
-        };
-        let findings = assess(&input);
+        })
+    }
+
+    /// Carries out what follows from `findings`.
+    fn settle(&mut self, trigger: Trigger<'_>, findings: Vec<Finding>, bench: &Bench) {
         if findings.is_empty() && self.open.is_empty() {
             return;
         }

@@ -151,9 +151,23 @@ fn symptom(case: &Case<'_>, signs: &Signs, place: usize, moment: Moment) -> Opti
     let date = local_date(since, case.input.days.zone());
     let (day_sv, day_en) = weekday(date.weekday());
     let (name_sv, name_en) = super::symptoms::names(*symptom);
+    // It compares by itself; "more" before it would compare twice.
+    let (more_sv, more_en) = match symptom {
+        Symptom::WorseThanYesterday => ("", ""),
+        Symptom::Breathlessness
+        | Symptom::Orthopnoea
+        | Symptom::Swelling
+        | Symptom::Dizziness
+        | Symptom::Fatigue
+        | Symptom::ChestPain
+        | Symptom::Fainting
+        | Symptom::BreathlessAtRest
+        | Symptom::Cough
+        | Symptom::Palpitations => ("mer ", "more "),
+    };
     let text = Bilingual::of(
-        format!("mer {name_sv} sedan {day_sv} {}", date_short(date)),
-        format!("more {name_en} since {day_en} {}", date_short(date)),
+        format!("{more_sv}{name_sv} sedan {day_sv} {}", date_short(date)),
+        format!("{more_en}{name_en} since {day_en} {}", date_short(date)),
     );
     let limit = f64::from(stand.habit) + signs.rule.symptom_from * f64::from(stand.scale);
     let numbers = (f64::from(stand.recent), limit);

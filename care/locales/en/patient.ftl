@@ -45,6 +45,24 @@ range-14 = 14 days
 range-30 = 30 days
 range-90 = 90 days
 range-365 = 1 year
+range-all = All
+long-days = Each day: the lowest, highest and latest value. Symptoms: the worst of that day.
+long-weeks = Each week: the lowest, highest and latest value. Symptoms: the worst of that week.
+long-column-count = Number
+long-count = { $count ->
+    [one] { $count } measurement
+   *[other] { $count } measurements
+ }
+long-range = { $low }–{ $high } (mean { $mean })
+long-week-of = week of { $day }
+long-copy-whole = Read from the long-range copy (QuestDB). It has all of the patient's measurements; their number was compared with the record.
+long-copy-behind = Read from the long-range copy (QuestDB), which lags: { $count ->
+    [one] one measurement was added
+   *[other] { $count } measurements were added
+ } from the record. The chart is whole.
+long-store = Read from the record. The chart is whole.
+long-store-silent = The long-range copy (QuestDB) does not answer. The chart was read from the record and is whole.
+long-store-differs = The long-range copy (QuestDB) does not agree with the record. The chart was read from the record and is whole. Tell operations.
 born = born { $day }
 word-and = and
 word-pulse = pulse

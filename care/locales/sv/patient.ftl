@@ -45,6 +45,24 @@ range-14 = 14 dagar
 range-30 = 30 dagar
 range-90 = 90 dagar
 range-365 = 1 år
+range-all = Allt
+long-days = Varje dag: lägsta, högsta och senaste värdet. Symtom: det svåraste den dagen.
+long-weeks = Varje vecka: lägsta, högsta och senaste värdet. Symtom: det svåraste den veckan.
+long-column-count = Antal
+long-count = { $count ->
+    [one] { $count } mätning
+   *[other] { $count } mätningar
+ }
+long-range = { $low }–{ $high } (medel { $mean })
+long-week-of = veckan från { $day }
+long-copy-whole = Läst ur långtidskopian (QuestDB). Den har alla patientens mätningar; antalet är jämfört med journalen.
+long-copy-behind = Läst ur långtidskopian (QuestDB), som ligger efter: { $count ->
+    [one] en mätning är tillagd
+   *[other] { $count } mätningar är tillagda
+ } ur journalen. Kurvan är hel.
+long-store = Läst ur journalen. Kurvan är hel.
+long-store-silent = Långtidskopian (QuestDB) svarar inte. Kurvan är läst ur journalen och är hel.
+long-store-differs = Långtidskopian (QuestDB) stämmer inte med journalen. Kurvan är läst ur journalen och är hel. Säg till driften.
 born = född { $day }
 word-and = och
 word-pulse = puls

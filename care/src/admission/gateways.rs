@@ -44,7 +44,7 @@ pub struct Heard {
 }
 
 const LAST_HEARD: &str = "SELECT gateway, MAX(at) AS at FROM
-    (SELECT gateway, heard_at AS at FROM stream UNION ALL SELECT gateway, received_at AS at FROM heartbeat)
+    (SELECT gateway, heard_at AS at FROM stream UNION ALL SELECT gateway, received_at AS at FROM heartbeat) AS words
     GROUP BY gateway";
 
 /// The gateways of the register that were alive once and not heard since `before`, unless a finding of `rule` has said
@@ -110,13 +110,15 @@ async fn heard(
         .collect()
 }
 
-/// The patient whose reading `gateway` brought last; `None` when it brought none.
+/// The patient whose reading `gateway` brought last: the last number of one of its outboxes; `None` when it brought none.
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn last_patient(tx: &mut Tx, gateway: &GatewayId) -> Result<Option<PatientId>, StoreError> {
     sql::query_scalar::<String>(
-        "SELECT patient FROM reading WHERE gateway = $1 ORDER BY arrival DESC LIMIT 1",
+        "SELECT patient FROM stream JOIN reading ON reading.stream = stream.id
+            AND reading.seq = (SELECT MAX(seq) FROM reading AS last WHERE last.stream = stream.id)
+         WHERE gateway = $1 ORDER BY arrival DESC LIMIT 1",
     )
     .bind(gateway.as_str())
     .fetch_optional(&mut **tx)
@@ -124,6 +126,16 @@ pub async fn last_patient(tx: &mut Tx, gateway: &GatewayId) -> Result<Option<Pat
     .as_deref()
     .map(patient_id)
     .transpose()
+}
+
+/// Every gateway of the register, in the order of their ids.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn all(connection: &mut Connection) -> Result<Vec<GatewayId>, StoreError> {
+    let ids: Vec<String> =
+        sql::query_scalar("SELECT id FROM gateway ORDER BY id").fetch_all(connection).await?;
+    ids.iter().map(|id| id.parse().map_err(|error| StoreError::unreadable("a gateway id", error))).collect()
 }
 
 /// Every patient of the register, in the order of their ids.

@@ -6,7 +6,10 @@
 //! **Invariant:** every function that writes takes a [`crate::store::Tx`], so that a reading, its place in the sequence and what
 //! follows from it are durable together or not at all.
 
+pub mod assessed;
+pub mod changes;
 pub mod gateways;
+pub mod members;
 pub mod quarantine;
 pub mod readings;
 pub mod replaced;

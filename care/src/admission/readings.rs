@@ -1,68 +1,220 @@
 //! Readings into the record: each with the envelope it came in, or the person who gave the answers.
+//!
+//! A reading that came from a device decides its number in its outbox's sequence: the row is the decision.
 
-use crate::store::sql::{self, Query};
-use vitals::{Content, Envelope, Reading};
+use crate::store::sql::{self, Connection, Holds, Into, IntoValue, Value};
+use vitals::{Content, DeviceId, DeviceTime, Envelope, Reading, ReadingId, Timestamp};
 
+use super::streams::{HASH_DIGITS, Stream};
 use crate::conversations::Author;
 use crate::store::{StoreError, Tx, numbers};
 
 /// The counter of arrivals: 1 for the first reading committed, without an end.
 pub const ARRIVALS: &str = "reading.arrival";
+/// How many digits of a measurement's fingerprint tell it from others of one device at one device time.
+pub const DEDUP_DIGITS: usize = 16;
 
-/// Whether a reading with this fingerprint of device time and raw bytes is in the record.
+/// A measurement that is to be recognised when it comes again: the device's own time, and the fingerprint of what it said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// What the device's clock showed.
+    pub device_time: DeviceTime,
+    /// The first digits of the fingerprint.
+    pub dedup: String,
+}
+
+/// Whether `device` measured what `mark` says, and that is in the record.
 ///
 /// # Errors
 /// [`StoreError`] of the database.
-pub async fn was_measured(tx: &mut Tx, dedup_key: &str) -> Result<bool, StoreError> {
-    Ok(sql::query_scalar::<i64>("SELECT 1 FROM reading WHERE dedup_key = $1")
-        .bind(dedup_key)
-        .fetch_optional(&mut **tx)
-        .await?
-        .is_some())
+pub async fn was_measured(tx: &mut Tx, device: &DeviceId, mark: &Mark) -> Result<bool, StoreError> {
+    Ok(sql::query_scalar::<i64>(
+        "SELECT 1 FROM reading WHERE device = $1 AND device_time = $2 AND dedup = $3",
+    )
+    .bind(device.as_str())
+    .bind(mark.device_time.to_string())
+    .bind(mark.dedup.as_str())
+    .fetch_optional(&mut **tx)
+    .await?
+    .is_some())
 }
 
-/// The place of the next reading in the order of commit.
+/// The latest device time at which each of `devices` measured anything in the record, of those that did.
 ///
 /// # Errors
-/// [`StoreError`] of the database.
-pub async fn next_arrival(tx: &mut Tx) -> Result<i64, StoreError> {
-    numbers::next(tx, ARRIVALS).await
-}
-
-/// Writes a reading that came from a device in `envelope`.
-///
-/// # Errors
-/// [`StoreError`] of the database, also when its id or fingerprint is in the record already.
-pub async fn measured(
-    tx: &mut Tx,
-    arrival: i64,
-    reading: &Reading,
-    envelope: &Envelope,
-    dedup_key: Option<&str>,
-) -> Result<(), StoreError> {
-    let measurement = &envelope.measurement;
-    base(arrival, reading)?
-        .bind(measurement.clock_offset_s)
-        .bind(envelope.device.id.as_str())
-        .bind(envelope.device.model.as_deref())
-        .bind(measurement.device_time.map(|time| time.to_string()))
-        .bind(measurement.user_slot.map(i64::from))
-        .bind(envelope.gateway.as_str())
-        .bind(envelope.outbox.as_str())
-        .bind(i64::try_from(envelope.seq.get()).unwrap_or(i64::MAX))
-        .bind(envelope.sealed_at.as_millis())
-        .bind(envelope.raw.characteristic.as_str())
-        .bind(envelope.raw.hex())
-        .bind(dedup_key)
-        .bind(None::<&str>)
-        .bind(None::<&str>)
-        .bind(None::<&str>)
-        .execute(&mut **tx)
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn last_measured(
+    connection: &mut Connection,
+    devices: &[&DeviceId],
+) -> Result<Vec<(DeviceId, Option<DeviceTime>)>, StoreError> {
+    let each = sql::each(connection.dialect(), 1);
+    let sql = format!(
+        "SELECT each.value AS device, (SELECT MAX(device_time) FROM reading
+            WHERE reading.device = each.value AND reading.dedup IS NOT NULL) AS device_time FROM {each}"
+    );
+    let rows: Vec<(String, Option<String>)> = sql::query_as(sqlx::AssertSqlSafe(sql))
+        .bind_list(sql::List::of_texts(devices.iter().map(|id| id.as_str())))
+        .fetch_all(connection)
         .await?;
-    Ok(())
+    rows.into_iter()
+        .map(|(device, time)| {
+            let device = device.parse().map_err(|error| StoreError::unreadable("a device id", error))?;
+            let time = time.map(|time| time.parse()).transpose();
+            Ok((device, time.map_err(|error| StoreError::unreadable("a device's time", error))?))
+        })
+        .collect()
 }
 
-/// Writes answers that `author` gave, in the conversation of `task` if one asked.
+/// The id of the reading that takes the place `seq` of `stream`.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] when that is no id, which would be a fault of ours.
+pub fn id_of(stream: &Stream, seq: vitals::Seq) -> Result<ReadingId, StoreError> {
+    id_under(&stream.name, seq).parse().map_err(|error| StoreError::unreadable("a reading id", error))
+}
+
+/// The same for the outbox of this `name`, as text.
+#[must_use]
+pub fn id_under(name: &str, seq: vitals::Seq) -> String {
+    format!("{name}-{seq}")
+}
+
+/// The id of the answers given at `at` that are the `arrival`th reading.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] when that is no id, which would be a fault of ours.
+pub fn id_of_answers(arrival: i64, at: Timestamp) -> Result<ReadingId, StoreError> {
+    let id = format!("a{arrival}-{}", at.as_millis());
+    id.parse().map_err(|error| StoreError::unreadable("a reading id", error))
+}
+
+/// Where a reading is to be found by its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Whereabouts<'a> {
+    /// Under a number of the outbox of this name.
+    Stream(&'a str, i64),
+    /// Answers: the place in the journal, and when they were given.
+    Answers(i64, i64),
+    /// Under an id that was given out before ids said where.
+    Given(&'a str),
+}
+
+impl<'a> Whereabouts<'a> {
+    pub(crate) fn of(id: &'a str) -> Self {
+        let parts = id.split_once('-').and_then(|(of, number)| {
+            let number = number.parse().ok()?;
+            match of.strip_prefix('a').and_then(|arrival| arrival.parse().ok()) {
+                Some(arrival) if of.len() < 16 => Some(Self::Answers(arrival, number)),
+                Some(_) | None => Some(Self::Stream(of, number)),
+            }
+        });
+        parts.unwrap_or(Self::Given(id))
+    }
+}
+
+const COLUMNS: [Into; 22] = [
+    Into { name: "arrival", holds: Holds::Integer },
+    Into { name: "patient", holds: Holds::Text },
+    Into { name: "at", holds: Holds::Integer },
+    Into { name: "received_at", holds: Holds::Integer },
+    Into { name: "kind", holds: Holds::Text },
+    Into { name: "outcome", holds: Holds::Text },
+    Into { name: "vals", holds: Holds::Text },
+    Into { name: "absent", holds: Holds::Text },
+    Into { name: "flags", holds: Holds::Text },
+    Into { name: "clock", holds: Holds::Text },
+    Into { name: "clock_offset_s", holds: Holds::Integer },
+    Into { name: "device", holds: Holds::Text },
+    Into { name: "model", holds: Holds::Text },
+    Into { name: "device_time", holds: Holds::Text },
+    Into { name: "user_slot", holds: Holds::Integer },
+    Into { name: "stream", holds: Holds::Integer },
+    Into { name: "seq", holds: Holds::Integer },
+    Into { name: "hash", holds: Holds::Text },
+    Into { name: "sealed_at", holds: Holds::Integer },
+    Into { name: "raw_format", holds: Holds::Text },
+    Into { name: "raw_hex", holds: Holds::Text },
+    Into { name: "dedup", holds: Holds::Text },
+];
+
+/// Readings from devices that wait to be written together.
+#[derive(Debug, Default)]
+pub struct Rows {
+    values: Vec<Value<'static>>,
+}
+
+impl Rows {
+    /// Adds the `arrival`th reading, which came in `envelope` of `stream`. `decides` is the fingerprint of the envelope where
+    /// the reading decides its number.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`] for values that cannot be written, which would be a fault of ours.
+    pub fn add(
+        &mut self,
+        arrival: i64,
+        reading: &Reading,
+        envelope: &Envelope,
+        stream: i64,
+        decides: Option<&str>,
+        mark: Option<&Mark>,
+    ) -> Result<(), StoreError> {
+        let measurement = &envelope.measurement;
+        let absent = match measurement.absent.is_empty() {
+            true => None,
+            false => Some(json(&measurement.absent)?),
+        };
+        let flags = match measurement.flags.is_empty() {
+            true => None,
+            false => Some(json(&measurement.flags)?),
+        };
+        let word = |key: &'static str| key.into_value();
+        self.values.extend([
+            arrival.into_value(),
+            reading.patient.to_string().into_value(),
+            reading.at.as_millis().into_value(),
+            reading.received_at.as_millis().into_value(),
+            word(measurement.kind.key()),
+            word(measurement.outcome.key()),
+            json(&measurement.values)?.into_value(),
+            absent.into_value(),
+            flags.into_value(),
+            word(measurement.clock.key()),
+            measurement.clock_offset_s.into_value(),
+            envelope.device.id.to_string().into_value(),
+            envelope.device.model.clone().into_value(),
+            measurement.device_time.map(|time| time.to_string()).into_value(),
+            measurement.user_slot.map(i64::from).into_value(),
+            stream.into_value(),
+            i64::try_from(envelope.seq.get()).unwrap_or(i64::MAX).into_value(),
+            decides.map(|hash| hash.get(..HASH_DIGITS).unwrap_or(hash).to_owned()).into_value(),
+            envelope.sealed_at.as_millis().into_value(),
+            envelope.raw.characteristic.clone().into_value(),
+            envelope.raw.hex().into_value(),
+            mark.map(|mark| mark.dedup.clone()).into_value(),
+        ]);
+        Ok(())
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Writes all of them, and that the last of them is the `last`th of all.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database, also when a number is decided or a measurement in the record already.
+    pub async fn write(&mut self, tx: &mut Tx, last: i64) -> Result<(), StoreError> {
+        if self.values.is_empty() {
+            return Ok(());
+        }
+        sql::insert(tx, "reading", &COLUMNS, std::mem::take(&mut self.values), "").await?;
+        numbers::set(tx, ARRIVALS, last).await
+    }
+}
+
+/// Writes answers that `author` gave, in the conversation of `task` if one asked, as the `arrival`th reading.
 ///
 /// # Errors
 /// [`StoreError`] of the database.
@@ -73,56 +225,49 @@ pub async fn answered(
     author: &Author,
     task: Option<&str>,
 ) -> Result<(), StoreError> {
-    let absent = None::<&str>;
-    base(arrival, reading)?
-        .bind(None::<i64>)
-        .bind(absent)
-        .bind(absent)
-        .bind(absent)
-        .bind(None::<i64>)
-        .bind(absent)
-        .bind(absent)
-        .bind(None::<i64>)
-        .bind(None::<i64>)
-        .bind(absent)
-        .bind(absent)
-        .bind(absent)
-        .bind(author.kind.key())
-        .bind(author.id.as_str())
-        .bind(task)
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
-}
-
-/// The statement with what every reading has: columns up to `clock`.
-fn base(arrival: i64, reading: &Reading) -> Result<Query<'_>, StoreError> {
-    let (outcome, vals, absent, flags, clock) = match &reading.content {
-        Content::Vitals { kind: _, outcome, values, absent, flags, clock } => {
-            (outcome.key(), json(values)?, json(absent)?, json(flags)?, Some(clock.key()))
-        }
-        Content::Symptoms(answers) => ("measured", json(answers)?, "{}".to_owned(), "[]".to_owned(), None),
+    let vals = match &reading.content {
+        Content::Symptoms(answers) => json(answers)?,
+        Content::Vitals { values, .. } => json(values)?,
     };
-    Ok(sql::query(
-        "INSERT INTO reading (arrival, id, patient, at, received_at, kind, outcome, vals, absent, flags, clock,
-            clock_offset_s, device, model, device_time, user_slot, gateway, outbox, seq, sealed_at,
-            raw_format, raw_hex, dedup_key, author_kind, author, task)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-            $21, $22, $23, $24, $25, $26)",
+    sql::query(
+        "INSERT INTO reading (arrival, patient, at, received_at, kind, outcome, vals, author_kind, author, task)
+         VALUES ($1, $2, $3, $4, $5, 'measured', $6, $7, $8, $9)",
     )
     .bind(arrival)
-    .bind(reading.id.as_str())
     .bind(reading.patient.as_str())
     .bind(reading.at.as_millis())
     .bind(reading.received_at.as_millis())
     .bind(reading.kind_key())
-    .bind(outcome)
     .bind(vals)
-    .bind(absent)
-    .bind(flags)
-    .bind(clock))
+    .bind(author.kind.key())
+    .bind(author.id.as_str())
+    .bind(task)
+    .execute(&mut **tx)
+    .await?;
+    numbers::set(tx, ARRIVALS, arrival).await
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::unreadable("a reading", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// To add a case, add a row: an id, and where it leads. Ids of before are 24 hex digits, or whatever a store was given.
+    #[test]
+    fn an_id_says_where_its_reading_is() {
+        let rows = [
+            ("00aa11bb22cc33dd-7", Whereabouts::Stream("00aa11bb22cc33dd", 7)),
+            ("a000000000000000-7", Whereabouts::Stream("a000000000000000", 7)),
+            ("a12-1767251100000", Whereabouts::Answers(12, 1_767_251_100_000)),
+            ("00aa11bb22cc33dd00aa11bb", Whereabouts::Given("00aa11bb22cc33dd00aa11bb")),
+            ("00aa11bb22cc33dd-x", Whereabouts::Given("00aa11bb22cc33dd-x")),
+            ("", Whereabouts::Given("")),
+        ];
+        for (id, expected) in rows {
+            assert_eq!(Whereabouts::of(id), expected, "{id}");
+        }
+    }
 }

@@ -79,7 +79,10 @@ pub async fn untold(connection: &mut Connection) -> Result<Vec<Closed>, StoreErr
     let unreadable = |error: &dyn std::fmt::Display| StoreError::unreadable("a closed outbox", error);
     sql::query(
         "SELECT id, gateway, outbox, through, closed_at, closed_last,
-            (SELECT COUNT(*) FROM decided WHERE decided.stream = stream.id AND seq > through AND seq <= closed_last) AS came
+            (SELECT COUNT(*) FROM (
+                SELECT seq FROM decided WHERE decided.stream = stream.id AND seq > through AND seq <= closed_last
+                UNION SELECT seq FROM reading WHERE reading.stream = stream.id AND seq > through AND seq <= closed_last
+            ) AS either) AS came
          FROM stream WHERE closed_at IS NOT NULL AND closed_told_at IS NULL ORDER BY id",
     )
     .fetch_all(connection)

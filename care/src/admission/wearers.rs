@@ -1,10 +1,10 @@
 //! Who wore a device at a time, and what they usually weigh.
 
-use crate::store::sql::{self, Connection};
+use crate::store::sql::{self, Connection, List};
 use vitals::{DeviceId, GatewayId, PatientId, Quantity, Timestamp, Values};
 
-use crate::people::{patient_id, time};
-use crate::store::{StoreError, Tx};
+use crate::people::{optional_time, patient_id, time};
+use crate::store::StoreError;
 
 /// One person who wore a device at the time asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,37 +15,84 @@ pub struct Wearer {
     pub slot: Option<u8>,
 }
 
-/// Whether `gateway` is in the register.
-///
-/// # Errors
-/// [`StoreError`] of the database.
-pub async fn gateway_known(tx: &mut Tx, gateway: &GatewayId) -> Result<bool, StoreError> {
-    Ok(sql::query_scalar::<i64>("SELECT 1 FROM gateway WHERE id = $1")
-        .bind(gateway.as_str())
-        .fetch_optional(&mut **tx)
-        .await?
-        .is_some())
-}
-
-/// Everybody who wore `device` at `at`: from the start of a loan, until before its end.
+/// Those of `gateways` that are in the register.
 ///
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn at(tx: &mut Tx, device: &DeviceId, at: Timestamp) -> Result<Vec<Wearer>, StoreError> {
-    sql::query(
-        "SELECT DISTINCT patient, slot FROM worn_by
-         WHERE device = $1 AND from_at <= $2 AND (until_at IS NULL OR $2 < until_at) ORDER BY patient, slot",
-    )
-    .bind(device.as_str())
-    .bind(at.as_millis())
-    .fetch_all(&mut **tx)
-    .await?
-    .iter()
-    .map(|row| {
-        let slot: i64 = row.try_get("slot")?;
-        Ok(Wearer { patient: patient_id(row.try_get("patient")?)?, slot: u8::try_from(slot).ok() })
-    })
-    .collect()
+pub async fn gateways_known(
+    connection: &mut Connection,
+    gateways: &[&GatewayId],
+) -> Result<Vec<GatewayId>, StoreError> {
+    let each = sql::each(connection.dialect(), 1);
+    let sql = format!("SELECT id FROM gateway WHERE id IN (SELECT value FROM {each})");
+    let ids: Vec<String> = sql::query_scalar(sqlx::AssertSqlSafe(sql))
+        .bind_list(List::of_texts(gateways.iter().map(|id| id.as_str())))
+        .fetch_all(connection)
+        .await?;
+    ids.into_iter()
+        .map(|id| id.parse().map_err(|error| StoreError::unreadable("a gateway id", error)))
+        .collect()
+}
+
+/// Whether `gateway` is in the register.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn gateway_known(connection: &mut Connection, gateway: &GatewayId) -> Result<bool, StoreError> {
+    Ok(!gateways_known(connection, &[gateway]).await?.is_empty())
+}
+
+/// A time for which somebody had a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loan {
+    /// Who, as which user of it.
+    pub wearer: Wearer,
+    /// Its start.
+    pub from: Timestamp,
+    /// Its end; `None` while it lasts.
+    pub until: Option<Timestamp>,
+}
+
+/// Everybody who wore a device at `at`, of all its `loans`: from the start of a loan, until before its end.
+#[must_use]
+pub fn at(loans: &[Loan], at: Timestamp) -> Vec<Wearer> {
+    let mut wearers: Vec<Wearer> = loans
+        .iter()
+        .filter(|loan| loan.from <= at && loan.until.is_none_or(|until| at < until))
+        .map(|loan| loan.wearer.clone())
+        .collect();
+    wearers.dedup();
+    wearers
+}
+
+/// Every loan of `devices`, by patient and slot.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn loans(
+    connection: &mut Connection,
+    devices: &[&DeviceId],
+) -> Result<Vec<(DeviceId, Loan)>, StoreError> {
+    let each = sql::each(connection.dialect(), 1);
+    let sql = format!(
+        "SELECT device, patient, slot, from_at, until_at FROM worn_by
+         WHERE device IN (SELECT value FROM {each}) ORDER BY device, patient, slot"
+    );
+    sql::query(sqlx::AssertSqlSafe(sql))
+        .bind_list(List::of_texts(devices.iter().map(|id| id.as_str())))
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(|row| {
+            let device: &str = row.try_get("device")?;
+            let slot: i64 = row.try_get("slot")?;
+            let wearer =
+                Wearer { patient: patient_id(row.try_get("patient")?)?, slot: u8::try_from(slot).ok() };
+            let device = device.parse().map_err(|error| StoreError::unreadable("a device id", error))?;
+            let (from, until) = (time(row.try_get("from_at")?)?, optional_time(row.try_get("until_at")?)?);
+            Ok((device, Loan { wearer, from, until }))
+        })
+        .collect()
 }
 
 /// The last `limit` weights of `patient` up to `before`, newest first: when, and kg.

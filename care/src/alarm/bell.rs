@@ -60,6 +60,18 @@ pub struct Patience {
     pub repeat_after_ms: i64,
 }
 
+impl Patience {
+    /// How long `part` may be in `state` before anybody is told, ms. What is broken only after a wait of its own is told at once,
+    /// and is given that wait before it was ever seen.
+    fn before(self, part: Part, state: &State) -> i64 {
+        match state {
+            State::Broken { .. } if part.has_waited() => 0,
+            State::Unknown if part.has_waited() => self.raise_after_ms.max(STALE_MS),
+            State::Broken { .. } | State::Unknown | State::Whole { .. } => self.raise_after_ms,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Trouble {
     since: Timestamp,
@@ -99,7 +111,7 @@ impl Bell {
         };
         let trouble = self.troubles.entry(part).or_insert(Trouble { since, last_told: None });
         let (said, is_due) = match trouble.last_told {
-            None => (Said::Raised, now.millis_since(trouble.since) >= self.patience.raise_after_ms),
+            None => (Said::Raised, now.millis_since(trouble.since) >= self.patience.before(part, state)),
             Some(told) => (Said::Still, now.millis_since(told) >= self.patience.repeat_after_ms),
         };
         if !is_due {
@@ -230,6 +242,17 @@ mod tests {
                 assert_eq!(said, Vec::from_iter(*expected), "{name}: at {seconds} s");
             }
         }
+    }
+
+    /// The canary counts as broken only after two minutes without one; never seen, it has three.
+    #[test]
+    fn a_part_that_has_waited_is_told_at_once() {
+        let mut bell = Bell::new(PATIENCE);
+        let mut told = |seconds, state| !bell.look(&[(Part::Canary, state)], at(seconds)).is_empty();
+        assert!(!told(0, State::Unknown) && !told(179, State::Unknown));
+        assert!(told(180, State::Unknown), "one that never flew is an alarm");
+        assert!(told(190, whole(190)), "and its end");
+        assert!(told(200, broken(200)), "without a minute more");
     }
 
     #[test]

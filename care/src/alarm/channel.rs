@@ -143,6 +143,8 @@ const fn name(part: Part) -> (&'static str, &'static str) {
         Part::Watch => ("bevakningen", "the watch"),
         Part::Projection => ("långa diagram", "long charts"),
         Part::Alarm => ("driftlarmen", "operating alarms"),
+        Part::Canary => ("provmätningen genom hela kedjan", "the test reading through the whole chain"),
+        Part::Reconciliation => ("avstämningen", "the reconciliation"),
     }
 }
 

@@ -9,6 +9,7 @@
 //! **Invariant:** no input can panic a chart or put a number in it that is not finite; a day without a reading stays empty,
 //! in the line too.
 
+mod bars;
 mod columns;
 mod marks;
 mod plot;
@@ -23,6 +24,7 @@ mod symptoms;
 mod timeline;
 mod weight;
 
+pub(crate) use bars::{Bar, BarChart};
 pub(crate) use columns::{Days, axis};
 pub(crate) use marks::{Mark, swatch};
 pub(crate) use pressure::{Pressure, PressureChart};

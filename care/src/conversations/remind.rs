@@ -1,5 +1,5 @@
 //! What the system says of itself, before anybody of the staff has work of it: a reminder to somebody who has fallen silent,
-//! a word on the first day on which nothing came, and the question whose a reading is.
+//! a word on the first day on which nothing came or the short form was not answered, and the question whose a reading is.
 //!
 //! None belongs to a task. When it is time for it is judged elsewhere.
 //!
@@ -7,7 +7,7 @@
 //! says nothing of health.
 
 use crate::store::sql::{self, Connection};
-use alerts::dialogue::{self, NOTICE, REMINDER, WAS_IT_YOU};
+use alerts::dialogue::{self, REMINDER, StaticText, WAS_IT_YOU};
 use vitals::{PatientId, Timestamp};
 
 use super::{AuthorKind, NewMessage, insert, put};
@@ -59,13 +59,14 @@ pub struct Notice {
     pub body: String,
 }
 
-/// Tells the patient in `facts` on `day` that nothing has come. `None` when that day has its word.
+/// Tells the patient in `facts` on `day` that something has not come, in the words of `text`. `None` when that day has its word.
 ///
 /// # Errors
 /// [`StoreError`]; the caller's transaction must then be dropped.
 pub async fn notice(
     tx: &mut Tx,
     facts: &PatientFacts,
+    text: StaticText,
     day: jiff::civil::Date,
     now: Timestamp,
 ) -> Result<Option<Change>, StoreError> {
@@ -75,7 +76,7 @@ pub async fn notice(
     .bind(facts.id.as_str())
     .bind(day.to_string())
     .bind(now.as_millis())
-    .bind(facts.language.pick(NOTICE.sv, NOTICE.en))
+    .bind(facts.language.pick(text.sv, text.en))
     .execute(&mut **tx)
     .await?;
     let change = Change::Message { task: None, patient: facts.id.to_string() };

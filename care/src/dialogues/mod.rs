@@ -21,7 +21,7 @@ use crate::store::{StoreError, Tx};
 use crate::tasks;
 
 pub use answer::{Given, GivenError, Taken, answer, shown};
-pub use read::{author, behind, get, left, pending};
+pub use read::{Spoken, author, behind, get, left, pending, without_reading};
 
 /// How a dialogue ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -129,15 +129,63 @@ pub async fn behind(connection: &mut Connection, reading: &ReadingId) -> Result<
         .bind(reading.as_str())
         .fetch_optional(&mut *connection)
         .await?;
-    let Some(row) = row else { return Ok(None) };
+    match row {
+        Some(row) => Ok(Some(printed(connection, &row).await?)),
+        None => Ok(None),
+    }
+}
+
+/// A dialogue that ended without a reading: about whom, when, and as an export prints it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spoken {
+    /// Its id.
+    pub id: String,
+    /// About whom.
+    pub patient: PatientId,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// As [`behind`] prints it.
+    pub printed: Value,
+}
+
+/// The dialogues that came to an end and are no reading: of one patient, or all; ended since; the first to end first.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn without_reading(
+    connection: &mut Connection,
+    patient: Option<&PatientId>,
+    since: Option<Timestamp>,
+) -> Result<Vec<Spoken>, StoreError> {
+    let rows = sql::query(
+        "SELECT id, patient, questionnaire, version, outcome, ended_at FROM dialogue
+         WHERE reading IS NULL AND outcome IS NOT NULL AND ($1 IS NULL OR patient = $1)
+         AND ($2 IS NULL OR ended_at >= $2) ORDER BY ended_at, id",
+    )
+    .bind(patient.map(PatientId::as_str))
+    .bind(since.map(Timestamp::as_millis))
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut spoken = Vec::new();
+    for row in &rows {
+        let id: String = row.try_get("id")?;
+        let patient: String = row.try_get("patient")?;
+        let printed = printed(connection, row).await?;
+        let (patient, ended_at) = (people::patient_id(&patient)?, people::time(row.try_get("ended_at")?)?);
+        spoken.push(Spoken { id, patient, ended_at, printed });
+    }
+    Ok(spoken)
+}
+
+async fn printed(connection: &mut Connection, row: &Row) -> Result<Value, StoreError> {
     let text = |column: &str| row.try_get::<String, _>(column);
     let answers = answers(connection, &text("id")?).await?;
-    Ok(Some(json!({
+    Ok(json!({
         "questionnaire": text("questionnaire")?,
         "version": text("version")?,
         "outcome": text("outcome")?,
         "answers": answers,
-    })))
+    }))
 }
 
 /// Who answered last, as the person to whom the answers are put down when the dialogue is judged as it stands.

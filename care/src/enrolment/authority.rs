@@ -24,6 +24,9 @@ use x509_parser::extensions::GeneralName;
 use super::request::GatewayKey;
 
 mod files;
+mod life;
+
+pub use life::{GatewayLife, LifeError};
 
 /// The folder in the data directory.
 pub const FOLDER: &str = "authority";
@@ -31,8 +34,6 @@ pub const FOLDER: &str = "authority";
 pub const SERVER_NAME: &str = "vagen:server";
 /// The common name of a certificate that is revoked from birth: a broker that lets it in has not read the list.
 pub const TELLTALE_NAME: &str = "vagen:revoked";
-/// How long a gateway's certificate counts.
-pub const GATEWAY_DAYS: i64 = 90;
 /// How long the broker's certificate counts; it is made anew at half of it.
 pub const BROKER_DAYS: i64 = 730;
 /// How long the server's own certificates count. They are made when they are needed and kept nowhere.
@@ -121,6 +122,7 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate_pem: String,
     code_secret: [u8; 32],
+    gateway_life: GatewayLife,
 }
 
 impl std::fmt::Debug for Authority {
@@ -173,7 +175,13 @@ impl Authority {
         if !issuer.key_usages().is_empty() && !issuer.key_usages().contains(&KeyUsagePurpose::CrlSign) {
             return Err(wrong(certificate, "may not sign revocation lists"));
         }
-        Ok(Self { issuer, certificate_pem, code_secret })
+        Ok(Self { issuer, certificate_pem, code_secret, gateway_life: GatewayLife::default() })
+    }
+
+    /// The same, whose certificates for gateways count for `life`.
+    #[must_use]
+    pub fn with_gateway_life(self, life: GatewayLife) -> Self {
+        Self { gateway_life: life, ..self }
     }
 
     /// A new authority: its certificate and its key, PEM.
@@ -213,7 +221,7 @@ impl Authority {
         now: Timestamp,
     ) -> Result<Issued, AuthorityError> {
         let mut params = client(gateway.as_str());
-        self.sign(&mut params, key.info(), now, GATEWAY_DAYS)
+        self.sign(&mut params, key.info(), now, self.gateway_life.millis())
     }
 
     /// Makes a key and signs a certificate over it, for one of our own.
@@ -229,7 +237,7 @@ impl Authority {
             Purpose::Telltale => (client(TELLTALE_NAME), BROKER_DAYS),
         };
         let key = KeyPair::generate()?;
-        let issued = self.sign(&mut params, &key, now, days)?;
+        let issued = self.sign(&mut params, &key, now, days * DAY_MS)?;
         Ok(Identity { issued, key_pem: key.serialize_pem() })
     }
 
@@ -238,10 +246,10 @@ impl Authority {
         params: &mut CertificateParams,
         key: &impl PublicKeyData,
         now: Timestamp,
-        days: i64,
+        life_ms: i64,
     ) -> Result<Issued, AuthorityError> {
         let serial = fresh_serial();
-        let not_after = whole_seconds(now.plus_millis(days * DAY_MS));
+        let not_after = whole_seconds(now.plus_millis(life_ms));
         valid(params, now, not_after);
         params.serial_number = Some(SerialNumber::from_slice(&serial));
         params.use_authority_key_identifier_extension = true;
@@ -343,9 +351,10 @@ fn whole_seconds(at: Timestamp) -> Timestamp {
     at.plus_millis(-at.as_millis().rem_euclid(Timestamp::SECOND_MS))
 }
 
-/// Valid from a little before `now`.
+/// Valid from a little before `now`: at most a tenth of its time, since renewal is counted from there.
 fn valid(params: &mut CertificateParams, now: Timestamp, until: Timestamp) {
-    params.not_before = date_time_ymd(1970, 1, 1) + since_1970(now.plus_millis(-CLOCK_BEHIND_MS));
+    let behind_ms = CLOCK_BEHIND_MS.min(until.millis_since(now) / 10);
+    params.not_before = date_time_ymd(1970, 1, 1) + since_1970(now.plus_millis(-behind_ms));
     params.not_after = date_time_ymd(1970, 1, 1) + since_1970(until);
 }
 

@@ -5,14 +5,16 @@
 use crate::store::sql::Connection;
 use std::io::Write;
 use std::iter::Peekable;
+use std::vec::IntoIter;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 use vitals::{PatientId, Timestamp};
 
 use super::{ExportError, Filter, PAGE, line, reading_line};
-use crate::dialogues;
+use crate::dialogues::{self, Spoken};
 use crate::plans::{self, PlanEvent, Said};
-use crate::readings;
+use crate::readings::{self, Recorded};
 use crate::store::{Reader, StoreError};
 
 /// Writes every reading and event that `filter` lets through.
@@ -26,24 +28,19 @@ pub(super) async fn export(
         None => plans::all(reader).await?,
     };
     let since = |event: &PlanEvent| filter.since.is_none_or(|since| event.recorded_at >= since);
-    let mut plan = in_order(events.into_iter().filter(since));
+    let spoken = dialogues::without_reading(reader, filter.patient.as_ref(), filter.since).await?;
+    let mut between = Between::of(events.into_iter().filter(since), spoken);
     let mut after = 0;
     loop {
         let page = readings::journal(reader, after, PAGE, filter.patient.as_ref(), filter.since).await?;
         let Some(last) = page.last() else { break };
         after = last.arrival;
         for row in &page {
-            while let Some((_, event)) = plan.next_if(|(arrived, _)| *arrived < row.arrival) {
-                line(out, &event)?;
-            }
-            let mut printed = reading_line(row);
-            if row.reading.symptoms().is_some() {
-                printed.dialogue = dialogues::behind(reader, &row.reading.id).await?;
-            }
-            line(out, &printed)?;
+            between.before(row).try_for_each(|event| line(out, &event))?;
+            line(out, &printed(reader, row).await?)?;
         }
     }
-    plan.try_for_each(|(_, event)| line(out, &event))
+    between.rest().try_for_each(|event| line(out, &event))
 }
 
 /// One patient's history: readings received at or after `since`, and everything that was said about their plan.
@@ -55,7 +52,9 @@ pub(crate) async fn lines(
     patient: &PatientId,
     since: Timestamp,
 ) -> Result<Vec<String>, StoreError> {
-    let mut plan = in_order(plans::history(connection, patient).await?.into_iter());
+    let spoken = dialogues::without_reading(connection, Some(patient), Some(since)).await?;
+    let events = plans::history(connection, patient).await?;
+    let mut between = Between::of(events.into_iter(), spoken);
     let mut lines = Vec::new();
     let mut after = 0;
     loop {
@@ -63,19 +62,63 @@ pub(crate) async fn lines(
         let Some(last) = page.last() else { break };
         after = last.arrival;
         for row in &page {
-            while let Some((_, event)) = plan.next_if(|(arrived, _)| *arrived < row.arrival) {
-                lines.push(event.to_string());
-            }
-            let text = serde_json::to_string(&reading_line(row));
+            lines.extend(between.before(row).map(|event| event.to_string()));
+            let text = serde_json::to_string(&printed(connection, row).await?);
             lines.push(text.map_err(|error| StoreError::unreadable("a reading", error))?);
         }
     }
-    lines.extend(plan.map(|(_, event)| event.to_string()));
+    lines.extend(between.rest().map(|event| event.to_string()));
     Ok(lines)
 }
 
+/// The reading with the dialogue that it came of.
+async fn printed(connection: &mut Connection, row: &Recorded) -> Result<impl Serialize, StoreError> {
+    let mut line = reading_line(row);
+    if row.reading.symptoms().is_some() {
+        line.dialogue = dialogues::behind(connection, &row.reading.id).await?;
+    }
+    Ok(line)
+}
+
+/// What became known between readings: what staff said, each with the last reading that had arrived before it, and the
+/// dialogues that are no reading.
+struct Between {
+    plan: Peekable<IntoIter<(i64, Value)>>,
+    spoken: Peekable<IntoIter<Spoken>>,
+}
+
+impl Between {
+    fn of(plan: impl Iterator<Item = PlanEvent>, spoken: Vec<Spoken>) -> Self {
+        Self { plan: in_order(plan), spoken: spoken.into_iter().peekable() }
+    }
+
+    /// What came before the reading in `row` and was not told yet.
+    fn before(&mut self, row: &Recorded) -> impl Iterator<Item = Value> + '_ {
+        let (arrival, received_at) = (row.arrival, row.reading.received_at);
+        std::iter::from_fn(move || {
+            let plan = self.plan.next_if(|(arrived, _)| *arrived < arrival).map(|(_, event)| event);
+            let spoken =
+                || self.spoken.next_if(|one| one.ended_at < received_at).map(|one| spoken_line(&one));
+            plan.or_else(spoken)
+        })
+    }
+
+    /// What came after the last reading.
+    fn rest(self) -> impl Iterator<Item = Value> {
+        self.plan.map(|(_, event)| event).chain(self.spoken.map(|one| spoken_line(&one)))
+    }
+}
+
+/// A dialogue in the form that a replay reads.
+fn spoken_line(spoken: &Spoken) -> Value {
+    json!({
+        "patient": spoken.patient, "at": spoken.ended_at, "kind": "dialogue", "id": format!("dialogue:{}", spoken.id),
+        "received_at": spoken.ended_at, "dialogue": spoken.printed,
+    })
+}
+
 /// What the rules must know of among `events`, each with the last reading that had arrived before it.
-fn in_order(events: impl Iterator<Item = PlanEvent>) -> Peekable<std::vec::IntoIter<(i64, Value)>> {
+fn in_order(events: impl Iterator<Item = PlanEvent>) -> Peekable<IntoIter<(i64, Value)>> {
     let mut events: Vec<PlanEvent> = events.collect();
     events.sort_by_key(|event| (event.after_arrival, event.id));
     let lines: Vec<(i64, Value)> =

@@ -3,8 +3,8 @@
 //! **Invariant:** what the rules get is what an export writes: the same events in the same order, a pause that was ended early
 //! with its true end.
 
-use crate::store::sql::{self, Connection, Row};
-use std::collections::BTreeMap;
+use crate::store::sql::{self, Connection, List, Row};
+use std::collections::{BTreeMap, HashMap};
 
 use alerts::ChartEvent;
 use vitals::{PatientId, Timestamp};
@@ -64,15 +64,23 @@ impl PlanEvent {
     }
 }
 
-/// The number of the patient's latest row; 0 when there is none. While it is the same, so is what they come to.
+/// The number of the latest row of each of `patients` that has any. While it is the same, so is what they come to.
 ///
 /// # Errors
-/// [`StoreError`] of the database.
-pub async fn latest(connection: &mut Connection, patient: &PatientId) -> Result<i64, StoreError> {
-    Ok(sql::query_scalar("SELECT COALESCE(MAX(id), 0) FROM plan_event WHERE patient = $1")
-        .bind(patient.as_str())
-        .fetch_one(connection)
-        .await?)
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn latest(
+    connection: &mut Connection,
+    patients: &[&PatientId],
+) -> Result<HashMap<PatientId, i64>, StoreError> {
+    let each = sql::each(connection.dialect(), 1);
+    let sql = format!(
+        "SELECT patient, MAX(id) FROM plan_event WHERE patient IN (SELECT value FROM {each}) GROUP BY patient"
+    );
+    let rows: Vec<(String, i64)> = sql::query_as(sqlx::AssertSqlSafe(sql))
+        .bind_list(List::of_texts(patients.iter().map(|id| id.as_str())))
+        .fetch_all(connection)
+        .await?;
+    rows.into_iter().map(|(patient, id)| Ok((people::patient_id(&patient)?, id))).collect()
 }
 
 /// The patient's history, oldest first.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -64,11 +65,50 @@ impl Schedule {
         self.0.get(&measured).map(|days| days.contains(&weekday))
     }
 
+    /// Whether any measuring is expected on `day`; weighing is, where nothing is said of it.
+    #[must_use]
+    pub fn asks_for_measuring(&self, day: Date) -> bool {
+        let asks = |measured, usual| self.expects(measured, day).unwrap_or(usual);
+        asks(Measured::Weight, true)
+            || asks(Measured::BloodPressure, false)
+            || asks(Measured::PulseOximetry, false)
+    }
+
+    /// On how many days after `last` and up to `today` measuring was expected; days further back than a year are not counted.
+    #[must_use]
+    pub fn measuring_days(&self, last: Date, today: Date) -> i64 {
+        let days = days_after(last.max(today.saturating_sub(366.days())), today);
+        days.fold(0, |count, day| count + i64::from(self.asks_for_measuring(day)))
+    }
+
+    /// Whether the short form is due on `today`, when it was answered last on `last`: on a day of the patient's own, or else
+    /// every `every_days`.
+    #[must_use]
+    pub fn form_is_due(&self, last: Option<Date>, every_days: u32, today: Date) -> bool {
+        match self.expects(Measured::Symptoms, today) {
+            Some(expected) => expected && last != Some(today),
+            None => last.is_none_or(|last| last.saturating_add(i64::from(every_days).days()) <= today),
+        }
+    }
+
+    /// Whether `today` is the first day since `last` on which the short form is due. Nobody is asked twice for the same.
+    #[must_use]
+    pub fn form_is_first_due(&self, last: Date, every_days: u32, today: Date) -> bool {
+        let is_due = |day: &Date| self.form_is_due(Some(last), every_days, *day);
+        days_after(last, today).find(is_due) == Some(today)
+    }
+
     /// Whether everything is as usual.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// The days after `last`, up to and with `today`.
+fn days_after(last: Date, today: Date) -> impl Iterator<Item = Date> {
+    std::iter::successors(last.tomorrow().ok(), |day| day.tomorrow().ok())
+        .take_while(move |day| *day <= today)
 }
 
 #[cfg(test)]
@@ -89,5 +129,47 @@ mod tests {
         assert_eq!(serde_json::from_str::<Schedule>(&text).ok(), Some(schedule.clone()));
         schedule.set(Measured::Symptoms, []);
         assert!(schedule.is_empty());
+    }
+    fn own(measured: Measured, days: &[u8]) -> Schedule {
+        let mut schedule = Schedule::default();
+        schedule.set(measured, days.iter().copied());
+        schedule
+    }
+
+    /// To add a case, add a row: the days of the patient's own, the day of the last answer and the present one, whether the form is
+    /// due, and whether for the first time. By the calendar: 20 April 2026 is a Monday; the policy asks every second day.
+    #[test]
+    fn the_form_is_due_on_days_of_ones_own_or_by_the_policy() {
+        let rows: [(&[u8], u32, u32, bool, bool); 9] = [
+            (&[], 20, 21, false, false),
+            (&[], 20, 22, true, true),
+            (&[], 20, 23, true, false),
+            (&[4], 20, 22, false, false),
+            (&[4], 20, 23, true, true),
+            (&[4], 23, 23, false, false),
+            (&[4], 16, 30, true, false),
+            (&[1, 4], 20, 23, true, true),
+            (&[1, 4], 20, 27, true, false),
+        ];
+        let day = |day: u32| format!("2026-04-{day:02}").parse::<Date>().expect("a day");
+        for (days, last, today, due, first) in rows {
+            let (schedule, last, today) = (own(Measured::Symptoms, days), day(last), day(today));
+            assert_eq!(schedule.form_is_due(Some(last), 2, today), due, "{days:?} {last} {today}");
+            assert_eq!(schedule.form_is_first_due(last, 2, today), first, "{days:?} {last} {today}");
+        }
+    }
+
+    /// By the calendar: 20 April 2026 is a Monday. Monday and Thursday are in a week; nothing is missed on a Tuesday.
+    #[test]
+    fn only_expected_days_are_missed() {
+        let day = |day: u32| format!("2026-04-{day:02}").parse::<Date>().expect("a day");
+        let schedule = own(Measured::Weight, &[1, 4]);
+        let rows = [(20, 20, 0), (20, 22, 0), (20, 23, 1), (20, 26, 1), (20, 27, 2)];
+        for (last, today, missed) in rows {
+            assert_eq!(schedule.measuring_days(day(last), day(today)), missed, "{last} {today}");
+            let usual = Schedule::default().measuring_days(day(last), day(today));
+            assert_eq!(usual, i64::from(today - last), "every day counts where nothing is said");
+        }
+        assert!(!schedule.asks_for_measuring(day(21)) && schedule.asks_for_measuring(day(23)));
     }
 }

@@ -34,18 +34,6 @@ pub(super) fn recommended() -> Arc<Policy> {
 /// Policies that were read before, by the hash of their text: the same text always reads the same.
 static READ: LazyLock<Mutex<HashMap<String, Option<Arc<Policy>>>>> = LazyLock::new(Mutex::default);
 
-/// How far the two tables of policies reach. While that is the same, a [`Book`] loaded before holds.
-///
-/// # Errors
-/// [`StoreError`] of the database.
-pub async fn marks(connection: &mut Connection) -> Result<(i64, i64), StoreError> {
-    Ok(sql::query_as(
-        "SELECT (SELECT COALESCE(MAX(id), 0) FROM policy_file), (SELECT COALESCE(MAX(id), 0) FROM policy_activation)",
-    )
-    .fetch_one(connection)
-    .await?)
-}
-
 impl Book {
     /// What the product brings by itself, `shipped`, and nothing switched on.
     pub fn of(shipped: impl IntoIterator<Item = Policy>) -> Self {
@@ -97,6 +85,12 @@ impl Book {
     #[must_use]
     pub fn get(&self, name: &str, version: &str) -> Option<&Arc<Policy>> {
         self.policies.get(&(name.to_owned(), version.to_owned()))
+    }
+
+    /// The policy that made something, by its name and version; the recommended one where it is no longer known.
+    #[must_use]
+    pub fn or_recommended(&self, name: &str, version: &str) -> Arc<Policy> {
+        self.get(name, version).map_or_else(recommended, Arc::clone)
     }
 
     /// Every policy that can be read, by name and version.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use alerts::Policy;
 use vitals::{PatientId, Timestamp};
 
-pub use book::{Book, activation, marks};
+pub use book::{Book, activation};
 
 /// For whom a policy is switched on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::canary;
 use crate::register::entries::{Device, Gateway, Organisation, Patient, Staff, Unit, WornBy};
 
 /// Why a text is not a register.
@@ -106,6 +107,7 @@ impl Register {
         no_twins("patient", self.patient.iter().map(|one| one.id.as_str()))?;
         no_twins("gateway", self.gateway.iter().map(|one| one.id.as_str()))?;
         no_twins("device", self.device.iter().map(|one| one.id.as_str()))?;
+        self.check_reserved()?;
         for patient in &self.patient {
             check_patient(patient)?;
         }
@@ -116,6 +118,23 @@ impl Register {
             }
         }
         Ok(())
+    }
+}
+
+impl Register {
+    /// Refuses the ids that are the canary's: whoever had one would be left out of lists and counts.
+    fn check_reserved(&self) -> Result<(), RegisterError> {
+        let organisations = self.organisation.iter().map(|one| ("organisation", one.id.as_str()));
+        let units = self.unit.iter().map(|one| ("unit", one.id.as_str()));
+        let patients = self.patient.iter().map(|one| ("patient", one.id.as_str()));
+        let gateways = self.gateway.iter().map(|one| ("gateway", one.id.as_str()));
+        let devices = self.device.iter().map(|one| ("device", one.id.as_str()));
+        let reserved = |id: &str| id == canary::ID || id == canary::DEVICE;
+        let mut all = organisations.chain(units).chain(patients).chain(gateways).chain(devices);
+        match all.find(|(_, id)| reserved(id)) {
+            Some((table, id)) => Err(RegisterError::value(table, id, "is reserved")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -182,6 +201,9 @@ mod tests {
         let rows = [
             ("organisation = [{ id = \"r\", name = \"R\", kind = \"duchy\" }]", "line 1"),
             ("\n\nstaf = []", "line 3"),
+            ("gateway = [{ id = \"vagen-canary\" }]", "is reserved"),
+            ("patient = [{ id = \"vagen-canary\", name = \"P\", units = [\"a\"] }]", "is reserved"),
+            ("device = [{ id = \"02ca0a000001\", model = \"scale\" }]", "is reserved"),
             ("device = [{ id = \"XX\", model = \"scale\" }]", "12 (address) or 16"),
             ("patient = [{ id = \"p\", name = \"P\", units = [] }]", "units is empty"),
             (

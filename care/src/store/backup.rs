@@ -16,6 +16,7 @@ use vitals::Timestamp;
 
 use super::copy::{self, CopyError};
 use super::{Address, FILE_NAME, Store, StoreError};
+use crate::canary;
 
 /// The file in a backup that lists the others. Written last.
 pub const MANIFEST: &str = "manifest.json";
@@ -216,6 +217,11 @@ fn beside(root: &Path, folder: &Path, depth: usize) -> Result<Vec<PathBuf>, Back
         let path = folder.join(entry.file_name());
         let kind = entry.file_type().map_err(at(&place))?;
         let is_store = depth == 0 && entry.file_name().to_string_lossy().starts_with(FILE_NAME);
+        // The canary's outbox is written all the time, and nothing is lost with it.
+        let is_canary = depth == 0 && entry.file_name() == canary::FOLDER;
+        if is_canary {
+            continue;
+        }
         if kind.is_dir() && depth < DEPTH_MAX {
             found.extend(beside(root, &path, depth + 1)?);
         } else if kind.is_file() && !is_store {

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
@@ -21,6 +22,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 mod address;
 pub mod backup;
 pub mod copy;
+mod news;
 pub mod numbers;
 mod schema;
 pub mod sql;
@@ -28,6 +30,7 @@ pub mod sql;
 pub mod trial;
 
 pub use address::{Address, AddressError};
+pub use news::News;
 
 use sql::{Connection, Dialect, Inner};
 
@@ -324,16 +327,19 @@ async fn sqlite(file: &Path, create: bool) -> Result<SqlitePool, sqlx::Error> {
     SqlitePoolOptions::new()
         .max_connections(CONNECTIONS_MAX)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // SQLite itself rolls back what a full or failing disk did not take, and sqlx then counts that transaction as open
+        // for ever. Such a connection begins nothing any more.
+        .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_with(options)
         .await
 }
 
-/// A process that froze while it wrote gives the lock back after half a minute, one that is gone at once; one behind a cut cable
+/// A process that froze while it wrote gives the lock back after ten seconds, one that is gone at once; one behind a cut cable
 /// when its connection is found dead.
 async fn postgres(options: &PgConnectOptions) -> Result<PgPool, sqlx::Error> {
     let options = options.clone().application_name("vagen").options([
         ("synchronous_commit", "on"),
-        ("idle_in_transaction_session_timeout", "30s"),
+        ("idle_in_transaction_session_timeout", "10s"),
         ("tcp_keepalives_idle", "5"),
         ("tcp_keepalives_interval", "2"),
         ("tcp_keepalives_count", "2"),
@@ -400,6 +406,9 @@ impl std::ops::DerefMut for Reader {
 }
 
 #[cfg(test)]
+mod upgrade_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -421,6 +430,23 @@ mod tests {
         let error = Store::open(directory.path()).await.expect_err("a newer store");
         let newest = schema::newest();
         assert!(matches!(error, StoreError::Newer { found: 99, known, .. } if known == newest), "{error}");
+    }
+
+    /// SQLite (lang_transaction.html, "Response To Errors Within A Transaction") rolls back by itself when the disk is full; a
+    /// connection on which that happened must not be the one that the next transaction begins on, and fails on, for ever.
+    #[tokio::test]
+    async fn a_full_disk_ends_one_transaction_and_not_the_next() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(directory.path()).await.expect("opens");
+        for _ in 0..3 {
+            let mut tx = store.write().await.expect("a transaction after one that found no room");
+            sql::query("PRAGMA max_page_count = 1").execute(&mut *tx).await.expect("as many as there are");
+            let written = sql::query("INSERT INTO counter (name, value) VALUES (hex(zeroblob(100000)), 1)")
+                .execute(&mut *tx)
+                .await
+                .map_err(StoreError::from);
+            assert!(matches!(written, Err(StoreError::Full)), "{written:?}");
+        }
     }
 
     #[tokio::test]

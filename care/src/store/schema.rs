@@ -10,11 +10,27 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use super::StoreError;
 use super::sql::{self, Connection, Dialect, Inner};
 
+/// What is said to one of the databases only, after what is said to both.
+struct Own {
+    version: i64,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+const OWN: &[Own] = &[Own {
+    version: 5,
+    sqlite: include_str!("../../migrations/0005_compact_sqlite.sql"),
+    postgres: include_str!("../../migrations/0005_compact_postgres.sql"),
+}];
+
 const CHANGES: &[(i64, &str, &str)] = &[
     (1, "first house", include_str!("../../migrations/0001_first_house.sql")),
     (2, "enrolment", include_str!("../../migrations/0002_enrolment.sql")),
     (3, "dialogue", include_str!("../../migrations/0003_dialogue.sql")),
     (4, "plans", include_str!("../../migrations/0004_plans.sql")),
+    (5, "compact", include_str!("../../migrations/0005_compact.sql")),
+    (6, "watching", include_str!("../../migrations/0006_watching.sql")),
+    (7, "members", include_str!("../../migrations/0007_members.sql")),
 ];
 
 /// The changes as `dialect` takes them.
@@ -22,10 +38,15 @@ pub(super) fn migrations(dialect: Dialect) -> Vec<Migration> {
     CHANGES
         .iter()
         .map(|(version, name, sql)| {
-            let sql: SqlStr = match dialect {
-                Dialect::Sqlite => sql.into_sql_str(),
-                // Made of a literal of this module.
-                Dialect::Postgres => AssertSqlSafe(for_postgres(sql)).into_sql_str(),
+            let own = OWN.iter().find(|own| own.version == *version);
+            // All of it is made of literals of this module.
+            let sql: SqlStr = match (dialect, own) {
+                (Dialect::Sqlite, None) => sql.into_sql_str(),
+                (Dialect::Sqlite, Some(own)) => AssertSqlSafe(format!("{sql}{}", own.sqlite)).into_sql_str(),
+                (Dialect::Postgres, own) => {
+                    let own = own.map_or("", |own| own.postgres);
+                    AssertSqlSafe(for_postgres(sql) + own).into_sql_str()
+                }
             };
             Migration::new(*version, (*name).into(), MigrationType::Simple, sql, false)
         })
@@ -69,7 +90,7 @@ pub(super) enum ColumnKind {
 impl ColumnKind {
     fn of(declared: &str) -> Option<Self> {
         Some(match declared {
-            "BIGINT" => Self::Integer,
+            "BIGINT" | "INTEGER" => Self::Integer,
             "DOUBLE PRECISION" => Self::Float,
             "TEXT" => Self::Text,
             "BLOB" => Self::Bytes,
@@ -141,6 +162,8 @@ fn column_for_postgres(line: &str) -> String {
         let bare = match bare {
             "TEXT" => "TEXT COLLATE \"C\"".to_owned(),
             "BLOB" => "BYTEA".to_owned(),
+            // SQLite's word for a key that is the place of the row itself.
+            "INTEGER" => "BIGINT".to_owned(),
             reference if key_ends && reference.ends_with(')') => format!("{reference} DEFERRABLE"),
             other => other.to_owned(),
         };
@@ -161,6 +184,7 @@ mod tests {
             ("    id   TEXT NOT NULL PRIMARY KEY,", "    id   TEXT COLLATE \"C\" NOT NULL PRIMARY KEY,"),
             ("    born          TEXT,", "    born          TEXT COLLATE \"C\","),
             ("    raw_hash BLOB,", "    raw_hash BYTEA,"),
+            ("    arrival INTEGER NOT NULL PRIMARY KEY,", "    arrival BIGINT NOT NULL PRIMARY KEY,"),
             (
                 "    unit TEXT NOT NULL REFERENCES unit (id),",
                 "    unit TEXT COLLATE \"C\" NOT NULL REFERENCES unit (id) DEFERRABLE,",

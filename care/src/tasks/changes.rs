@@ -4,7 +4,7 @@
 
 use crate::store::sql;
 use alerts::policy::OrganisationKind;
-use alerts::{AutoClose, ClosedCase, Competence, Finding, OpenCase, Policy, Priority, Problem, TaskChange};
+use alerts::{AutoClose, Competence, Finding, Policy, Priority, Problem, TaskChange};
 use vitals::{GatewayId, PatientId, Timestamp};
 
 use crate::conversations;
@@ -12,48 +12,10 @@ use crate::live::Change;
 use crate::people::{PatientFacts, RelatedUnit};
 use crate::policies::Signed;
 use crate::store::{StoreError, Tx, numbers};
-use crate::tasks::{self, Status, rest};
+use crate::tasks::rest;
 
 /// Who acts when no person does, in histories and conversations.
 pub const SYSTEM: &str = "Vågen";
-const CLOSED_DAYS: i64 = 60;
-
-/// The patient's open cases, and those that closed in the last 60 days, as triage needs them.
-///
-/// # Errors
-/// [`StoreError`] of the database, or a row that cannot be read.
-pub async fn open_cases(
-    tx: &mut Tx,
-    patient: &PatientId,
-    now: Timestamp,
-) -> Result<(Vec<OpenCase>, Vec<ClosedCase>), StoreError> {
-    let mut open = Vec::new();
-    let mut closed = Vec::new();
-    for task in tasks::list(tx, Some(patient), None).await? {
-        match (task.status, task.closed_at) {
-            (Status::Open, _) => open.push(OpenCase {
-                rules: rules_of(tx, &task.id).await?,
-                id: task.id,
-                problem: task.problem,
-                priority: task.priority,
-                opened_at: task.opened_at,
-                last_finding_at: task.last_finding_at,
-            }),
-            (Status::Closed, Some(closed_at)) if closed_at.plus_days(CLOSED_DAYS) >= now => {
-                closed.push(ClosedCase { problem: task.problem, priority: task.priority, closed_at });
-            }
-            (Status::Closed, _) => {}
-        }
-    }
-    Ok((open, closed))
-}
-
-async fn rules_of(tx: &mut Tx, task: &str) -> Result<Vec<String>, StoreError> {
-    Ok(sql::query_scalar("SELECT rule FROM finding WHERE task = $1 GROUP BY rule ORDER BY MIN(id)")
-        .bind(task)
-        .fetch_all(&mut **tx)
-        .await?)
-}
 
 /// Carries out `changes` for the patient in `facts`, and opens the conversation of each task that opens.
 ///
@@ -184,8 +146,8 @@ async fn join(
         sql::query("SELECT priority FROM task WHERE id = $1").bind(task).fetch_one(&mut **tx).await?;
     let before: String = before.try_get("priority")?;
     sql::query(
-        "UPDATE task SET priority = $2, last_finding_at = MAX(last_finding_at, $3),
-                due_at = MIN(due_at, COALESCE($4, due_at)) WHERE id = $1",
+        "UPDATE task SET priority = $2, last_finding_at = CASE WHEN last_finding_at > $3 THEN last_finding_at ELSE $3 END,
+                due_at = CASE WHEN $4 < due_at THEN $4 ELSE due_at END WHERE id = $1",
     )
     .bind(task)
     .bind(priority.key())

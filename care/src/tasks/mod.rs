@@ -13,13 +13,15 @@ use crate::people;
 use crate::store::StoreError;
 
 pub mod acts;
+mod cases;
 pub mod changes;
 pub mod ladder;
 pub mod outcome;
 pub mod rest;
 
 pub use acts::{ActError, close, hand_over, note, release, take};
-pub use changes::{GatewayCase, apply, close_gateway, open_cases, open_gateway};
+pub use cases::{Cases, cases_of};
+pub use changes::{GatewayCase, apply, close_gateway, open_gateway};
 pub use outcome::Outcome;
 
 /// Whether somebody must still act.
@@ -178,6 +180,26 @@ pub async fn list(
     .iter()
     .map(task_of)
     .collect()
+}
+
+/// The tasks of `patients` that are open or closed since `since`, oldest first.
+async fn late(
+    connection: &mut Connection,
+    patients: sql::List<'_>,
+    since: Timestamp,
+) -> Result<Vec<Task>, StoreError> {
+    let each = sql::each(connection.dialect(), 1);
+    let rest = format!(
+        "WHERE patient IN (SELECT value FROM {each}) AND (status = 'open' OR closed_at >= $2) ORDER BY opened_at, task.id"
+    );
+    sql::query(sql(&rest))
+        .bind_list(patients)
+        .bind(since.as_millis())
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(task_of)
+        .collect()
 }
 
 /// Every open task, the most urgent and then the first due on top.

@@ -28,6 +28,7 @@ static ASSETS: &[Asset] = &[
     Asset { name: "questions.css", content_type: CSS, bytes: include_bytes!("../../static/questions.css") },
     Asset { name: "patient.css", content_type: CSS, bytes: include_bytes!("../../static/patient.css") },
     Asset { name: "plan.css", content_type: CSS, bytes: include_bytes!("../../static/plan.css") },
+    Asset { name: "population.css", content_type: CSS, bytes: include_bytes!("../../static/population.css") },
     Asset { name: "live.js", content_type: SCRIPT, bytes: include_bytes!("../../static/live.js") },
     Asset { name: "worklist.js", content_type: SCRIPT, bytes: include_bytes!("../../static/worklist.js") },
     Asset { name: "questions.js", content_type: SCRIPT, bytes: include_bytes!("../../static/questions.js") },

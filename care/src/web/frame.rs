@@ -34,6 +34,8 @@ pub(crate) struct Frame {
     pub(crate) administrator: bool,
     /// Whether they may read policies.
     pub(crate) policies: bool,
+    /// Whether they may read the overview of their unit.
+    pub(crate) population: bool,
     /// Whether they look after home boxes.
     pub(crate) keeps_gateways: bool,
     chain: ChainLine,
@@ -55,6 +57,7 @@ impl Frame {
             path: visit.path.clone(),
             administrator: visit.subject.role() == Some(Role::Administrator),
             policies: access::decide_policies(&visit.subject, &PolicyWish::Read).allowed,
+            population: access::decide_population(&visit.subject).allowed,
             keeps_gateways: visit.subject.role().is_some_and(Role::keeps_gateways),
             chain: chain_line(&state.health.chain(visit.now), visit.text, visit.now),
             place,
@@ -72,6 +75,7 @@ impl Frame {
             path: "/".to_owned(),
             administrator: false,
             policies: false,
+            population: false,
             keeps_gateways: false,
             chain: chain_line(&state.health.chain(now), text, now),
             place: "",

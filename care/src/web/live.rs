@@ -22,6 +22,8 @@ use crate::people;
 
 const STREAM_S_MAX: u64 = 600;
 const KEEP_ALIVE_S: u64 = 15;
+/// The event after which a page fetches everything that it shows.
+const AGAIN: &str = "again";
 
 /// `GET /live`.
 pub(crate) async fn listen(State(state): State<AppState>, visit: Visit) -> impl IntoResponse {
@@ -46,7 +48,7 @@ fn changes(
             match change {
                 Ok(change) if may_hear(&state, &subject, &change).await => Some(Ok(event_of(&change))),
                 Ok(_) => None,
-                Err(_fell_behind) => Some(Ok(Event::default().event("again").data("{}"))),
+                Err(_fell_behind) => Some(Ok(Event::default().event(AGAIN).data("{}"))),
             }
         }
     })
@@ -58,6 +60,7 @@ fn event_of(change: &Change) -> Event {
         Change::Message { task, patient } => ("message", json!({ "task": task, "patient": patient })),
         Change::Reading { patient } => ("reading", json!({ "patient": patient })),
         Change::Health => ("health", json!({})),
+        Change::Much => (AGAIN, json!({})),
     };
     Event::default().event(name).data(data.to_string())
 }
@@ -69,6 +72,7 @@ async fn may_hear(state: &AppState, subject: &Subject, change: &Change) -> bool 
         | Change::Message { patient, .. }
         | Change::Reading { patient } => patient,
         Change::Task { patient: None, .. } | Change::Health => return subject.unit().is_some(),
+        Change::Much => return true,
     };
     let Ok(patient) = patient.parse::<PatientId>() else { return false };
     if let Some(own) = subject.own_patient() {

@@ -23,6 +23,7 @@ mod page;
 pub mod patient;
 mod plan;
 mod policies;
+mod population;
 mod probes;
 mod quarantine;
 mod questions;
@@ -51,6 +52,7 @@ pub fn router(state: AppState) -> Router {
         .route("/logout", post(login::log_out))
         .route("/password", get(login::show_password).post(login::change_password))
         .route("/language", post(login::choose_language))
+        .route("/population", get(population::show))
         .route("/worklist", get(worklist::show))
         .route("/patients", get(worklist::patients))
         .route("/patients/{id}/message", post(task::acts::message_to_patient))

@@ -10,6 +10,7 @@ mod pages;
 
 use std::borrow::Cow;
 
+use alerts::Policy;
 use alerts::dialogue::{self, Asks, OutcomeKind, Questionnaire, Step};
 use axum::Form;
 use axum::extract::{Path, Query, State};
@@ -27,13 +28,13 @@ use super::page::draw_as;
 use super::patient::page::in_path;
 use super::task::card::competence;
 use super::visit::{OwnVisit, StaffVisit, Visit};
-use super::words;
 use crate::access::{self, Action, SubjectKind};
 use crate::conversations::Author;
 use crate::dialogues::{self, Dialogue, EndedHow, Given, GivenError, Taken};
 use crate::intake::{IntakeError, Submission};
 use crate::live::Change;
 use crate::people::PatientFacts;
+use crate::policies::Book;
 
 /// What the address asks for.
 #[derive(Default, Deserialize)]
@@ -322,8 +323,11 @@ impl<'a> At<'a> {
         if let Some(change) = shown {
             self.state.feed.announce(change);
         }
-        let pending = dialogues::pending(&mut *self.state.store.read().await?, &self.facts.id).await?;
-        let page = self.end_page(dialogue, pending.is_some());
+        let mut reader = self.state.store.read().await?;
+        let pending = dialogues::pending(&mut reader, &self.facts.id).await?;
+        let policy = Book::load(&mut reader).await?.standing(&self.facts, self.visit.now).policy;
+        drop(reader);
+        let page = self.end_page(dialogue, &policy, pending.is_some());
         let title = page.title.clone();
         if self.is_staff() {
             draw_as(
@@ -338,7 +342,7 @@ impl<'a> At<'a> {
         }
     }
 
-    fn end_page(&self, dialogue: &Dialogue, more: bool) -> EndPage {
+    fn end_page(&self, dialogue: &Dialogue, policy: &Policy, more: bool) -> EndPage {
         let text = self.visit.text;
         let ended = dialogue.ended.as_ref();
         let kind = ended.and_then(|ended| ended.kind);
@@ -353,8 +357,7 @@ impl<'a> At<'a> {
         let helps =
             ended.and_then(|ended| ended.competence).filter(|_| !call && kind != Some(OutcomeKind::SelfCare));
         let helps = helps.map(|who| {
-            let unit =
-                dialogues::helping_unit(&self.facts, words::policy_of(&self.facts), who).unwrap_or_default();
+            let unit = dialogues::helping_unit(&self.facts, policy, who).unwrap_or_default();
             let values = [("who", competence(who, text).into()), ("unit", unit.to_owned().into())];
             text.with("end-helps", &values)
         });

@@ -10,6 +10,7 @@ use crate::health::Health;
 use crate::intake::{RecordDesk, SymptomIntake};
 use crate::live::Feed;
 use crate::policies::what_if::Jobs;
+use crate::series::Series;
 use crate::store::Store;
 
 /// The parts behind the pages. Clones share them.
@@ -29,6 +30,8 @@ pub struct AppState {
     pub desk: Arc<dyn RecordDesk>,
     /// Policies being tried.
     pub what_ifs: Jobs,
+    /// Where long series are read.
+    pub series: Series,
     /// What `/metrics` prints; `None` where nobody counts.
     pub metrics: Option<PrometheusHandle>,
     /// The names of the policies a patient may have.

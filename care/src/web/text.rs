@@ -25,12 +25,13 @@ macro_rules! locale {
             include_str!(concat!("../../locales/", $language, "/policies.ftl")),
             include_str!(concat!("../../locales/", $language, "/quarantine.ftl")),
             include_str!(concat!("../../locales/", $language, "/gateway.ftl")),
+            include_str!(concat!("../../locales/", $language, "/population.ftl")),
         ]
     };
 }
 
-const SWEDISH: [&str; 13] = locale!("sv");
-const ENGLISH: [&str; 13] = locale!("en");
+const SWEDISH: [&str; 14] = locale!("sv");
+const ENGLISH: [&str; 14] = locale!("en");
 
 type Bundle = FluentBundle<FluentResource>;
 

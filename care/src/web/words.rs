@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** every variant has its words in both languages; a test asks for each.
 
-use alerts::{Policy, Priority, Problem};
+use alerts::{Priority, Problem};
 use vitals::Timestamp;
 
 use super::format;
@@ -65,14 +65,6 @@ pub(crate) fn age_and_units(facts: &PatientFacts, own: Option<&str>, now: Timest
     let others =
         facts.units.iter().filter(|unit| Some(unit.id.as_str()) != own).map(|unit| unit.name.clone());
     age(facts, now, text).into_iter().chain(others).collect::<Vec<_>>().join(" · ")
-}
-
-/// The policy that judges the patient in `facts`.
-pub(crate) fn policy_of(facts: &PatientFacts) -> &'static Policy {
-    Policy::shipped()
-        .iter()
-        .find(|policy| policy.name() == facts.policy)
-        .unwrap_or_else(|| Policy::recommended())
 }
 
 /// Why the reader sees this, with its day as people write it.

@@ -168,14 +168,28 @@ impl RecordDesk for Decisions {
     }
 }
 
+/// Begins `outbox` as number `id`, once.
+pub(crate) async fn stream(tx: &mut Tx, id: i64, outbox: &str) {
+    sql::query(
+        "INSERT INTO stream (id, gateway, outbox, through, highest, heard_at) VALUES ($1, 'gw-0001', $2, 0, 0, 0)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(id)
+    .bind(outbox)
+    .execute(&mut **tx)
+    .await
+    .expect("an outbox");
+}
+
 /// Puts a reading into the record.
 pub(crate) async fn record(tx: &mut Tx, patient: &str, at: Timestamp, kind: &str, vals: &str) -> ReadingId {
     let arrival = numbers::next(tx, "reading").await.expect("a number");
     let id = format!("r{arrival}");
+    stream(tx, 1001, "o1").await;
     sql::query(
-        "INSERT INTO reading (arrival, id, patient, at, received_at, kind, outcome, vals, absent, flags, clock, device,
-           gateway, outbox, seq, sealed_at, raw_format, raw_hex)
-         VALUES ($1, $2, $3, $4, $4, $5, 'measured', $6, '{}', '[]', 'synced', '546c0e000001', 'gw-0001', 'o1', $1, $4, '2a9d', '00')",
+        "INSERT INTO reading (arrival, id, patient, at, received_at, kind, outcome, vals, clock, device, stream, seq, sealed_at,
+           raw_format, raw_hex)
+         VALUES ($1, $2, $3, $4, $4, $5, 'measured', $6, 'synced', '546c0e000001', 1001, $1, $4, '2a9d', '00')",
     )
     .bind(arrival)
     .bind(&id)
@@ -265,7 +279,7 @@ pub(crate) async fn open_task(
     let changes = tasks::apply(tx, &facts, Policy::recommended(), vec![open]).await.expect("applies");
     let task = changes.into_iter().find_map(|change| match change {
         Change::Task { task, .. } => Some(task),
-        Change::Message { .. } | Change::Reading { .. } | Change::Health => None,
+        Change::Message { .. } | Change::Reading { .. } | Change::Health | Change::Much => None,
     });
     task.expect("a task")
 }
@@ -337,6 +351,7 @@ impl House {
             intake: Arc::new(Desk(store.clone())),
             desk: Arc::new(Decisions(store.clone())),
             what_ifs: Jobs::default(),
+            series: care::series::Series::default(),
             store,
             feed: Feed::default(),
             health,

@@ -29,11 +29,12 @@ pub(crate) struct Sent<'a> {
 pub(crate) async fn receive(tx: &mut Tx, sent: Sent<'_>) -> ReadingId {
     let arrival = numbers::next(tx, "reading").await.expect("a number");
     let id = format!("d{arrival}");
+    crate::house::stream(tx, 1002, "outbox-1").await;
     sql::query(
-        "INSERT INTO reading (arrival, id, patient, at, received_at, kind, outcome, vals, absent, flags, clock, clock_offset_s,
-                              device, model, device_time, user_slot, gateway, outbox, seq, sealed_at, raw_format, raw_hex)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '{}', '[]', 'offset_corrected', -7200,
-                 '546c0e000001', 'A&D UC-352BLE', '2026-04-22T09:04:00', 1, 'gw-0001', 'outbox-1', $1, $5, $9, $10)",
+        "INSERT INTO reading (arrival, id, patient, at, received_at, kind, outcome, vals, clock, clock_offset_s,
+                              device, model, device_time, user_slot, stream, seq, sealed_at, raw_format, raw_hex)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'offset_corrected', -7200,
+                 '546c0e000001', 'A&D UC-352BLE', '2026-04-22T09:04:00', 1, 1002, $1, $5, $9, $10)",
     )
     .bind(arrival)
     .bind(&id)

@@ -33,9 +33,15 @@ async fn the_patient_sees_today_and_the_standing_text_everywhere() {
     let house = House::build().await;
     let svea = Browser::signed_in(&house, "svea").await;
     let today = svea.get("/me").await.words();
-    for expected in
-        ["Hej, Svea", "Onsdag 22 april", "Du har vägt dig", "kl 07:04", "Svara på frågorna", "112"]
-    {
+    for expected in [
+        "Hej, Svea",
+        "Onsdag 22 april",
+        "Du har vägt dig",
+        "kl 07:04",
+        "kg mer än vanligt",
+        "Svara på frågorna",
+        "112",
+    ] {
         assert!(today.contains(expected), "{expected}: {today}");
     }
     for path in ["/me/values", "/me/plan", "/me/conversation", "/me/form"] {
@@ -227,4 +233,16 @@ async fn a_letter_without_a_task_is_seen_on_the_worklist_until_it_is_answered() 
     let talk = svea.get("/me/conversation").await;
     assert!(talk.text.contains("Får jag &#60;bada&#62;?") && talk.text.contains("Ja, gärna."));
     assert!(svea.get("/me").await.words().contains("Anna Test skrev till dig 10:18"));
+}
+
+/// Her usual weight is 78.2 kg: a weighing of 78.3 is answered in plain words, and nobody has to read a chart.
+#[tokio::test]
+async fn a_normal_value_is_answered_in_plain_words() {
+    let house = House::build().await;
+    let mut tx = house.state.store.write().await.expect("a transaction");
+    crate::house::record(&mut tx, "svea", at("2026-04-22T07:00:00Z"), "weight", r#"{"weight_kg":78.3}"#)
+        .await;
+    tx.commit().await.expect("commits");
+    let today = Browser::signed_in(&house, "svea").await.get("/me").await.words();
+    assert!(today.contains("Tack! 78,3 kg. Det är som vanligt för dig."), "{today}");
 }

@@ -72,6 +72,8 @@ pub(crate) enum Support {
     Model(&'static Model),
     /// By the specification, as far as its advertisement tells.
     Standard,
+    /// Its records are known, and lie in its memory, where nothing of ours fetches them.
+    Unfetched(&'static Model),
     /// It is not.
     No,
 }
@@ -91,12 +93,16 @@ impl Heard {
     }
 
     pub(crate) fn support(&self) -> Support {
-        if let Some(model) = self.name.as_deref().and_then(models::find) {
+        let model = self.name.as_deref().and_then(models::find);
+        if let Some(model) = model.filter(|model| model.is_fetched()) {
             return Support::Model(model);
         }
         let services: Vec<Uuid16> = self.services.iter().copied().collect();
         let by_data = self.data.iter().any(|uuid| Format::of_service_data(*uuid).is_some());
-        if by_data || is_worth_connecting(None, &services) { Support::Standard } else { Support::No }
+        if by_data || is_worth_connecting(None, &services) {
+            return Support::Standard;
+        }
+        model.map_or(Support::No, Support::Unfetched)
     }
 }
 
@@ -106,7 +112,16 @@ impl Support {
         match self {
             Self::Model(model) => model.name,
             Self::Standard => "yes, by the standard",
+            Self::Unfetched(_) => "no, it is decoded only",
             Self::No => "no",
+        }
+    }
+
+    /// Whether its readings can be had.
+    pub(crate) fn is_there(self) -> bool {
+        match self {
+            Self::Model(_) | Self::Standard => true,
+            Self::Unfetched(_) | Self::No => false,
         }
     }
 }
@@ -142,9 +157,12 @@ pub(super) async fn scan(listen: Duration, json: bool) -> Result<(), Failure> {
 fn line(device: &DeviceId, heard: &Heard, signal_dbm: Option<i16>, json: bool) -> String {
     let support = heard.support();
     if json {
-        let model = if let Support::Model(model) = support { Some(model.name) } else { None };
+        let model = match support {
+            Support::Model(model) | Support::Unfetched(model) => Some(model.name),
+            Support::Standard | Support::No => None,
+        };
         let object = serde_json::json!({
-            "id": device, "name": heard.name, "supported": support != Support::No, "model": model,
+            "id": device, "name": heard.name, "supported": support.is_there(), "model": model,
             "signal_dbm": signal_dbm,
         });
         return format!("{object}\n");
@@ -163,8 +181,10 @@ mod tests {
     #[test]
     fn support_is_told_by_name_service_or_data() {
         type Row = (Option<&'static str>, &'static [u16], &'static [u16], &'static str);
-        let rows: [Row; 6] = [
+        let rows: [Row; 8] = [
             (Some("A&D_UA-651BLE_000002"), &[], &[], "A&D UA-651BLE"),
+            (Some("HEM-7142T2"), &[], &[], "no, it is decoded only"),
+            (Some("HEM-7142T2"), &[0x1810], &[], "yes, by the standard"),
             (Some("Nobody"), &[0x1810], &[], "yes, by the standard"),
             (None, &[0x181D], &[], "yes, by the standard"),
             (None, &[], &[0x181B], "yes, by the standard"),

@@ -17,13 +17,15 @@ use dbus::blocking::stdintf::org_freedesktop_dbus::{
 use dbus::message::{Message, MessageType, SignalArgs as _};
 use tokio::sync::mpsc;
 
-use super::agent;
+use super::agent::{Agent, Keys};
 
 pub(super) const BLUEZ: &str = "org.bluez";
 const ADAPTER: &str = "org.bluez.Adapter1";
 const BUS: &str = "org.freedesktop.DBus";
 /// How often the thread looks whether it is still wanted.
 const WAKE_EVERY: Duration = Duration::from_secs(2);
+/// How often it looks whether a person has typed what a device shows.
+const WAKE_FOR_KEYS: Duration = Duration::from_millis(200);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait before the bus is tried again.
 pub(super) const RETRY_EVERY: Duration = Duration::from_secs(10);
@@ -51,14 +53,14 @@ pub(super) enum News {
 pub(super) struct Bluez(Arc<AtomicBool>);
 
 impl Bluez {
-    /// Starts watching. The news end with the thread.
-    pub(super) fn watch() -> (Self, mpsc::UnboundedReceiver<News>) {
+    /// Starts watching. The news end with the thread. Passkeys are asked for at `keys`, where a person stands by.
+    pub(super) fn watch(keys: Option<Keys>) -> (Self, mpsc::UnboundedReceiver<News>) {
         let wanted = Arc::new(AtomicBool::new(true));
         let (tell, news) = mpsc::unbounded_channel();
         let until = Arc::clone(&wanted);
-        let spawned = std::thread::Builder::new()
-            .name("bluetoothd".to_owned())
-            .spawn(move || Watcher { tell, up: false, said_gone: false }.work(&until));
+        let spawned = std::thread::Builder::new().name("bluetoothd".to_owned()).spawn(move || {
+            Watcher { tell, agent: Agent::new(keys), up: false, said_gone: false }.work(&until)
+        });
         if let Err(error) = spawned {
             tracing::error!(%error, "nobody watches bluetoothd: there will be no Bluetooth");
         }
@@ -74,6 +76,7 @@ impl Drop for Bluez {
 
 struct Watcher {
     tell: mpsc::UnboundedSender<News>,
+    agent: Agent,
     up: bool,
     said_gone: bool,
 }
@@ -82,7 +85,8 @@ impl Watcher {
     fn work(mut self, wanted: &AtomicBool) {
         while wanted.load(Ordering::Relaxed) {
             if let Err(error) = self.watch(wanted) {
-                let reason = error.message().unwrap_or("the system bus is gone").trim_end().to_owned();
+                let reason =
+                    format!("no system bus (D-Bus): {}", error.message().unwrap_or("gone").trim_end());
                 self.gone(reason, true);
             }
             let mut rest = RETRY_EVERY;
@@ -107,8 +111,12 @@ impl Watcher {
         }
         let mut asked_at = Instant::now();
         while wanted.load(Ordering::Relaxed) {
-            if let Some(message) = bus.channel().blocking_pop_message(WAKE_EVERY)? {
-                self.heard(&bus, &message);
+            let wake = if self.agent.is_waiting() { WAKE_FOR_KEYS } else { WAKE_EVERY };
+            if let Some(message) = bus.channel().blocking_pop_message(wake)? {
+                self.heard(&bus, message);
+            }
+            if let Some(reply) = self.agent.answered() {
+                reply_with(&bus, reply);
             }
             if !self.up && asked_at.elapsed() >= RETRY_EVERY {
                 asked_at = Instant::now();
@@ -118,16 +126,14 @@ impl Watcher {
         Ok(())
     }
 
-    fn heard(&mut self, bus: &Connection, message: &Message) {
+    fn heard(&mut self, bus: &Connection, message: Message) {
         match message.msg_type() {
             MessageType::MethodCall => {
-                if let Some(reply) = agent::answer(message)
-                    && bus.channel().send(reply).is_err()
-                {
-                    tracing::warn!("bluetoothd did not take the pairing agent's answer");
+                if let Some(reply) = self.agent.answer(message) {
+                    reply_with(bus, reply);
                 }
             }
-            MessageType::Signal => match change_of(message) {
+            MessageType::Signal => match change_of(&message) {
                 Some(Change::Started) => self.came(bus),
                 Some(Change::Stopped) => self.gone("bluetoothd stopped".to_owned(), false),
                 Some(Change::Adapter(news)) => self.tell(news),
@@ -143,7 +149,7 @@ impl Watcher {
         }
         (self.up, self.said_gone) = (true, false);
         self.tell(News::Came);
-        match agent::register(bus) {
+        match self.agent.register(bus) {
             Ok(()) => tracing::info!("ready to pair with devices that ask for it"),
             Err(error) => {
                 tracing::warn!(%error, "no pairing agent: devices that ask for a bond will stay silent");
@@ -171,6 +177,12 @@ impl Watcher {
     fn tell(&self, news: News) {
         // Closed only when the radio stops.
         let _ = self.tell.send(news);
+    }
+}
+
+fn reply_with(bus: &Connection, reply: Message) {
+    if bus.channel().send(reply).is_err() {
+        tracing::warn!("bluetoothd did not take the pairing agent's answer");
     }
 }
 
@@ -258,7 +270,7 @@ mod tests {
     #[test]
     fn a_daemon_that_comes_twice_went_in_between() {
         let (tell, mut news) = mpsc::unbounded_channel();
-        let mut watcher = Watcher { tell, up: true, said_gone: false };
+        let mut watcher = Watcher { tell, agent: Agent::default(), up: true, said_gone: false };
         watcher.gone("stopped".into(), false);
         watcher.gone("stopped".into(), false);
         let gone = News::Gone { reason: "stopped".into(), with_the_bus: false };

@@ -30,6 +30,7 @@ use devices::session::{Action, Event};
 use tokio::sync::{mpsc, watch};
 use vitals::DeviceId;
 
+pub use super::agent::{Keys, PASSKEY_MAX, PasskeyAsked};
 use super::clock::Clock;
 use crate::links::{DeviceLink, DeviceState, Links};
 use crate::source::{BleSource, RadioEvent};
@@ -63,29 +64,30 @@ impl Radio {
     /// Starts listening, as soon and as long as the box has Bluetooth. `clock` dates what is heard.
     #[must_use]
     pub fn start(clock: Clock) -> Self {
-        Self::start_with(clock, Vigil::default(), Pairing::AsNeeded)
+        Self::start_with(clock, Vigil::default(), Pairing::AsNeeded, None)
     }
 
     /// The same, telling `vigil` how it gets on and whether there is Bluetooth.
     #[must_use]
     pub fn start_watched(clock: Clock, vigil: Vigil) -> Self {
-        Self::start_with(clock, vigil, Pairing::AsNeeded)
+        Self::start_with(clock, vigil, Pairing::AsNeeded, None)
     }
 
-    /// The same, asking every device that it connects to for a bond: a person stands by and wants it so.
+    /// The same, asking every device that it connects to for a bond: a person stands by and wants it so. Passkeys that a device
+    /// shows are asked for at `keys`, where the person can type.
     #[must_use]
-    pub fn start_pairing(clock: Clock) -> Self {
-        Self::start_with(clock, Vigil::default(), Pairing::Always)
+    pub fn start_pairing(clock: Clock, keys: Option<Keys>) -> Self {
+        Self::start_with(clock, Vigil::default(), Pairing::Always, keys)
     }
 
-    fn start_with(clock: Clock, vigil: Vigil, pairing: Pairing) -> Self {
+    fn start_with(clock: Clock, vigil: Vigil, pairing: Pairing, keys: Option<Keys>) -> Self {
         let (heard, events) = mpsc::channel(EVENTS);
         let (requests, asked) = mpsc::channel(EVENTS);
         let (tell, links) = watch::channel(Links::default());
         let signals = Signals::default();
         let ear = Ear { heard, clock, vigil, links: Arc::new(tell) };
         let air = Air::new(ear, pairing, signals.clone());
-        let working = tokio::spawn(air.listen(asked));
+        let working = tokio::spawn(air.listen(keys, asked));
         Self { events, requests, links, signals, working }
     }
 

@@ -20,9 +20,6 @@ use crate::enrol::identity::NewKey;
 use crate::enrol::schedule;
 use crate::vigil::{Trouble, Vigil};
 
-/// How often the file is looked at: somebody may have enrolled this box anew.
-const LOOK_EVERY: Duration = Duration::from_secs(3600);
-
 /// Keeps the certificate current for as long as it is polled, and says on `renewed` that there is a new one.
 pub async fn keep(renewal: Renewal, clock: Clock, vigil: Vigil, renewed: Arc<Notify>, fraction: f64) {
     let mut failures = 0;
@@ -39,7 +36,8 @@ pub async fn keep(renewal: Renewal, clock: Clock, vigil: Vigil, renewed: Arc<Not
             }
             Err(error) => {
                 failures += 1;
-                let pause = schedule::pause(failures, fraction);
+                let validity = identity(&renewal.identity).ok().map(|held| held.validity);
+                let pause = schedule::pause(failures, validity, fraction);
                 tracing::warn!(%error, failures, again_s = pause.as_secs(), "the certificate was not renewed");
                 pause
             }
@@ -62,8 +60,7 @@ async fn look(
     let due = schedule::renew_at(held.validity, fraction);
     vigil.trouble(Trouble::CertificateEnds, schedule::ends_soon(held.validity, now));
     if now < due {
-        let wait = u64::try_from(due.millis_since(now)).map_or(Duration::ZERO, Duration::from_millis);
-        return Ok(wait.min(LOOK_EVERY));
+        return Ok(schedule::look_again(held.validity, due, now));
     }
     if !clock.synced() {
         tracing::info!("the certificate is due for renewal; the clock is not known to be right yet");
@@ -72,13 +69,14 @@ async fn look(
     if now >= held.validity.not_after {
         let until = held.validity.not_after;
         tracing::error!(%until, "the certificate has expired: this box needs a new code (vagen-gateway enrol)");
-        return Ok(LOOK_EVERY);
+        return Ok(schedule::LOOK_EVERY);
     }
     once(renewal).await?;
     vigil.trouble(Trouble::CertificateEnds, false);
     tracing::info!("the certificate was renewed");
     renewed.notify_one();
-    Ok(LOOK_EVERY)
+    let new = identity(&renewal.identity)?.validity;
+    Ok(schedule::look_again(new, schedule::renew_at(new, fraction), now))
 }
 
 /// Renews the certificate now.

@@ -16,6 +16,7 @@ use vitals::{GatewayId, OutboxId, Timestamp};
 
 use super::room::Reserve;
 use super::{Depth, Limits, Outbox, Sealing, StoreError, memory, one_text};
+use crate::fault::{Flaw, flawed};
 
 /// The schema this program writes. A file of a later one is refused.
 const SCHEMA_VERSION: i64 = 2;
@@ -290,7 +291,7 @@ fn check(db: &Connection) -> rusqlite::Result<Option<String>> {
 fn settle_in(db: &Connection) -> rusqlite::Result<()> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     db.pragma_update(None, "journal_mode", "WAL")?;
-    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "synchronous", if flawed(Flaw::NoSync) { "OFF" } else { "FULL" })?;
     db.pragma_update(None, "journal_size_limit", JOURNAL_BYTES_KEPT)?;
     // Not a new schema: an older program passes over a table it does not know.
     db.execute_batch("CREATE TABLE IF NOT EXISTS former (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID")

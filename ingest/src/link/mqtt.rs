@@ -193,6 +193,10 @@ impl Outlet for MqttOutlet {
         self.0.try_subscribe_many(filters).map_err(|_| Busy)
     }
 
+    fn try_unsubscribe(&self, filter: &str) -> Result<(), Busy> {
+        self.0.try_unsubscribe(filter).map_err(|_| Busy)
+    }
+
     fn disconnect(&self) {
         // A broker that is not there needs no goodbye.
         let _ = self.0.try_disconnect();

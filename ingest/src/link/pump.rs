@@ -16,8 +16,10 @@ use care::live::{Change, Feed};
 use tokio::time::sleep;
 
 use super::{Event, Gate, Link, LinkError, Outlet};
-use crate::queue::{FILTERS, Filler};
+use crate::canary::Walk;
+use crate::queue::Filler;
 use crate::stop::Stop;
+use crate::subscriptions::Subscriptions;
 
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -26,10 +28,13 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Pump<L, O> {
     pub(crate) link: L,
     pub(crate) gate: Arc<Gate<O>>,
+    pub(crate) subscriptions: Arc<Subscriptions<O>>,
     pub(crate) queue: Filler,
     pub(crate) clock: Clock,
     pub(crate) health: Health,
     pub(crate) feed: Feed,
+    /// Where it is noted that the canary came.
+    pub(crate) walk: Walk,
     /// Whether messages are being heard: connected and subscribed.
     pub(crate) listening: Arc<AtomicBool>,
     pub(crate) stop: Stop,
@@ -68,17 +73,21 @@ impl<L: Link, O: Outlet> Pump<L, O> {
         }
     }
 
-    async fn take(&mut self, event: Event) -> Result<(), LinkError> {
+    pub(crate) async fn take(&mut self, event: Event) -> Result<(), LinkError> {
         match event {
             Event::Connected { session_present: true } => {
                 self.hear();
                 Ok(())
             }
-            Event::Connected { session_present: false } => self
-                .gate
-                .outlet()
-                .try_subscribe(&FILTERS)
-                .map_err(|busy| LinkError::Broken(format!("cannot subscribe: {busy}"))),
+            Event::Connected { session_present: false } => match self.subscriptions.anew() {
+                Ok(true) => Ok(()),
+                // Nothing to hear yet: this end works nevertheless.
+                Ok(false) => {
+                    self.hear();
+                    Ok(())
+                }
+                Err(busy) => Err(LinkError::Broken(format!("cannot subscribe: {busy}"))),
+            },
             Event::Subscribed { granted: true } => {
                 self.hear();
                 Ok(())
@@ -86,9 +95,15 @@ impl<L: Link, O: Outlet> Pump<L, O> {
             Event::Subscribed { granted: false } => {
                 Err(LinkError::Broken("the broker does not let us subscribe".to_owned()))
             }
-            Event::Publish(publish) => {
+            Event::Publish(mut publish) => {
+                if !self.subscriptions.share().hears(&publish.topic) {
+                    // Another process hears it. It is acknowledged in its turn.
+                    (publish.topic, publish.payload) = (String::new(), Vec::new());
+                }
                 let epoch = self.gate.epoch();
-                self.queue.put(publish, epoch, self.clock.now()).await;
+                let now = self.clock.now();
+                self.walk.heard(&publish.topic, now);
+                self.queue.put(publish, epoch, now).await;
                 Ok(())
             }
             Event::Other => Ok(()),
@@ -103,7 +118,7 @@ impl<L: Link, O: Outlet> Pump<L, O> {
         }
     }
 
-    async fn broke(&mut self, error: &LinkError) {
+    pub(crate) async fn broke(&mut self, error: &LinkError) {
         let ended = self.gate.epoch();
         let untold = self.gate.break_off(&mut self.link);
         self.listening.store(false, Ordering::SeqCst);

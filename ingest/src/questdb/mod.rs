@@ -10,6 +10,7 @@ mod address;
 mod check;
 mod compare;
 mod rows;
+mod series;
 mod server;
 mod writer;
 
@@ -17,23 +18,36 @@ use std::thread::JoinHandle;
 
 use care::readings::Recorded;
 use tokio::sync::{mpsc, oneshot};
+use vitals::Timestamp;
 
 pub use address::{Address, AddressError, Login};
 pub use check::{CheckError, Checked, check};
 pub use compare::{Difference, Field, compare};
 pub use rows::{Row, rows_of};
+pub use series::LongAnswers;
 pub use server::{CommitMode, QueryError, Server};
 
 use crate::projection::{Projection, ProjectionError};
 
 /// The table that holds a row for each value of each reading.
 pub const TABLE: &str = "vagen_reading";
+/// The table that holds the canary: one row for ever, so that no chart and no report can count it.
+pub const CANARY_TABLE: &str = "vagen_canary";
 
 /// Runs of readings that wait for the thread; one is enough, for the next is not read before the last was taken.
 const WAITING_MAX: usize = 1;
 
 /// A run of rows on its way to the thread, and where the answer goes.
-type Job = (Vec<Row>, oneshot::Sender<Result<(), ProjectionError>>);
+type Job = (Load, oneshot::Sender<Result<(), ProjectionError>>);
+
+/// What the thread is to write.
+#[derive(Debug)]
+enum Load {
+    /// Rows of readings.
+    Rows(Vec<Row>),
+    /// The canary that was sealed then.
+    Canary(Timestamp),
+}
 
 /// The projection to one QuestDB server.
 #[derive(Debug)]
@@ -63,11 +77,20 @@ impl Projection for QuestDb {
     }
 
     async fn take(&mut self, readings: &[Recorded]) -> Result<(), ProjectionError> {
+        self.write(Load::Rows(readings.iter().flat_map(rows_of).collect())).await
+    }
+
+    async fn take_canary(&mut self, sealed_at: Timestamp) -> Result<(), ProjectionError> {
+        self.write(Load::Canary(sealed_at)).await
+    }
+}
+
+impl QuestDb {
+    async fn write(&mut self, load: Load) -> Result<(), ProjectionError> {
         let gone = || ProjectionError { what: "the thread that writes to QuestDB has ended".to_owned() };
         let jobs = self.jobs.as_ref().ok_or_else(gone)?;
-        let rows = readings.iter().flat_map(rows_of).collect();
         let (answer, answered) = oneshot::channel();
-        jobs.send((rows, answer)).await.map_err(|_| gone())?;
+        jobs.send((load, answer)).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 }

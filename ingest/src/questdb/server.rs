@@ -11,7 +11,7 @@ use serde_json::Value;
 use ureq::Agent;
 use vitals::{PatientId, Timestamp};
 
-use super::{Address, Row, TABLE};
+use super::{Address, CANARY_TABLE, Row, TABLE};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// One patient's rows of many years, or the names of all patients.
@@ -52,6 +52,7 @@ pub enum QueryError {
 pub struct Server {
     address: Address,
     agent: Agent,
+    answer_bytes_max: u64,
 }
 
 #[derive(Deserialize)]
@@ -69,12 +70,17 @@ impl Server {
     /// The server at `address`. Nothing is asked yet.
     #[must_use]
     pub fn new(address: Address) -> Self {
-        let config =
-            Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
-        Self { address, agent: config.into() }
+        Self::within(address, TIMEOUT, ANSWER_BYTES_MAX)
     }
 
-    /// Makes the table unless it is there.
+    /// As [`Server::new`]; an answer that takes longer than `timeout` or is larger than `answer_bytes_max` is an error.
+    pub(super) fn within(address: Address, timeout: Duration, answer_bytes_max: u64) -> Self {
+        let config =
+            Agent::config_builder().timeout_global(Some(timeout)).http_status_as_error(false).build();
+        Self { address, agent: config.into(), answer_bytes_max }
+    }
+
+    /// Makes the tables unless they are there.
     ///
     /// # Errors
     /// [`QueryError`]; trying again does no harm.
@@ -84,6 +90,10 @@ impl Server {
                 ts TIMESTAMP, patient SYMBOL CAPACITY 8192 INDEX, kind SYMBOL, quantity SYMBOL, outcome SYMBOL, clock SYMBOL,
                 arrival LONG, value DOUBLE, received_at TIMESTAMP, reading VARCHAR
              ) TIMESTAMP(ts) PARTITION BY MONTH WAL DEDUP UPSERT KEYS(ts, arrival, quantity)"
+        ))?;
+        self.ask(&format!(
+            "CREATE TABLE IF NOT EXISTS {CANARY_TABLE} (ts TIMESTAMP, sealed_at TIMESTAMP)
+             TIMESTAMP(ts) PARTITION BY YEAR WAL DEDUP UPSERT KEYS(ts)"
         ))
         .map(drop)
     }
@@ -196,21 +206,21 @@ impl Server {
         })
     }
 
-    fn number(&self, row: &[Value], at: usize) -> Result<i64, QueryError> {
+    pub(super) fn number(&self, row: &[Value], at: usize) -> Result<i64, QueryError> {
         row.get(at).and_then(Value::as_i64).ok_or_else(|| self.unreadable(format_args!("column {at}")))
     }
 
-    fn time(&self, row: &[Value], at: usize) -> Result<Timestamp, QueryError> {
+    pub(super) fn time(&self, row: &[Value], at: usize) -> Result<Timestamp, QueryError> {
         Timestamp::from_millis(self.number(row, at)?.div_euclid(1000))
             .map_err(|error| self.unreadable(format_args!("column {at}: {error}")))
     }
 
-    fn text(&self, row: &[Value], at: usize) -> Result<String, QueryError> {
+    pub(super) fn text(&self, row: &[Value], at: usize) -> Result<String, QueryError> {
         let text = row.get(at).and_then(Value::as_str).unwrap_or_default();
         Ok(text.to_owned())
     }
 
-    fn ask(&self, query: &str) -> Result<Vec<Vec<Value>>, QueryError> {
+    pub(super) fn ask(&self, query: &str) -> Result<Vec<Vec<Value>>, QueryError> {
         let failed = |what: String| QueryError::Server { address: self.address.to_string(), what };
         let mut request = self.agent.get(format!("{}/exec", self.address)).query("query", query);
         if let Some(login) = self.address.login() {
@@ -221,7 +231,7 @@ impl Server {
         let body = response
             .body_mut()
             .with_config()
-            .limit(ANSWER_BYTES_MAX)
+            .limit(self.answer_bytes_max)
             .read_to_vec()
             .map_err(|error| failed(error.to_string()))?;
         if !status.is_success() {
@@ -233,12 +243,12 @@ impl Server {
         Ok(answer.dataset)
     }
 
-    fn unreadable(&self, what: impl std::fmt::Display) -> QueryError {
+    pub(super) fn unreadable(&self, what: impl std::fmt::Display) -> QueryError {
         QueryError::Answer { address: self.address.to_string(), what: what.to_string() }
     }
 }
 
-/// A text within quotes of a query. Ids hold no quote by their own rules; this holds if those ever change.
-fn quoted(text: &str) -> String {
+/// A text within quotes of a query. An id of a patient may hold a quote; two of them are one, and nothing else ends a text there.
+pub(super) fn quoted(text: &str) -> String {
     text.replace('\'', "''")
 }

@@ -6,8 +6,9 @@
 
 use ::questdb::ingress::{Buffer, Sender, TimestampMicros};
 use tokio::sync::mpsc::Receiver;
+use vitals::Timestamp;
 
-use super::{Address, Job, Row, Server, TABLE};
+use super::{Address, CANARY_TABLE, Job, Load, Row, Server, TABLE};
 use crate::projection::ProjectionError;
 
 /// A sender, once the table is there.
@@ -19,8 +20,8 @@ struct Open {
 /// Takes runs of rows until nobody can hand in more.
 pub(super) fn run(address: &Address, mut jobs: Receiver<Job>) {
     let mut open: Option<Open> = None;
-    while let Some((rows, answer)) = jobs.blocking_recv() {
-        let result = write(address, &mut open, &rows);
+    while let Some((load, answer)) = jobs.blocking_recv() {
+        let result = write(address, &mut open, &load);
         if result.is_err() {
             open = None;
         }
@@ -29,14 +30,18 @@ pub(super) fn run(address: &Address, mut jobs: Receiver<Job>) {
     }
 }
 
-fn write(address: &Address, open: &mut Option<Open>, rows: &[Row]) -> Result<(), ProjectionError> {
+fn write(address: &Address, open: &mut Option<Open>, load: &Load) -> Result<(), ProjectionError> {
     let at_hand = match open.take() {
         Some(at_hand) => at_hand,
         None => prepare(address)?,
     };
     let Open { sender, buffer } = open.insert(at_hand);
     buffer.clear();
-    fill(buffer, rows).map_err(failed)?;
+    match load {
+        Load::Rows(rows) => fill(buffer, rows),
+        Load::Canary(sealed_at) => fill_canary(buffer, *sealed_at),
+    }
+    .map_err(failed)?;
     sender.flush(buffer).map_err(failed)
 }
 
@@ -67,6 +72,14 @@ fn fill(buffer: &mut Buffer, rows: &[Row]) -> Result<(), ::questdb::Error> {
             .at(TimestampMicros::new(row.at.as_millis() * 1000))?;
     }
     Ok(())
+}
+
+/// The row's own time never changes, so that each canary takes the place of the one before it.
+fn fill_canary(buffer: &mut Buffer, sealed_at: Timestamp) -> Result<(), ::questdb::Error> {
+    buffer
+        .table(CANARY_TABLE)?
+        .column_ts("sealed_at", TimestampMicros::new(sealed_at.as_millis() * 1000))?
+        .at(TimestampMicros::new(0))
 }
 
 fn failed(error: ::questdb::Error) -> ProjectionError {

@@ -6,9 +6,10 @@ use alerts::{
     Competence, Finding, Glance, Input, Policy, Priority, Problem, Reason, Recent, Situation, TaskChange,
     Trigger, assess, triage,
 };
+use care::live::Change;
 use care::people::PatientFacts;
 use care::policies::Standing;
-use care::tasks;
+use care::tasks::{self, Cases};
 use jiff::tz::TimeZone;
 use vitals::Timestamp;
 
@@ -94,10 +95,16 @@ impl Sitting<'_> {
         if changes.is_empty() {
             return Ok(());
         }
-        self.changes.extend(tasks::apply(&mut self.tx, facts, standing, changes).await?);
-        let (open, closed) = tasks::open_cases(&mut self.tx, &facts.id, now).await?;
+        let announced = tasks::apply(self.store().await?, facts, standing, changes).await?;
+        for change in &announced {
+            if let Change::Task { task, .. } = change {
+                tracing::debug!(task, "a task follows");
+            }
+        }
+        self.changes.extend(announced);
+        let mut cases = tasks::cases_of(&mut self.tx, &[&facts.id], now).await?;
         if let Some(present) = self.present.get_mut(&facts.id) {
-            (present.open, present.closed) = (open, closed);
+            present.cases = cases.remove(&facts.id).unwrap_or_default();
         }
         Ok(())
     }
@@ -111,7 +118,8 @@ impl Present {
         now: Timestamp,
         zone: &'a TimeZone,
     ) -> Situation<'a> {
-        Situation { policy, open: &self.open, closed: &self.closed, trigger, now, zone, quiet_closes: false }
+        let Cases { open, closed } = &self.cases;
+        Situation { policy, open, closed, trigger, now, zone, quiet_closes: false }
     }
 }
 

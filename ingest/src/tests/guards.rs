@@ -17,8 +17,8 @@ use care::health::{Chain, Part, State};
 use serde_json::json;
 
 use super::house::{Home, Told, envelope, run, time};
+use crate::commit::Batching;
 use crate::link::LinkError;
-use crate::queue::MESSAGES_MAX;
 
 #[test]
 fn a_commit_after_a_break_acknowledges_nothing() {
@@ -112,10 +112,10 @@ fn a_new_session_is_subscribed_anew() {
         let subscriptions = home.wire.lock().expect("the wire").subscriptions.clone();
         let on = |connection, filter: &str| (connection, filter.to_owned());
         let expected = [
-            on(1, "vagen/v1/+/up"),
             on(1, "vagen/v1/+/heartbeat"),
-            on(3, "vagen/v1/+/up"),
+            on(1, "vagen/v1/+/up"),
             on(3, "vagen/v1/+/heartbeat"),
+            on(3, "vagen/v1/+/up"),
         ];
         assert_eq!(subscriptions, expected);
     });
@@ -171,7 +171,7 @@ fn the_link_is_polled_while_the_store_is_away() {
 fn a_full_queue_waits_and_loses_nothing() {
     run(async {
         let home = Home::open().await;
-        let count = u64::try_from(MESSAGES_MAX).expect("small") + 300;
+        let count = u64::try_from(Batching::EMBEDDED.waiting_max).expect("small") + 300;
         let held = home.store.write().await.expect("the store, held");
         for seq in 1..=count {
             // Of a device that nobody wears, because quarantine is quick.

@@ -1,6 +1,6 @@
 //! A store, a played link and the service between them.
 
-use care::store::sql;
+use care::store::sql::{self, Dialect};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::path::Path;
@@ -83,6 +83,7 @@ enum Sent {
     Ack(u16),
     Publish(String, Value),
     Subscribe(String),
+    Unsubscribe(String),
 }
 
 /// The receiving end, played. Like the real client it holds back what it read before a break, and sends what waits on whatever
@@ -114,6 +115,7 @@ impl PlayedLink {
                 Sent::Ack(pkid) => wire.acks.push((connection, pkid)),
                 Sent::Publish(topic, message) => wire.down.push((topic, message)),
                 Sent::Subscribe(filter) => wire.subscriptions.push((connection, filter)),
+                Sent::Unsubscribe(filter) => wire.subscriptions.retain(|(_, asked)| *asked != filter),
             }
         }
     }
@@ -188,6 +190,10 @@ impl Outlet for PlayedOutlet {
 
     fn try_subscribe(&self, filters: &[&str]) -> Result<(), Busy> {
         filters.iter().try_for_each(|filter| self.send(Sent::Subscribe((*filter).to_owned())))
+    }
+
+    fn try_unsubscribe(&self, filter: &str) -> Result<(), Busy> {
+        self.send(Sent::Unsubscribe(filter.to_owned()))
     }
 
     fn disconnect(&self) {}
@@ -278,7 +284,7 @@ impl Home {
             feed: feed.clone(),
             health: health.clone(),
         };
-        let ingest = Ingest::over(house, link, outlet, Duration::from_secs(3600));
+        let ingest = Ingest::over(house, link, outlet, (Duration::from_secs(3600), None));
         let next_pkid = Mutex::new(0);
         Self { directory, store, ingest, health, feed, wire, now, news, tell, next_pkid }
     }
@@ -389,10 +395,45 @@ impl Home {
         sql::query_scalar(sql).fetch_one(&mut *reader).await.expect(sql)
     }
 
+    /// Has the database refuse new rows of `table`, those for which `when` holds or all: whatever its reason.
+    pub(super) async fn refuse(&self, table: &str, when: Option<&str>) {
+        let statements = match self.store.dialect() {
+            Dialect::Sqlite => {
+                let when = when.map_or_else(String::new, |when| format!("WHEN {when}"));
+                vec![format!(
+                    "CREATE TRIGGER refused BEFORE INSERT ON {table} {when} BEGIN SELECT RAISE(ABORT, 'refused'); END"
+                )]
+            }
+            Dialect::Postgres => {
+                let when = when.map_or_else(String::new, |when| format!("WHEN ({when})"));
+                vec![
+                    "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+                     AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$"
+                        .to_owned(),
+                    format!(
+                        "CREATE TRIGGER refused BEFORE INSERT ON {table} FOR EACH ROW {when} EXECUTE FUNCTION refuse()"
+                    ),
+                ]
+            }
+        };
+        for statement in statements {
+            self.sql(statement).await;
+        }
+    }
+
+    /// Has the database take rows of `table` again.
+    pub(super) async fn accept(&self, table: &str) {
+        let of = match self.store.dialect() {
+            Dialect::Sqlite => String::new(),
+            Dialect::Postgres => format!("ON {table}"),
+        };
+        self.sql(format!("DROP TRIGGER refused {of}")).await;
+    }
+
     /// Runs SQL as somebody else with the store in hand.
-    pub(super) async fn sql(&self, sql: &'static str) {
+    pub(super) async fn sql(&self, sql: impl Into<String>) {
         let mut tx = self.store.write().await.expect("a transaction");
-        sql::query(sql).execute(&mut *tx).await.expect("the statement");
+        sql::query(sqlx::AssertSqlSafe(sql.into())).execute(&mut *tx).await.expect("the statement");
         tx.commit().await.expect("commits");
     }
 

@@ -6,15 +6,14 @@ use serde_json::json;
 
 use super::house::{Home, NOW, envelope, run, time};
 
-/// Every write to a counter fails, and with it every transaction: a store that is away.
-const AWAY: &str = "CREATE TRIGGER away BEFORE INSERT ON counter BEGIN SELECT RAISE(ABORT, 'away'); END";
-const BACK: &str = "DROP TRIGGER away";
+/// When every write to a counter fails, every transaction does: a store that is away.
+const COUNTS: &str = "counter";
 
 #[test]
 fn while_the_store_is_away_nothing_is_acknowledged_and_then_everything_is() {
     run(async {
         let home = Home::open().await;
-        home.sql(AWAY).await;
+        home.refuse(COUNTS, None).await;
         for seq in 1..=5 {
             home.up(&envelope("ob", seq, 80.0));
         }
@@ -27,7 +26,7 @@ fn while_the_store_is_away_nothing_is_acknowledged_and_then_everything_is() {
         .await;
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         assert_eq!((home.acks(), home.down()), (vec![], vec![]));
-        home.sql(BACK).await;
+        home.accept(COUNTS).await;
         home.receipted("ob", 5).await;
         home.acked(5).await;
         let status = home.status().await;
@@ -45,10 +44,7 @@ fn quarantined_none(status: &serde_json::Value) -> bool {
 fn an_item_that_always_fails_is_set_apart() {
     run(async {
         let home = Home::open().await;
-        home.sql(
-            "CREATE TRIGGER poison BEFORE INSERT ON reading WHEN NEW.seq = 3 BEGIN SELECT RAISE(ABORT, 'poison'); END",
-        )
-        .await;
+        home.refuse("reading", Some("NEW.seq = 3")).await;
         let all: Vec<_> = (1..=5).map(|seq| envelope("ob", seq, 80.0)).collect();
         home.up(&serde_json::Value::from(all));
         home.receipted("ob", 5).await;
@@ -76,11 +72,7 @@ fn a_failed_transaction_leaves_no_chart_behind() {
             home.up(&weighed(seq, 80.0));
             home.receipted("ob", seq).await;
         }
-        home.sql(
-            "CREATE TRIGGER poison BEFORE INSERT ON decided WHEN NEW.seq = 7 AND NEW.verdict = 'stored'
-             BEGIN SELECT RAISE(ABORT, 'poison'); END",
-        )
-        .await;
+        home.refuse("reading", Some("NEW.seq = 7")).await;
         for seq in 7..=8 {
             home.set_now(&day(seq));
             home.up(&weighed(seq, 120.0));

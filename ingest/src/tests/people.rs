@@ -7,11 +7,13 @@ use care::dialogues::{self, EndedHow, Given};
 use care::export::What;
 use care::intake::{IntakeError, Submission};
 use care::language::Language;
+use care::plans::{Measured, Said, Schedule};
 use care::tasks;
 use serde_json::{Value, json};
 use vitals::PatientId;
 
 use super::house::{Home, envelope, run, time};
+use super::plans::{replayed_as_live, say};
 
 fn svea() -> Subject {
     Subject {
@@ -105,6 +107,63 @@ fn each_end_of_the_form_is_the_task_that_it_promises() {
             }
         });
     }
+}
+
+/// What the end of a dialogue opens or joins live, it opens or joins in a replay of the export. To add a case, add a row: what is
+/// answered, an hour apart, and how many tasks that makes by the triage list.
+#[test]
+fn what_dialogues_open_a_replay_of_the_export_opens() {
+    let (form, follow_up, whose) =
+        (dialogue::symptom_form(), dialogue::follow_up(), dialogue::whose_reading());
+    let rows: [(&[(&'static Questionnaire, &str)], usize); 6] = [
+        (&[(form, "red-flags=none change=same more=cough")], 1),
+        (&[(form, "red-flags=none change=same more=cough"), (form, "red-flags=froth")], 1),
+        (&[(form, "red-flags=none change=much-worse more=none")], 1),
+        (&[(follow_up, "red-flags=none change=same more=none medicines=missed")], 1),
+        (&[(whose, "whose=other")], 1),
+        (&[(whose, "whose=me how=moved"), (form, "red-flags=none change=worse more=dizzy")], 2),
+    ];
+    for (given, tasks) in rows {
+        run(async {
+            let home = Home::open().await;
+            for (hour, (tree, text)) in (8..).zip(given) {
+                home.set_now(&format!("2026-01-05T{hour:02}:00:00Z"));
+                home.ingest.intake().submit(submission(tree, text, None)).await.expect("admitted");
+            }
+            assert_eq!(home.export(What::Tasks).await.len(), tasks, "{given:?}");
+            replayed_as_live(&home).await;
+        });
+    }
+}
+
+/// The same where the answers join a case of other signs, and where they are judged as they were left.
+#[test]
+fn answers_join_in_a_replay_what_they_joined_live() {
+    run(async {
+        let home = Home::open().await;
+        for day in 1..=24_u32 {
+            let kg = 78.0 + 0.2 * f64::from(day % 3) + 0.6 * f64::from(day.saturating_sub(19));
+            let mut weighing = envelope("ob", u64::from(day), kg);
+            weighing["measurement"]["measured_at"] = json!(format!("2026-01-{day:02}T06:00:00.000Z"));
+            home.set_now(&format!("2026-01-{day:02}T06:00:10Z"));
+            home.up(&weighing);
+            home.receipted("ob", u64::from(day)).await;
+        }
+        let opened = home.export(What::Tasks).await;
+        assert_eq!(opened.len(), 1, "a gain over a quiet baseline: {opened:?}");
+        let task = opened[0]["id"].as_str().expect("an id").to_owned();
+        home.set_now("2026-01-24T08:00:00Z");
+        let text = "red-flags=none change=worse more=breathless breathless-how=quite medicines=yes";
+        let given = submission(dialogue::follow_up(), text, Some(&task));
+        home.ingest.intake().submit(given).await.expect("admitted");
+        home.set_now("2026-01-24T09:00:00Z");
+        begin(&home, "unknown").await;
+        home.ingest.look(time("2026-01-24T10:30:00Z")).await.expect("looks");
+        let joined = home.export(What::Tasks).await;
+        let of_people: Vec<_> = joined.iter().filter(|task| task["problem"] != "gateway").collect();
+        assert_eq!((of_people.len(), &of_people[0]["priority"]), (1, &json!("urgent")), "{joined:?}");
+        replayed_as_live(&home).await;
+    });
 }
 
 #[test]
@@ -216,6 +275,38 @@ fn the_first_day_without_a_measurement_has_one_notice() {
         assert_eq!(one.body, dialogue::NOTICE.sv);
         assert!(home.export(What::Tasks).await.iter().all(|task| task["problem"] != "silence"));
     });
+}
+
+/// Somebody who weighs herself every day and answers no form: by the recommended policy it is due every second day, from enrolment
+/// on 1 January; a schedule of her own moves it, here to Sunday, 4 January 2026 (calendar). It is reminded of once.
+#[test]
+fn the_form_has_its_notice_on_the_day_that_it_is_due() {
+    for (days, noticed) in [(&[][..], "2026-01-03"), (&[7], "2026-01-04")] {
+        run(async {
+            let home = Home::open().await;
+            let mut schedule = Schedule::default();
+            schedule.set(Measured::Symptoms, days.iter().copied());
+            if !schedule.is_empty() {
+                say(&home, Said::Schedule(schedule)).await.expect("says");
+            }
+            for day in 1..=7_u32 {
+                let mut weighing = envelope("ob", u64::from(day), 80.0);
+                weighing["measurement"]["measured_at"] = json!(format!("2026-01-{day:02}T07:06:00.000Z"));
+                home.set_now(&format!("2026-01-{day:02}T07:06:10Z"));
+                home.up(&weighing);
+                home.receipted("ob", u64::from(day)).await;
+                for hour in [12, 14, 18] {
+                    home.ingest.look(time(&format!("2026-01-{day:02}T{hour}:30:00Z"))).await.expect("looks");
+                }
+            }
+            let mut reader = home.store.read().await.expect("reads");
+            let since = time("2026-01-01T00:00:00Z");
+            let said = conversations::notices(&mut reader, &p1(), since).await.expect("notices");
+            let [one] = &said[..] else { panic!("{said:?}") };
+            assert_eq!(one.body, dialogue::FORM_NOTICE.sv);
+            assert!(one.at.to_string().starts_with(noticed), "{one:?}");
+        });
+    }
 }
 
 /// Two people on one scale that does not tell them apart: both are asked the same day whether it was they, without a value,

@@ -1,5 +1,6 @@
 //! Plans, policies of an installation's own, and what becomes of a measurement that nobody can be named for.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use alerts::Overrides;
@@ -230,7 +231,7 @@ fn a_corrected_register_readmits() {
     });
 }
 
-async fn say(home: &Home, said: Said) -> Result<(), PlanError> {
+pub(super) async fn say(home: &Home, said: Said) -> Result<(), PlanError> {
     let change = PlanChange {
         patient: "p1".parse().expect("an id"),
         said,
@@ -246,10 +247,18 @@ fn limits(key: &str, value: f64) -> Said {
     Said::Limits(limits)
 }
 
-/// What opened live, opens in a replay of the export: problem, urgency and moment.
-async fn replayed_as_live(home: &Home) {
-    let of = |task: &Value| (task["problem"].clone(), task["priority"].clone(), task["opened_at"].clone());
-    let live: Vec<_> = home.export(What::Tasks).await.iter().map(of).collect();
+/// What opened live, opens in a replay of the export: problem, urgency, moment, and the rules that spoke. A history of people
+/// knows nothing of gateways.
+pub(super) async fn replayed_as_live(home: &Home) {
+    let rules = |task: &Value| -> BTreeSet<String> {
+        let reasons = task["reasons"].as_array().expect("reasons");
+        reasons.iter().map(|reason| reason["rule"].to_string()).collect()
+    };
+    let of = |task: &Value| {
+        (task["problem"].clone(), task["priority"].clone(), task["opened_at"].clone(), rules(task))
+    };
+    let tasks = home.export(What::Tasks).await;
+    let live: Vec<_> = tasks.iter().filter(|task| task["problem"] != "gateway").map(of).collect();
     let mut replay = Replay::new(alerts::Policy::recommended().clone(), care::clock::zone());
     for line in home.export(What::Readings).await {
         replay.feed(&line.to_string()).expect("an export is a history");

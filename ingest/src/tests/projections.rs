@@ -8,8 +8,10 @@ use care::health::{Health, Part, State};
 use care::live::Feed;
 use care::readings::Recorded;
 use serde_json::json;
+use vitals::Timestamp;
 
 use super::house::{Home, envelope, run};
+use crate::canary::Walk;
 use crate::projection::{Feeding, Projection, ProjectionError, lag, rebuild, step};
 use crate::stop::switch;
 
@@ -19,6 +21,7 @@ struct Memory {
     rows: BTreeMap<String, i64>,
     order: Vec<i64>,
     fails_next: bool,
+    canaries: Vec<Timestamp>,
 }
 
 impl Projection for Memory {
@@ -34,6 +37,11 @@ impl Projection for Memory {
                 return Err(ProjectionError { what: "half of it".to_owned() });
             }
         }
+        Ok(())
+    }
+
+    async fn take_canary(&mut self, sealed_at: Timestamp) -> Result<(), ProjectionError> {
+        self.canaries.push(sealed_at);
         Ok(())
     }
 }
@@ -79,6 +87,10 @@ impl Projection for Gone {
     async fn take(&mut self, _: &[Recorded]) -> Result<(), ProjectionError> {
         Err(ProjectionError { what: "nobody there".to_owned() })
     }
+
+    async fn take_canary(&mut self, _: Timestamp) -> Result<(), ProjectionError> {
+        Err(ProjectionError { what: "nobody there".to_owned() })
+    }
 }
 
 #[test]
@@ -93,6 +105,7 @@ fn a_projection_that_fails_for_long_is_said_to_be_broken_and_nothing_waits_for_i
             feed: Feed::default(),
             health: health.clone(),
             clock: Clock::system(),
+            walk: Walk::default(),
             broken_after: Duration::from_millis(500),
         };
         let (switch, stop) = switch();

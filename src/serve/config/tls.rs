@@ -4,9 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
+use care::enrolment::authority::GatewayLife;
+use ingest::pace::Pace;
 use serde::Deserialize;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, OrFail};
 
 /// Every key with its default and a line on what it does.
 pub(crate) const PRINTED: &str = r#"
@@ -25,12 +27,19 @@ key = ""
 # `files` is where `vagen broker config` wrote; the revocation list in it is kept current. Empty: broker, in the data directory.
 # `reload` is a command that makes the broker read it, such as ["systemctl", "reload", "mosquitto"]. Empty: somebody else sees to it.
 # The authority that signs for boxes is made in the data directory, unless these name a self-signed certificate and its key.
+# `certificate_life` is how long a box's certificate counts, "1 minute" to "400 days". A box renews it at two thirds; one that is
+# without network for longer than the last third needs a new code.
+# `pace_kib_per_s` and `burst_kib` are what a box may send for ever and at once, KiB; who sends more gets its receipts up to five
+# seconds later, and nothing is refused. A `pace_kib_per_s` of 0: as much as it will.
 [gateways]
 broker = ""
+pace_kib_per_s = 64
+burst_kib = 4096
 files = ""
 reload = []
 authority_certificate = ""
 authority_key = ""
+certificate_life = "90 days"
 "#;
 
 #[derive(Debug, Default, Deserialize)]
@@ -56,6 +65,9 @@ pub(super) struct GatewaysFile {
     reload: Option<Vec<String>>,
     authority_certificate: Option<PathBuf>,
     authority_key: Option<PathBuf>,
+    certificate_life: Option<String>,
+    pace_kib_per_s: Option<u32>,
+    burst_kib: Option<u32>,
 }
 
 /// A certificate and its key, as PEM files.
@@ -85,6 +97,8 @@ pub(crate) struct Gateways {
     pub(crate) reload: Vec<String>,
     /// The authority's files; `None`: in the data directory.
     pub(crate) authority: Option<Pair>,
+    /// How long a box's certificate counts.
+    pub(crate) certificate_life: GatewayLife,
 }
 
 impl Gateways {
@@ -99,7 +113,11 @@ fn named(path: Option<PathBuf>) -> Option<PathBuf> {
     path.filter(|path| !path.as_os_str().is_empty())
 }
 
-fn pair(what: &str, certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Pair>, Failure> {
+pub(super) fn pair(
+    what: &str,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<Pair>, Failure> {
     match (named(certificate), named(key)) {
         (Some(certificate), Some(key)) => Ok(Some(Pair { certificate, key })),
         (None, None) => Ok(None),
@@ -122,12 +140,31 @@ impl BrokerTlsFile {
 }
 
 impl GatewaysFile {
+    /// How much a box may send; `None`: as much as it will.
+    pub(super) fn pace(&self) -> Result<Option<Pace>, Failure> {
+        let usual = Pace::default();
+        let pace = Pace {
+            kib_per_s: self.pace_kib_per_s.unwrap_or(usual.kib_per_s),
+            burst_kib: self.burst_kib.unwrap_or(usual.burst_kib),
+        };
+        match pace {
+            Pace { kib_per_s: 0, .. } => Ok(None),
+            // An envelope of the largest size must pass at once.
+            Pace { burst_kib: ..256, .. } => {
+                Err(Failure::input(format_args!("gateways.burst_kib {} is less than 256", pace.burst_kib)))
+            }
+            pace => Ok(Some(pace)),
+        }
+    }
+
     pub(super) fn read(self) -> Result<Gateways, Failure> {
+        let life = self.certificate_life.as_deref().map(str::parse).transpose();
         Ok(Gateways {
             broker: self.broker.filter(|url| !url.is_empty()),
             files: named(self.files),
             reload: self.reload.unwrap_or_default(),
             authority: pair("gateways: authority", self.authority_certificate, self.authority_key)?,
+            certificate_life: life.or_wrong_input("gateways: certificate_life")?.unwrap_or_default(),
         })
     }
 }
@@ -154,5 +191,15 @@ mod tests {
                 (read, expected) => panic!("{text}: {read:?}, not {expected:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_life_out_of_bounds_is_said_with_its_key() {
+        let of = |life: &str| {
+            toml::from_str::<GatewaysFile>(&format!("certificate_life = {life:?}")).expect("TOML").read()
+        };
+        assert!(matches!(of("30 days"), Ok(read) if read.certificate_life.millis() == 30 * 86_400_000));
+        let Err(Failure::Input(said)) = of("2 years") else { panic!("it was taken") };
+        assert!(said.starts_with("gateways: certificate_life: \"2 years\" is not"), "{said}");
     }
 }

@@ -79,6 +79,20 @@ fn a_gateway_certificate_is_good_for_that_gateway_as_a_client() {
     });
 }
 
+/// A minute from 08:18:00; it counts from a tenth of it before, so that two thirds of it are not over before it is there.
+#[test]
+fn a_gateway_certificate_lives_as_long_as_the_operator_says() {
+    let (_folder, authority) = authority();
+    let authority = authority.with_gateway_life("1 minute".parse().expect("a life"));
+    let issued = authority.sign_gateway(&"gw-0001".parse().expect("an id"), &gateway_key(), now());
+    let issued = issued.expect("signs");
+    assert_eq!(issued.not_after, at("2026-04-22T08:19:00Z"));
+    said(&issued.pem, |certificate| {
+        let not_before = certificate.validity().not_before.timestamp() * 1000;
+        assert_eq!(not_before, at("2026-04-22T08:17:54Z").as_millis());
+    });
+}
+
 use x509_parser::prelude::FromDer;
 
 /// To add a purpose, add a row.

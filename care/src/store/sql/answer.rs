@@ -6,6 +6,7 @@ use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Error, Postgres, SqlStr, Sqlite};
 
+use super::many::List;
 use super::row::{Column, Row};
 use super::value::{IntoValue, Value};
 use super::{Connection, Driver};
@@ -14,7 +15,14 @@ use super::{Connection, Driver};
 #[derive(Clone, Debug)]
 pub struct Query<'q> {
     sql: SqlStr,
-    values: Vec<Value<'q>>,
+    values: Vec<Bound<'q>>,
+}
+
+/// What stands at a place of a statement.
+#[derive(Clone, Debug)]
+enum Bound<'q> {
+    One(Value<'q>),
+    Many(List<'q>),
 }
 
 /// What a statement did that gives no rows.
@@ -42,7 +50,19 @@ impl<'q> Query<'q> {
     /// Adds the next value.
     #[must_use]
     pub fn bind(mut self, value: impl IntoValue<'q>) -> Self {
-        self.values.push(value.into_value());
+        self.values.push(Bound::One(value.into_value()));
+        self
+    }
+
+    /// Adds a list as the next value.
+    #[must_use]
+    pub fn bind_list(mut self, list: List<'q>) -> Self {
+        self.values.push(Bound::Many(list));
+        self
+    }
+
+    pub(super) fn with(mut self, values: impl Iterator<Item = Value<'q>>) -> Self {
+        self.values.extend(values.map(Bound::One));
         self
     }
 
@@ -50,10 +70,11 @@ impl<'q> Query<'q> {
         let mut query = sqlx::query(self.sql);
         for value in self.values {
             query = match value {
-                Value::Integer(value) => query.bind(value),
-                Value::Float(value) => query.bind(value),
-                Value::Text(value) => query.bind(value),
-                Value::Bytes(value) => query.bind(value),
+                Bound::One(Value::Integer(value)) => query.bind(value),
+                Bound::One(Value::Float(value)) => query.bind(value),
+                Bound::One(Value::Text(value)) => query.bind(value),
+                Bound::One(Value::Bytes(value)) => query.bind(value),
+                Bound::Many(list) => query.bind(list.json()),
             };
         }
         query
@@ -63,10 +84,13 @@ impl<'q> Query<'q> {
         let mut query = sqlx::query(self.sql);
         for value in self.values {
             query = match value {
-                Value::Integer(value) => query.bind(value),
-                Value::Float(value) => query.bind(value),
-                Value::Text(value) => query.bind(value.map(Value::storable)),
-                Value::Bytes(value) => query.bind(value),
+                Bound::One(Value::Integer(value)) => query.bind(value),
+                Bound::One(Value::Float(value)) => query.bind(value),
+                Bound::One(Value::Text(value)) => query.bind(value.map(Value::storable)),
+                Bound::One(Value::Bytes(value)) => query.bind(value),
+                Bound::Many(List::Integers(values)) => query.bind(values),
+                Bound::Many(List::Floats(values)) => query.bind(values),
+                Bound::Many(List::Texts(values)) => query.bind(values),
             };
         }
         query
@@ -170,6 +194,14 @@ impl<'q, T> Tuple<'q, T> {
     }
 }
 
+impl<'q, T> Tuple<'q, T> {
+    /// Adds a list as the next value.
+    #[must_use]
+    pub fn bind_list(self, list: List<'q>) -> Self {
+        Self { query: self.query.bind_list(list), row: PhantomData }
+    }
+}
+
 impl<T: FromRow> Tuple<'_, T> {
     /// Every row.
     ///
@@ -211,6 +243,14 @@ impl<'q, T> Scalar<'q, T> {
     #[must_use]
     pub fn bind(self, value: impl IntoValue<'q>) -> Self {
         Self { tuple: self.tuple.bind(value) }
+    }
+}
+
+impl<'q, T> Scalar<'q, T> {
+    /// Adds a list as the next value.
+    #[must_use]
+    pub fn bind_list(self, list: List<'q>) -> Self {
+        Self { tuple: self.tuple.bind_list(list) }
     }
 }
 

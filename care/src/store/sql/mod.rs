@@ -7,10 +7,12 @@
 //! **Invariant:** every value is bound with its type, absent ones too, so that a statement means the same in both.
 
 mod answer;
+mod many;
 mod row;
 mod value;
 
 pub use answer::{Done, FromRow, Query, Scalar, Tuple};
+pub use many::{Holds, Into, List, each, insert};
 pub use row::{Column, Place, Row};
 pub use value::{IntoValue, Value};
 

@@ -1,6 +1,7 @@
 //! `/me`: what was measured today, what is asked, and what is left to do.
 
-use alerts::dialogue;
+use alerts::dialogue::{self, FORM_NOTICE};
+use alerts::{Chart, Policy};
 use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -25,10 +26,14 @@ use crate::web::visit::{OwnVisit, Visit};
 
 /// How far back a kind of measurement counts as one this person makes, days.
 const HABIT_DAYS: i64 = 14;
+/// How far back the person's usual is looked for, days.
+const USUAL_DAYS: i64 = 60;
 
 struct Done {
     title: String,
     detail: String,
+    /// What the value is against what is usual, in plain words.
+    word: Option<String>,
     failed: bool,
 }
 
@@ -87,22 +92,29 @@ pub(crate) async fn show(
     let talk = conversations::of_patient(&mut reader, &own.patient).await?;
     let said = plans::Plan::of(&plans::history(&mut reader, &own.patient).await?, now);
     let policy = Book::load(&mut reader).await?.standing(&facts, now).policy;
+    let events = readings::chart_events(&mut reader, &own.patient, now.plus_days(-USUAL_DAYS)).await?;
+    let plan = plans::chart_events(&mut reader, &own.patient).await?;
     let midnight = midnight(now);
     let notices = conversations::notices(&mut reader, &own.patient, midnight).await?;
     drop(reader);
-    let form_days = i64::from(policy.symptom_form_days());
+    let form_days = policy.symptom_form_days();
     let schedule = &said.schedule;
     let today: Vec<&Recorded> =
         recorded.iter().filter(|one| format::day_of(one.reading.at) == format::day_of(now)).collect();
     let frame = Frame::of(&state, visit, "today", text.t("nav-today"));
-    let done = done(&today, visit);
+    let plan = plan.iter().filter(|event| event.at() <= now);
+    let chart = Chart::rebuild(own.patient.clone(), plan.chain(&events));
+    let done = done(&today, (&chart, &*policy), visit);
     let ask = pending
         .map(|pending| asked(&pending, text))
         .or_else(|| form_due(&recorded, schedule, form_days, now, text));
     let waiting = waiting(&recorded, &today, schedule, now, text);
     let letter = letter(&talk, visit);
-    let notice =
-        if today.is_empty() { notices.into_iter().next_back().map(|notice| notice.body) } else { None };
+    let still_holds = |body: &String| {
+        let is_about_the_form = [FORM_NOTICE.sv, FORM_NOTICE.en].contains(&body.as_str());
+        if is_about_the_form { ask.is_some() } else { today.is_empty() }
+    };
+    let notice = notices.into_iter().next_back().map(|notice| notice.body).filter(still_holds);
     let closed = dialogue::closed_days(now, &clock::zone());
     let closed = text.0.pick(&closed.sv, &closed.en).to_owned();
     if wants_fragment(&headers) {
@@ -141,30 +153,33 @@ fn greeting(visit: &Visit, patient_name: &str) -> String {
 }
 
 /// The latest of each kind that came today, in the order of the day.
-fn done(today: &[&Recorded], visit: &Visit) -> Vec<Done> {
+fn done(today: &[&Recorded], usual: (&Chart, &Policy), visit: &Visit) -> Vec<Done> {
     let mut latest: Vec<&Recorded> = Vec::new();
     for one in today {
         latest.retain(|kept| kept.reading.kind_key() != one.reading.kind_key());
         latest.push(one);
     }
-    latest.iter().filter_map(|one| done_one(one, visit)).collect()
+    latest.iter().filter_map(|one| done_one(one, usual, visit)).collect()
 }
 
-fn done_one(recorded: &Recorded, visit: &Visit) -> Option<Done> {
+fn done_one(recorded: &Recorded, (chart, policy): (&Chart, &Policy), visit: &Visit) -> Option<Done> {
     let (text, reading) = (visit.text, &recorded.reading);
     let at = format::clock_time(reading.at);
     let detail = |value: String| text.with("me-at", &[("value", value.into()), ("time", at.clone().into())]);
     let Content::Vitals { kind, outcome, .. } = &reading.content else {
         let detail = text.with("me-clock", &[("time", at.into())]);
-        return Some(Done { title: text.t("me-done-symptoms"), detail, failed: false });
+        return Some(Done { title: text.t("me-done-symptoms"), detail, word: None, failed: false });
     };
     match outcome {
         Outcome::Measured => {
             let value = values(recorded, text)?;
-            Some(Done { title: text.t(done_key(*kind)), detail: detail(value), failed: false })
+            let word = dialogue::feedback(reading, chart, policy);
+            let word = Some(text.0.pick(&word.sv, &word.en).to_owned());
+            Some(Done { title: text.t(done_key(*kind)), detail: detail(value), word, failed: false })
         }
         Outcome::Failed => {
-            Some(Done { title: text.t("me-failed"), detail: text.t("me-failed-next"), failed: true })
+            let (title, detail) = (text.t("me-failed"), text.t("me-failed-next"));
+            Some(Done { title, detail, word: None, failed: true })
         }
         Outcome::Unstable | Outcome::Stub => None,
     }
@@ -223,16 +238,12 @@ fn first_sentence(body: &str) -> (String, String) {
 fn form_due(
     recorded: &[Recorded],
     schedule: &Schedule,
-    form_days: i64,
+    form_days: u32,
     now: Timestamp,
     text: Text,
 ) -> Option<Ask> {
     let last = recorded.iter().rev().find(|one| one.reading.symptoms().is_some()).map(|one| one.reading.at);
-    let today = format::day_of(now);
-    let is_due = match schedule.expects(Measured::Symptoms, today) {
-        Some(expected) => expected && last.is_none_or(|at| format::day_of(at) != today),
-        None => last.is_none_or(|at| at <= now.plus_days(-form_days)),
-    };
+    let is_due = schedule.form_is_due(last.map(format::day_of), form_days, format::day_of(now));
     if !is_due {
         return None;
     }

@@ -13,6 +13,7 @@ use crate::web::format::{decimal, moment};
 use crate::web::text::Text;
 use vitals::Timestamp;
 
+use super::long::Source;
 use super::rows;
 
 /// One chart, drawn for a wide and for a narrow page.
@@ -51,6 +52,12 @@ pub(crate) struct Charts {
     pub(crate) legend: Vec<LegendEntry>,
     /// The same values as tables.
     pub(crate) tables: Vec<Table>,
+    /// What stands over the last column of those.
+    pub(crate) how: String,
+    /// What a mark stands for, where that is not a reading.
+    pub(crate) note: Option<String>,
+    /// Where the values were read, over a long time.
+    pub(crate) source: Option<Source>,
 }
 
 /// The series behind the charts.
@@ -150,7 +157,6 @@ pub(crate) fn charts(record: &Record, medicines: &[Medication], now: Timestamp, 
     let pulse = PulseChart { days, points: &series.pulses, title: text.t("chart-pulse"), with_days };
     let symptoms =
         SymptomChart { days, answers: &series.answers, title: text.t("chart-symptoms"), with_days };
-    let both = |draw: &dyn Fn(Paper) -> Svg| Drawn { wide: draw(Paper::WIDE), narrow: draw(Paper::NARROW) };
     Charts {
         drawn: vec![
             both(&|paper| weight.draw(paper, text)),
@@ -161,7 +167,15 @@ pub(crate) fn charts(record: &Record, medicines: &[Medication], now: Timestamp, 
         ],
         legend: legend(&series, text),
         tables: tables(&series, now, text),
+        how: text.t("column-how"),
+        note: None,
+        source: None,
     }
+}
+
+/// One chart for both widths of a staff page.
+pub(crate) fn both(draw: &dyn Fn(Paper) -> Svg) -> Drawn {
+    Drawn { wide: draw(Paper::WIDE), narrow: draw(Paper::NARROW) }
 }
 
 /// The weight chart alone, for a page about one task.
@@ -206,7 +220,7 @@ pub(crate) fn own_charts(record: &Record, text: Text) -> Vec<Drawn> {
     ]
 }
 
-fn markers(medicines: &[Medication], text: Text) -> Vec<Marker> {
+pub(super) fn markers(medicines: &[Medication], text: Text) -> Vec<Marker> {
     medicine_changes(medicines)
         .into_iter()
         .map(|(at, name, change)| Marker { at, words: change_words(&name, &change, text) })
@@ -229,6 +243,11 @@ fn legend(series: &SeriesOf, text: Text) -> Vec<LegendEntry> {
     let points = series.weights.iter().chain(&series.pulses).map(|point| point.mark);
     let present: std::collections::BTreeSet<Mark> =
         points.chain(series.pressures.iter().map(|point| point.mark)).collect();
+    legend_of(&present, text)
+}
+
+/// The shapes among `present`, in the order of a legend.
+pub(super) fn legend_of(present: &std::collections::BTreeSet<Mark>, text: Text) -> Vec<LegendEntry> {
     Mark::ALL
         .into_iter()
         .filter(|mark| present.contains(mark))

@@ -4,6 +4,7 @@
 //! with its reason.
 
 pub(crate) mod charts;
+pub(crate) mod long;
 pub(crate) mod page;
 mod provenance;
 mod readers;

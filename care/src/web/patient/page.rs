@@ -8,12 +8,14 @@ use serde::Deserialize;
 use vitals::{PatientId, Timestamp};
 
 use super::charts::{self, Charts};
+use super::long;
 use super::rows::{self, ReadingRow};
 use crate::access::{Action, Opened};
 use crate::conversations::{self, MESSAGE_CHARS_MAX};
-use crate::patient_view::{self, Record};
+use crate::patient_view::{self, Reach, Record};
 use crate::people::{self, Medication, PatientFacts};
 use crate::plans;
+use crate::readings;
 use crate::store::StoreError;
 use crate::tasks::{self, Outcome, Status, Task};
 use crate::web::AppState;
@@ -28,16 +30,42 @@ use crate::web::text::Text;
 use crate::web::visit::{StaffVisit, Visit};
 use crate::web::words::{self, Urgency};
 
-/// The ranges one can choose, days.
-const RANGES: [(u16, &str); 4] = [(14, "range-14"), (30, "range-30"), (90, "range-90"), (365, "range-365")];
+/// How far back one can look: as it stands in the address, in words, and how that is read.
+const RANGES: [(&str, &str, Range); 5] = [
+    ("14", "range-14", Range::Readings(14)),
+    ("30", "range-30", Range::Readings(RANGE_DAYS)),
+    ("90", "range-90", Range::Long(Reach::Days(90))),
+    ("365", "range-365", Range::Long(Reach::Days(365))),
+    ("all", "range-all", Range::Long(Reach::All)),
+];
 const RANGE_DAYS: u16 = 30;
+/// How far back readings are listed at most, days.
+const LISTED_DAYS_MAX: u16 = 3_660;
 /// Lines of the table of readings before one asks for all of them.
 const ROWS_MAX: usize = 24;
+
+/// How a time is looked at.
+#[derive(Clone, Copy)]
+enum Range {
+    /// Reading by reading, so many days.
+    Readings(u16),
+    /// By day or week.
+    Long(Reach),
+}
+
+impl Range {
+    const fn reach(self) -> Option<Reach> {
+        match self {
+            Self::Readings(_) => None,
+            Self::Long(reach) => Some(reach),
+        }
+    }
+}
 
 /// What the address asks for.
 #[derive(Deserialize)]
 pub(crate) struct Asked {
-    days: Option<u16>,
+    days: Option<String>,
     all: Option<String>,
     talk: Option<String>,
     fragment: Option<String>,
@@ -46,7 +74,7 @@ pub(crate) struct Asked {
 }
 
 struct Chip {
-    days: u16,
+    days: &'static str,
     word: String,
     current: bool,
 }
@@ -82,7 +110,7 @@ struct Page {
     units: String,
     why: String,
     chips: Vec<Chip>,
-    range: u16,
+    range: &'static str,
     charts: Charts,
     last: Option<String>,
     rows: Vec<ReadingRow>,
@@ -122,14 +150,22 @@ pub(crate) async fn show(
 ) -> Result<Response, Failure> {
     let (patient, opened) = open(&state, &visit, &id).await?;
     let (text, now, facts) = (visit.text, visit.now, &opened.facts);
-    let range =
-        RANGES.iter().map(|(days, _)| *days).find(|days| Some(*days) == asked.days).unwrap_or(RANGE_DAYS);
-    let mut reader = state.store.read().await?;
-    let record = patient_view::record(&mut reader, &patient, range, now).await?;
-    let medicines = people::medications(&mut reader, &patient).await?;
+    let chosen = |(days, ..): &&(&str, &str, Range)| Some(*days) == asked.days.as_deref();
+    let (range, _, looked) = *RANGES.iter().find(chosen).unwrap_or(&RANGES[1]);
     let frame = Frame::of(&state, &visit, "patients", facts.name.clone());
-    let charts = charts::charts(&record, &medicines, now, text);
-    let last = record.last_at.map(|at| moment(at, now, text));
+    let medicines = people::medications(&mut *state.store.read().await?, &patient).await?;
+    let drawn = long::drawn(&state, &visit, &patient, looked.reach(), &medicines).await?;
+    let mut reader = state.store.read().await?;
+    let listed = match looked {
+        Range::Readings(days) => days,
+        Range::Long(_) if asked.all.is_some() => LISTED_DAYS_MAX,
+        Range::Long(_) => RANGE_DAYS,
+    };
+    let record = patient_view::record(&mut reader, &patient, listed, now).await?;
+    let (charts, last_at, days) = drawn.unwrap_or_else(|| {
+        (charts::charts(&record, &medicines, now, text), record.last_at, record.days.count())
+    });
+    let last = last_at.or(record.last_at).map(|at| moment(at, now, text));
     match asked.fragment.as_deref() {
         None => {}
         Some("charts") => return draw(&ChartsPart { frame, charts, last }),
@@ -139,7 +175,12 @@ pub(crate) async fn show(
         }
         Some(_) => return Err(Failure::Missing),
     }
-    let (rows, rows_left) = table(&record, asked.all.is_some(), now, text);
+    let (rows, mut rows_left) = table(&record, asked.all.is_some(), now, text);
+    if looked.reach().is_some() && asked.all.is_none() {
+        let since = now.plus_days(-i64::from(days));
+        let all = readings::count(&mut reader, &patient, since, now.plus_days(1), i64::MAX).await?;
+        rows_left = usize::try_from(all).unwrap_or(0).saturating_sub(rows.len());
+    }
     let Right { cards, talk, earlier } = right(&mut reader, facts, &visit, asked.talk.is_some()).await?;
     let (medicines, ended_medicines) = medicine_rows(&medicines, now, text);
     let said = plans::Plan::of(&plans::history(&mut reader, &patient).await?, now);
@@ -174,8 +215,12 @@ async fn open(state: &AppState, visit: &Visit, id: &str) -> Result<(PatientId, O
     Ok((patient.clone(), visit.opened(state, &patient, Action::Read).await?))
 }
 
-fn chips(range: u16, text: Text) -> Vec<Chip> {
-    let chip = |(days, key): (u16, &str)| Chip { days, word: text.t(key), current: days == range };
+fn chips(range: &str, text: Text) -> Vec<Chip> {
+    let chip = |(days, key, _): (&'static str, &str, Range)| Chip {
+        days,
+        word: text.t(key),
+        current: days == range,
+    };
     RANGES.into_iter().map(chip).collect()
 }
 

@@ -2,7 +2,6 @@
 //!
 //! **Invariant:** an act that was not done shows the page again, says why, and keeps what was written.
 
-use alerts::Policy;
 use axum::Form;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Path, State};
@@ -15,6 +14,7 @@ use super::Kept;
 use crate::clock;
 use crate::conversations::{self, MESSAGE_CHARS_MAX, WriteError};
 use crate::live::Change;
+use crate::policies::Book;
 use crate::tasks::acts::{Closing, NOTE_CHARS_MAX};
 use crate::tasks::{self, ActError, Outcome};
 use crate::web::AppState;
@@ -115,9 +115,10 @@ async fn snooze(
     id: &str,
     form: &ActForm,
 ) -> Result<Result<Change, ActError>, Failure> {
-    let task = tasks::get(&mut *state.store.read().await?, id).await?.ok_or(Failure::Missing)?;
-    let policy = Policy::shipped().iter().find(|policy| policy.name() == task.policy);
-    let policy = policy.unwrap_or_else(|| Policy::recommended());
+    let mut reader = state.store.read().await?;
+    let task = tasks::get(&mut reader, id).await?.ok_or(Failure::Missing)?;
+    let policy = Book::load(&mut reader).await?.or_recommended(&task.policy, &task.policy_version);
+    drop(reader);
     let Some(follow) = policy.follow_through() else { return Err(Failure::Missing) };
     let Ok(day) = form.until.trim().parse::<jiff::civil::Date>() else {
         return Ok(Err(ActError::FollowUp { text: form.until.chars().take(40).collect() }));

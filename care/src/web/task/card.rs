@@ -2,12 +2,12 @@
 
 use crate::store::sql::Connection;
 use alerts::follow_through::severity_now;
-use alerts::{AutoClose, Policy, Reason};
+use alerts::{AutoClose, Reason};
 use vitals::ReadingId;
 
 use super::Kept;
 use crate::people::PatientFacts;
-use crate::policies;
+use crate::policies::{self, Book};
 use crate::store::StoreError;
 use crate::tasks::{self, Joined, Outcome, Status, Task, TaskEvent};
 use crate::web::format;
@@ -130,8 +130,8 @@ pub(crate) async fn of(
     events.reverse();
     let standing = tasks::standing(&joined);
     let units = facts.iter().flat_map(|facts| &facts.units);
-    let policy = Policy::shipped().iter().find(|policy| policy.name() == task.policy);
-    let follow = policy.unwrap_or_else(|| Policy::recommended()).follow_through();
+    let policy = Book::load(connection).await?.or_recommended(&task.policy, &task.policy_version);
+    let follow = policy.follow_through();
     let level = follow.map(|follow| severity_now(&tasks::signs(&joined), follow, now));
     let rest_until = follow.map_or(now, |follow| now.plus_millis(follow.snooze_ms_max()));
     Ok(TaskCard {

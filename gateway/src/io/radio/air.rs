@@ -21,7 +21,7 @@ use vitals::DeviceId;
 use super::airtime::{Airtime, scan};
 use super::conversation::{Conversation, Partner};
 use super::identity::{Signals, adapter_of, advertisement, device_of, hides_address};
-use super::{EVENTS, Ear, Pairing, bonds, is_address};
+use super::{EVENTS, Ear, Keys, Pairing, bonds, is_address};
 use crate::io::bluez::{Bluez, News, RETRY_EVERY};
 use crate::vigil::{Part, Trouble};
 
@@ -97,8 +97,12 @@ impl Air {
     }
 
     /// Listens, and does what is asked, for ever.
-    pub(super) async fn listen(mut self, mut requests: mpsc::Receiver<(DeviceId, Action)>) {
-        let (_bluez, mut news) = Bluez::watch();
+    pub(super) async fn listen(
+        mut self,
+        keys: Option<Keys>,
+        mut requests: mpsc::Receiver<(DeviceId, Action)>,
+    ) {
+        let (_bluez, mut news) = Bluez::watch(keys);
         let mut tick = tokio::time::interval(RETRY_EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         tick.tick().await;

@@ -1,7 +1,7 @@
 //! What btleplug does not do and bluetoothd does: bonds. Each function asks bluetoothd on a connection of its own, away from
 //! the runtime's thread.
 //!
-//! Decides nothing. **Invariant:** every call ends within [`PAIR_TIMEOUT`].
+//! Decides nothing. **Invariant:** every call ends within [`PAIR_BY_HAND_TIMEOUT`].
 
 use std::time::Duration;
 
@@ -9,11 +9,15 @@ use btleplug::platform::PeripheralId;
 use dbus::blocking::Connection;
 use dbus::blocking::stdintf::org_freedesktop_dbus::Properties as _;
 
+use super::Pairing;
+
 const BLUEZ: &str = "org.bluez";
 const ADAPTER: &str = "org.bluez.Adapter1";
 const DEVICE: &str = "org.bluez.Device1";
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const PAIR_TIMEOUT: Duration = Duration::from_secs(20);
+/// With a person who types what the device shows: bluetoothd itself gives up half a minute after it asked.
+const PAIR_BY_HAND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Why bluetoothd did not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -50,9 +54,12 @@ pub(super) async fn is_bonded(id: &PeripheralId) -> Result<bool, BondError> {
 ///
 /// Asked for before the first subscription it takes a third of a second. Left to bluetoothd, a subscription that needs a bond
 /// fails or hangs for half a minute, and a cuff has switched itself off by then.
-pub(super) async fn pair(id: &PeripheralId) -> Result<(), BondError> {
-    let paired =
-        asked(id, PAIR_TIMEOUT, |device| device.method_call::<(), _, _, _>(DEVICE, "Pair", ())).await;
+pub(super) async fn pair(id: &PeripheralId, pairing: Pairing) -> Result<(), BondError> {
+    let timeout = match pairing {
+        Pairing::AsNeeded => PAIR_TIMEOUT,
+        Pairing::Always => PAIR_BY_HAND_TIMEOUT,
+    };
+    let paired = asked(id, timeout, |device| device.method_call::<(), _, _, _>(DEVICE, "Pair", ())).await;
     match paired {
         Err(error) if !error.is("AlreadyExists") => return Err(error),
         Ok(()) | Err(_) => {}

@@ -159,7 +159,7 @@ impl Speaker {
         let (device, id) = (self.shared.device(), self.partner.peripheral.id());
         self.ear.state(&device, self.shared.adapter(), DeviceState::Pairing);
         let paired = tokio::select! {
-            paired = bonds::pair(&id) => paired.map_err(|error| error.to_string()),
+            paired = bonds::pair(&id, self.partner.pairing) => paired.map_err(|error| error.to_string()),
             () = self.ended() => Err(Failed::HungUp.to_string()),
         };
         match &paired {

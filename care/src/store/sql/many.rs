@@ -1,0 +1,226 @@
+//! Many at once: a list of values as one value of a statement, and many rows in few statements.
+//!
+//! A list is an array to PostgreSQL and a JSON array to SQLite; [`each`] makes a table of it in either. Rows go to PostgreSQL as
+//! one array a column, and to SQLite as many rows of values, in a few fixed numbers of rows so that the statements, once
+//! prepared, serve again.
+//!
+//! **Invariant:** the rows are in the table in the order they were given, or none of them is.
+
+use std::borrow::Cow;
+
+use sqlx::{AssertSqlSafe, Error};
+
+use super::answer::Query;
+use super::value::Value;
+use super::{Connection, Dialect};
+
+/// Values of one kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum List<'q> {
+    /// `BIGINT`s.
+    Integers(Vec<Option<i64>>),
+    /// `DOUBLE PRECISION`s.
+    Floats(Vec<Option<f64>>),
+    /// `TEXT`s.
+    Texts(Vec<Option<Cow<'q, str>>>),
+}
+
+impl<'q> List<'q> {
+    /// Of texts.
+    pub fn of_texts(texts: impl IntoIterator<Item = &'q str>) -> Self {
+        Self::Texts(texts.into_iter().map(|text| Some(Cow::Borrowed(text))).collect())
+    }
+
+    /// As SQLite takes it.
+    pub(super) fn json(&self) -> String {
+        let text = match self {
+            Self::Integers(values) => serde_json::to_string(values),
+            Self::Floats(values) => serde_json::to_string(values),
+            Self::Texts(values) => serde_json::to_string(values),
+        };
+        // Numbers and texts can always be written; no value is ever left out for one that cannot.
+        text.unwrap_or_default()
+    }
+}
+
+/// The table with the one column `value` that the texts bound at `$place` make.
+#[must_use]
+pub fn each(dialect: Dialect, place: usize) -> String {
+    match dialect {
+        Dialect::Sqlite => format!("json_each(${place}) AS each"),
+        Dialect::Postgres => format!("unnest(${place}::text[]) AS each (value)"),
+    }
+}
+
+/// A column to be written: its name, and what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Into {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub holds: Holds,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// `BIGINT`.
+    Integer,
+    /// `DOUBLE PRECISION`.
+    Float,
+    /// `TEXT`.
+    Text,
+}
+
+impl Holds {
+    const fn array(self) -> &'static str {
+        match self {
+            Self::Integer => "bigint[]",
+            Self::Float => "double precision[]",
+            Self::Text => "text[]",
+        }
+    }
+}
+
+/// How many rows a statement of SQLite has, the most first.
+const ROWS: [usize; 4] = [400, 50, 7, 1];
+/// The most rows in one statement of PostgreSQL, so that no message grows without bound.
+const ROWS_MAX: usize = 5_000;
+
+/// Inserts `values`, row after row, into `columns` of `table`; `rest` follows, such as what to do in a conflict.
+///
+/// # Errors
+/// [`Error`] of the database; then the transaction is to be dropped.
+pub async fn insert(
+    connection: &mut Connection,
+    table: &'static str,
+    columns: &[Into],
+    values: Vec<Value<'_>>,
+    rest: &'static str,
+) -> Result<(), Error> {
+    let names = columns.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
+    let head = format!("INSERT INTO {table} ({names})");
+    match connection.dialect() {
+        Dialect::Sqlite => as_rows(connection, &head, columns.len(), values, rest).await,
+        Dialect::Postgres => as_columns(connection, &head, columns, values, rest).await,
+    }
+}
+
+async fn as_rows(
+    connection: &mut Connection,
+    head: &str,
+    width: usize,
+    values: Vec<Value<'_>>,
+    rest: &str,
+) -> Result<(), Error> {
+    let row = format!("({}),", vec!["?"; width].join(","));
+    let mut left = values.len() / width.max(1);
+    let mut values = values.into_iter();
+    for count in ROWS {
+        while left >= count {
+            let rows = row.repeat(count);
+            let sql = format!("{head} VALUES {} {rest}", rows.trim_end_matches(','));
+            let query = Query::new(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql)))
+                .with(values.by_ref().take(count * width));
+            query.execute(connection).await?;
+            left -= count;
+        }
+    }
+    Ok(())
+}
+
+async fn as_columns(
+    connection: &mut Connection,
+    head: &str,
+    columns: &[Into],
+    values: Vec<Value<'_>>,
+    rest: &str,
+) -> Result<(), Error> {
+    let arrays: Vec<String> =
+        (1..).zip(columns).map(|(place, column)| format!("${place}::{}", column.holds.array())).collect();
+    // A conflict clause after a bare SELECT would read as a join's condition to one of the databases.
+    let sql = format!("{head} SELECT * FROM unnest({}) WHERE TRUE {rest}", arrays.join(", "));
+    let mut values = values.into_iter().peekable();
+    while values.peek().is_some() {
+        let mut lists: Vec<List<'_>> = columns.iter().map(|column| empty(column.holds)).collect();
+        for _row in 0..ROWS_MAX {
+            if values.peek().is_none() {
+                break;
+            }
+            for list in &mut lists {
+                push(list, values.next())?;
+            }
+        }
+        let query = Query::new(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql.clone())));
+        lists.into_iter().fold(query, Query::bind_list).execute(connection).await?;
+    }
+    Ok(())
+}
+
+const fn empty(holds: Holds) -> List<'static> {
+    match holds {
+        Holds::Integer => List::Integers(Vec::new()),
+        Holds::Float => List::Floats(Vec::new()),
+        Holds::Text => List::Texts(Vec::new()),
+    }
+}
+
+fn push<'q>(list: &mut List<'q>, value: Option<Value<'q>>) -> Result<(), Error> {
+    match (list, value) {
+        (List::Integers(list), Some(Value::Integer(value))) => list.push(value),
+        (List::Floats(list), Some(Value::Float(value))) => list.push(value),
+        (List::Texts(list), Some(Value::Text(value))) => list.push(value.map(Value::storable)),
+        (List::Integers(_) | List::Floats(_) | List::Texts(_), _) => {
+            return Err(Error::Encode("a row holds something else than its columns".into()));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use crate::store::sql::{IntoValue, query_as, query_scalar};
+
+    /// Around each fixed number of rows: all of them arrive, each in its place, and a conflict does what was asked.
+    #[tokio::test]
+    async fn any_number_of_rows_arrives_in_order() {
+        const INTO: [Into; 2] =
+            [Into { name: "name", holds: Holds::Text }, Into { name: "value", holds: Holds::Integer }];
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(directory.path()).await.expect("a store");
+        for count in [0_i64, 1, 6, 7, 8, 49, 57, 399, 400, 458, 1_201] {
+            let mut tx = store.write().await.expect("a transaction");
+            query_as::<(i64,)>("DELETE FROM counter").fetch_all(&mut tx).await.expect("deletes");
+            let rows = |by: i64| {
+                (0..count)
+                    .flat_map(move |n| [format!("n{n:05}").into_value(), (n + by).into_value()])
+                    .collect()
+            };
+            insert(&mut tx, "counter", &INTO, rows(0), "").await.expect("inserts");
+            let again = "ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+            insert(&mut tx, "counter", &INTO, rows(7), again).await.expect("updates");
+            let values: Vec<i64> = query_scalar("SELECT value FROM counter ORDER BY name")
+                .fetch_all(&mut tx)
+                .await
+                .expect("reads");
+            assert_eq!(values, (7..count + 7).collect::<Vec<_>>());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_is_a_table() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(directory.path()).await.expect("a store");
+        let mut reader = store.read().await.expect("a connection");
+        let texts = ["plain", "with \"quotes\" and, commas", "Å", ""];
+        let sql = format!("SELECT value FROM {}", each(reader.dialect(), 1));
+        let read: Vec<String> = query_scalar(AssertSqlSafe(sql))
+            .bind_list(List::of_texts(texts))
+            .fetch_all(&mut reader)
+            .await
+            .expect("reads");
+        assert_eq!(read, texts);
+    }
+}
