@@ -79,7 +79,7 @@ impl Place<'_> {
                 format!("printf('%.2f', {weight} / 100.0)"),
                 format!("printf('546c0e%06x', {patient})"),
                 format!("strftime('%Y-%m-%dT%H:%M:%S', {at} / 1000, 'unixepoch')"),
-                format!("printf('%016x%016x', i * 92233720368, i)"),
+                "printf('%016x%016x', i * 92233720368, i)".to_string(),
             ),
             Self::Postgres(..) => (
                 format!("round({weight} / 100.0, 2)"),

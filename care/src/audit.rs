@@ -143,7 +143,7 @@ pub async fn has_since(
 /// [`StoreError`] of the database.
 pub async fn append(tx: &mut Tx, entry: &Entry, now: Timestamp) -> Result<(), StoreError> {
     let before = sql::query_scalar::<String>("SELECT hash FROM audit ORDER BY id DESC LIMIT 1")
-        .fetch_optional(&mut **tx)
+        .fetch_optional(tx)
         .await?
         .unwrap_or_default();
     let id = numbers::next(tx, "audit").await?;
@@ -163,7 +163,7 @@ pub async fn append(tx: &mut Tx, entry: &Entry, now: Timestamp) -> Result<(), St
     .bind(&entry.decision)
     .bind(&entry.reason)
     .bind(entry.digest(&before, now))
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(())
 }
@@ -183,7 +183,7 @@ pub async fn rows(
     )
     .bind(patient.map(PatientId::as_str))
     .bind(since.map(Timestamp::as_millis))
-    .fetch_all(&mut **reader)
+    .fetch_all(reader)
     .await?
     .iter()
     .map(logged)
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(first_broken(&mut reader).await.expect("walks"), None);
         let mut tx = store.write().await.expect("a transaction");
         sql::query("UPDATE audit SET actor = 'somebody else' WHERE id = 2")
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .expect("updates");
         tx.commit().await.expect("commits");

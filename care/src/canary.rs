@@ -54,7 +54,7 @@ pub async fn move_in(tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
         "INSERT INTO unit (id, organisation, name) VALUES ($1, $1, $1) ON CONFLICT (id) DO NOTHING",
         "INSERT INTO gateway (id) VALUES ($1) ON CONFLICT (id) DO NOTHING",
     ] {
-        sql::query(sql).bind(ID).execute(&mut **tx).await?;
+        sql::query(sql).bind(ID).execute(tx).await?;
     }
     sql::query(
         "INSERT INTO patient (id, name, language, policy, enrolled_at) VALUES ($1, $1, 'sv', 'recommended', $2)
@@ -62,24 +62,24 @@ pub async fn move_in(tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
     )
     .bind(ID)
     .bind(since)
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     sql::query(
         "INSERT INTO patient_unit (patient, unit, position) VALUES ($1, $1, 0) ON CONFLICT (patient, unit) DO NOTHING",
     )
     .bind(ID)
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     sql::query("INSERT INTO device (id, model) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
         .bind(DEVICE)
         .bind(ID)
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
     sql::query("INSERT INTO worn_by (device, patient, slot, from_at) VALUES ($1, $2, -1, $3)")
         .bind(DEVICE)
         .bind(ID)
         .bind(since)
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
     Ok(())
 }
@@ -92,11 +92,12 @@ pub async fn found(tx: &mut Tx) -> Result<i64, StoreError> {
     let found = sql::query_scalar::<i64>(
         "SELECT COUNT(DISTINCT finding_reading.reading) FROM task JOIN finding ON finding.task = task.id
          JOIN finding_reading ON finding_reading.finding = finding.id
-         JOIN reading ON reading.id = finding_reading.reading
+         JOIN stream ON stream.gateway = $1
+         JOIN reading ON reading.stream = stream.id AND finding_reading.reading = stream.name || '-' || reading.seq
          WHERE task.patient = $1 AND task.status = 'open' AND reading.patient = $1",
     )
     .bind(ID)
-    .fetch_one(&mut **tx)
+    .fetch_one(tx)
     .await?;
     Ok(found)
 }
@@ -118,19 +119,19 @@ pub async fn note(tx: &mut Tx, stream: i64, walked: &Walked) -> Result<(), Store
     .bind(walked.sealed_at.as_millis())
     .bind(walked.received_at.as_millis())
     .bind(i64::from(walked.assessed))
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     let long_ago = walked.received_at.plus_days(-1).as_millis();
     sql::query("DELETE FROM canary WHERE (outbox = $1 AND seq <= $2) OR (outbox <> $1 AND received_at < $3)")
         .bind(walked.outbox.as_str())
         .bind(before)
         .bind(long_ago)
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
     sql::query("DELETE FROM decided WHERE stream = $1 AND seq <= $2")
         .bind(stream)
         .bind(before)
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
     Ok(())
 }

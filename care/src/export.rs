@@ -277,7 +277,7 @@ async fn export_quarantine(
          WHERE ($1 IS NULL OR received_at >= $1) ORDER BY quarantine.id",
     )
     .bind(filter.since.map(Timestamp::as_millis))
-    .fetch_all(&mut **reader)
+    .fetch_all(reader)
     .await
     .map_err(StoreError::from)?;
     for row in &rows {
@@ -328,33 +328,33 @@ pub const DUPLICATES: &str = "duplicates";
 /// # Errors
 /// [`StoreError`] of the database, or a row that cannot be read.
 pub async fn status(reader: &mut Reader) -> Result<Value, StoreError> {
-    let readings: i64 = sql::query_scalar("SELECT COUNT(*) FROM reading").fetch_one(&mut **reader).await?;
+    let readings: i64 = sql::query_scalar("SELECT COUNT(*) FROM reading").fetch_one(reader).await?;
     let open: i64 =
-        sql::query_scalar("SELECT COUNT(*) FROM task WHERE status = 'open'").fetch_one(&mut **reader).await?;
+        sql::query_scalar("SELECT COUNT(*) FROM task WHERE status = 'open'").fetch_one(reader).await?;
     let duplicates = crate::store::numbers::get(reader, DUPLICATES).await?;
     let quarantined = sql::query_as::<(String, i64)>(
         "SELECT reason, COUNT(*) FROM quarantine WHERE id NOT IN
             (SELECT quarantine FROM quarantine_act WHERE act <> 'discarded')
          GROUP BY reason ORDER BY reason",
     )
-    .fetch_all(&mut **reader)
+    .fetch_all(reader)
     .await?;
     let waiting: i64 = sql::query_scalar(
         "SELECT COUNT(*) FROM quarantine WHERE id NOT IN (SELECT quarantine FROM quarantine_act)",
     )
-    .fetch_one(&mut **reader)
+    .fetch_one(reader)
     .await?;
     let outboxes = sql::query_as::<(String, String, i64)>(
         "SELECT gateway, outbox, through FROM stream WHERE gateway <> $1 ORDER BY gateway, outbox",
     )
     .bind(crate::canary::ID)
-    .fetch_all(&mut **reader)
+    .fetch_all(reader)
     .await?;
     let gateways = sql::query_as::<(String, Option<i64>)>(
         "SELECT gateway.id, heartbeat.received_at FROM gateway LEFT JOIN heartbeat ON heartbeat.gateway = gateway.id
          ORDER BY gateway.id",
     )
-    .fetch_all(&mut **reader)
+    .fetch_all(reader)
     .await?;
     let mut beats = Vec::new();
     for (id, at) in gateways {

@@ -99,6 +99,7 @@ pub async fn decided(
     sql::query(
         "SELECT seq, verdict FROM decided WHERE stream = $1 AND seq > $2
          UNION ALL SELECT seq, 'stored' FROM reading WHERE stream = $1 AND seq > $2 AND hash IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM decided WHERE decided.stream = reading.stream AND decided.seq = reading.seq)
          ORDER BY 1 LIMIT $3",
     )
     .bind(stream)

@@ -33,7 +33,7 @@ impl Scene {
              SELECT finding.id, 0, $1 FROM finding JOIN task ON task.id = finding.task WHERE task.patient = 'svea'",
         )
         .bind(last.as_str())
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .expect("rests");
         tx.commit().await.expect("commits");
@@ -131,7 +131,7 @@ async fn the_page_is_in_english_for_who_reads_english() {
 async fn a_patient_without_readings_is_told_what_would_be_here() {
     let scene = Scene::set().await;
     let mut tx = scene.house.state.store.write().await.expect("a transaction");
-    sql::query("DELETE FROM reading WHERE patient = 'nils'").execute(&mut *tx).await.expect("deletes");
+    sql::query("DELETE FROM reading WHERE patient = 'nils'").execute(&mut tx).await.expect("deletes");
     tx.commit().await.expect("commits");
     let (status, page) = scene.get("anna", "/patients/nils").await;
     assert_eq!(status, StatusCode::OK);

@@ -189,7 +189,7 @@ async fn a_task_follows_the_policy_that_opened_it() {
             .bind(policy)
             .bind(version)
             .bind(&task)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .expect("updates");
         tx.commit().await.expect("commits");
@@ -207,7 +207,7 @@ async fn quarantine_is_shown_to_whom_it_concerns_with_names_only_they_may_know()
         sql::query("INSERT INTO worn_by (device, patient, slot, from_at) VALUES ('546c0e000001', $1, $2, 0)")
             .bind(patient)
             .bind(slot)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .expect("worn");
     }

@@ -75,7 +75,7 @@ pub(crate) fn sealing(kind: Kind, home: usize, index: usize, heard_at: Timestamp
     let clock = if synced { "synced" } else { "gateway_unsynced" };
     let (device, what, values, characteristic) = match kind {
         Kind::Pressure => {
-            let low = index % 4 != 0;
+            let low = !index.is_multiple_of(4);
             let (systolic, diastolic) = if low { (78 + index % 3, 50) } else { (122, 76) };
             let values = json!({ "systolic_mmhg": systolic, "diastolic_mmhg": diastolic });
             (own.as_str(), "blood_pressure", values, "2a35")

@@ -195,7 +195,7 @@ async fn remember_failure(tx: &mut Tx, login: &str, failures: i64, now: Timestam
         .bind(login)
         .bind(kept)
         .bind(locked)
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
     let entry = Entry {
         actor_kind: "login".to_owned(),
@@ -210,15 +210,15 @@ async fn begin_session(tx: &mut Tx, login: &str, now: Timestamp) -> Result<Sessi
     let token = SessionToken::fresh();
     sql::query("UPDATE account SET failures = 0, locked_until = NULL WHERE login = $1")
         .bind(login)
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
-    sql::query("DELETE FROM session WHERE expires_at <= $1").bind(now.as_millis()).execute(&mut **tx).await?;
+    sql::query("DELETE FROM session WHERE expires_at <= $1").bind(now.as_millis()).execute(tx).await?;
     sql::query("INSERT INTO session (token_hash, login, created_at, seen_at, expires_at) VALUES ($1, $2, $3, $3, $4)")
         .bind(token.hash())
         .bind(login)
         .bind(now.as_millis())
         .bind(now.plus_millis(SESSION_MS).as_millis())
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
     Ok(token)
 }
@@ -260,7 +260,7 @@ async fn session(
     let mut reader = store.read().await?;
     let row = sql::query("SELECT login, seen_at, expires_at FROM session WHERE token_hash = $1")
         .bind(token.hash())
-        .fetch_optional(&mut *reader)
+        .fetch_optional(&mut reader)
         .await?;
     let Some(row) = row else { return Ok(None) };
     let (login, seen, expires): (String, i64, i64) =
@@ -278,7 +278,7 @@ async fn touch(store: &Store, token: &SessionToken, now: Timestamp) -> Result<()
     sql::query("UPDATE session SET seen_at = $2 WHERE token_hash = $1")
         .bind(token.hash())
         .bind(now.as_millis())
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
     tx.commit().await
 }
@@ -289,7 +289,7 @@ async fn touch(store: &Store, token: &SessionToken, now: Timestamp) -> Result<()
 /// [`StoreError`] of the database.
 pub async fn log_out(store: &Store, token: &SessionToken) -> Result<(), StoreError> {
     let mut tx = store.write().await?;
-    sql::query("DELETE FROM session WHERE token_hash = $1").bind(token.hash()).execute(&mut *tx).await?;
+    sql::query("DELETE FROM session WHERE token_hash = $1").bind(token.hash()).execute(&mut tx).await?;
     tx.commit().await
 }
 
@@ -320,13 +320,13 @@ pub async fn change_password(
     sql::query("UPDATE account SET password = $2, must_change = 0 WHERE login = $1")
         .bind(&subject.login)
         .bind(hash)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .map_err(StoreError::from)?;
     sql::query("DELETE FROM session WHERE login = $1 AND token_hash <> $2")
         .bind(&subject.login)
         .bind(token.hash())
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .map_err(StoreError::from)?;
     let why = Words::new("eget lösenord", "own password");

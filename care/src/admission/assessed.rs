@@ -94,7 +94,7 @@ pub async fn note(tx: &mut Tx, marks: &[(i64, u32)]) -> Result<(), StoreError> {
         sql::query("INSERT INTO assessed (first_arrival, marks) VALUES ($1, $2)")
             .bind(*first)
             .bind(written(*first, run.iter().map(|(_, mark)| *mark)))
-            .execute(&mut **tx)
+            .execute(tx)
             .await?;
     }
     Ok(())

@@ -29,7 +29,7 @@ pub async fn beat(tx: &mut Tx, heartbeat: &Heartbeat, received_at: Timestamp) ->
     .bind(heartbeat.version.as_deref())
     .bind(heartbeat.clock_synced.map(i64::from))
     .bind(devices)
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(())
 }
@@ -121,7 +121,7 @@ pub async fn last_patient(tx: &mut Tx, gateway: &GatewayId) -> Result<Option<Pat
          WHERE gateway = $1 ORDER BY arrival DESC LIMIT 1",
     )
     .bind(gateway.as_str())
-    .fetch_optional(&mut **tx)
+    .fetch_optional(tx)
     .await?
     .as_deref()
     .map(patient_id)

@@ -51,7 +51,7 @@ pub async fn put(tx: &mut Tx, row: &Row<'_>) -> Result<bool, StoreError> {
     .bind(row.fingerprint)
     .bind(row.measured.map(|(device, _)| device))
     .bind(row.measured.map(|(_, at)| at.as_millis()))
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(true)
 }
@@ -59,7 +59,7 @@ pub async fn put(tx: &mut Tx, row: &Row<'_>) -> Result<bool, StoreError> {
 async fn is_known(tx: &mut Tx, fingerprint: &str) -> Result<bool, StoreError> {
     Ok(sql::query_scalar::<i64>("SELECT 1 FROM quarantine WHERE fingerprint = $1")
         .bind(fingerprint)
-        .fetch_optional(&mut **tx)
+        .fetch_optional(tx)
         .await?
         .is_some())
 }

@@ -34,7 +34,7 @@ pub async fn was_measured(tx: &mut Tx, device: &DeviceId, mark: &Mark) -> Result
     .bind(device.as_str())
     .bind(mark.device_time.to_string())
     .bind(mark.dedup.as_str())
-    .fetch_optional(&mut **tx)
+    .fetch_optional(tx)
     .await?
     .is_some())
 }
@@ -242,7 +242,7 @@ pub async fn answered(
     .bind(author.kind.key())
     .bind(author.id.as_str())
     .bind(task)
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     numbers::set(tx, ARRIVALS, arrival).await
 }

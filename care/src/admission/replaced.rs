@@ -36,7 +36,7 @@ pub struct Closed {
 pub async fn close(tx: &mut Tx, gateway: &GatewayId, now: Timestamp) -> Result<(), StoreError> {
     let said = sql::query("SELECT outbox, last_seq FROM heartbeat WHERE gateway = $1 AND last_seq > 0")
         .bind(gateway.as_str())
-        .fetch_optional(&mut **tx)
+        .fetch_optional(tx)
         .await?;
     let mut said_last = None;
     if let Some(row) = said {
@@ -56,7 +56,7 @@ pub async fn close(tx: &mut Tx, gateway: &GatewayId, now: Timestamp) -> Result<(
     )
     .bind(gateway.as_str())
     .bind(now.as_millis())
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     if let Some((stream, last)) = said_last {
         sql::query(
@@ -65,7 +65,7 @@ pub async fn close(tx: &mut Tx, gateway: &GatewayId, now: Timestamp) -> Result<(
         .bind(stream)
         .bind(last)
         .bind(now.as_millis())
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
     }
     Ok(())
@@ -114,7 +114,7 @@ pub async fn told(tx: &mut Tx, stream: i64, now: Timestamp) -> Result<(), StoreE
     sql::query("UPDATE stream SET closed_told_at = $2 WHERE id = $1")
         .bind(stream)
         .bind(now.as_millis())
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
     Ok(())
 }

@@ -227,7 +227,7 @@ pub async fn settle(
     .bind(actor.id())
     .bind(actor.name())
     .bind(reason)
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(done.rows_affected() == 1)
 }

@@ -141,7 +141,7 @@ pub async fn begin(tx: &mut Tx, gateway: &GatewayId, outbox: &OutboxId) -> Resul
     .bind(name.as_str())
     .bind(gateway.as_str())
     .bind(outbox.as_str())
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(Stream { id, name, through: 0, highest: 0, gap_since: None })
 }
@@ -193,7 +193,7 @@ pub async fn decided(tx: &mut Tx, stream: i64, seq: Seq) -> Result<Option<String
     )
     .bind(stream)
     .bind(signed(seq.get()))
-    .fetch_optional(&mut **tx)
+    .fetch_optional(tx)
     .await?)
 }
 
@@ -213,7 +213,7 @@ pub async fn decide(
         .bind(signed(seq.get()))
         .bind(hash)
         .bind(verdict.key())
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
     Ok(())
 }

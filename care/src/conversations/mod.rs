@@ -173,7 +173,7 @@ async fn insert(tx: &mut Tx, message: &NewMessage<'_>) -> Result<i64, StoreError
     .bind(message.author_name)
     .bind(message.body)
     .bind(message.reading.map(ReadingId::as_str))
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(id)
 }

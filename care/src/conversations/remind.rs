@@ -45,7 +45,7 @@ async fn was_reminded(tx: &mut Tx, patient: &PatientId, since: Timestamp) -> Res
     .bind(AuthorKind::System.key())
     .bind(AUTHOR)
     .bind(since.as_millis())
-    .fetch_optional(&mut **tx)
+    .fetch_optional(tx)
     .await?;
     Ok(found.is_some())
 }
@@ -77,7 +77,7 @@ pub async fn notice(
     .bind(day.to_string())
     .bind(now.as_millis())
     .bind(facts.language.pick(text.sv, text.en))
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     let change = Change::Message { task: None, patient: facts.id.to_string() };
     Ok((new.rows_affected() > 0).then_some(change))
@@ -119,7 +119,7 @@ pub async fn ask_whose(
     )
     .bind(facts.id.as_str())
     .bind(tree.url())
-    .fetch_optional(&mut **tx)
+    .fetch_optional(tx)
     .await?;
     if waits.is_some() {
         return Ok(None);

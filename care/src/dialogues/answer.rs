@@ -127,7 +127,7 @@ pub async fn shown(store: &Store, dialogue: &str, now: Timestamp) -> Result<Opti
     )
     .bind(dialogue)
     .bind(now.as_millis())
-    .execute(&mut *tx)
+    .execute(&mut tx)
     .await?;
     if first.rows_affected() == 0 {
         return Ok(None);

@@ -119,7 +119,7 @@ pub async fn ask(
     .bind(tree.url())
     .bind(tree.version())
     .bind(now.as_millis())
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(id)
 }
@@ -160,7 +160,7 @@ pub async fn end(tx: &mut Tx, end: End<'_>, now: Timestamp) -> Result<bool, Stor
     .bind(end.said)
     .bind(end.reading.map(ReadingId::as_str))
     .bind(end.task)
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(ended.rows_affected() > 0)
 }
@@ -175,7 +175,7 @@ pub async fn set_aside(tx: &mut Tx, dialogue: &Dialogue, now: Timestamp) -> Resu
         .bind(&dialogue.id)
         .bind(now.as_millis())
         .bind(EndedHow::Replaced.key())
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
     sql::query(
         "INSERT INTO dialogue (id, patient, task, message, questionnaire, version, asked_at)
@@ -186,7 +186,7 @@ pub async fn set_aside(tx: &mut Tx, dialogue: &Dialogue, now: Timestamp) -> Resu
     .bind(uuid::Uuid::new_v4().to_string())
     .bind(dialogue.tree.map_or("1", Questionnaire::version))
     .bind(now.as_millis())
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(())
 }
@@ -229,12 +229,12 @@ pub(crate) async fn write_answer(
     .bind(by.kind.key())
     .bind(&by.id)
     .bind(&by.name)
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     sql::query("UPDATE dialogue SET changed_at = $2 WHERE id = $1")
         .bind(dialogue)
         .bind(now.as_millis())
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
     Ok(())
 }

@@ -113,7 +113,7 @@ pub(super) async fn keep(
     .bind(how.key())
     .bind(now.as_millis())
     .bind(issued.not_after.as_millis())
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(())
 }
@@ -187,7 +187,7 @@ pub(super) async fn end(
     .bind(at.as_millis())
     .bind(why.key())
     .bind(by)
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(done.rows_affected())
 }
@@ -240,7 +240,7 @@ pub(super) async fn enforced(tx: &mut Tx, serial: &str, now: Timestamp) -> Resul
     sql::query("UPDATE certificate SET enforced_at = $2 WHERE serial = $1")
         .bind(serial)
         .bind(now.as_millis())
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
     Ok(())
 }

@@ -45,7 +45,7 @@ pub(super) async fn issue(
     .bind(issued_by)
     .bind(now.as_millis())
     .bind(expires_at.as_millis())
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(expires_at)
 }
@@ -66,7 +66,7 @@ pub(super) async fn end(
     .bind(gateway.as_str())
     .bind(now.as_millis())
     .bind(why)
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(())
 }
@@ -85,7 +85,7 @@ pub(super) async fn spend(
         "SELECT id, code_hash, gateway, issued_by FROM enrolment_code WHERE ended_at IS NULL AND expires_at > $1",
     )
     .bind(now.as_millis())
-    .fetch_all(&mut **tx)
+    .fetch_all(tx)
     .await?;
     let mut found = None;
     for row in &rows {
@@ -97,7 +97,7 @@ pub(super) async fn spend(
     sql::query("UPDATE enrolment_code SET ended_at = $2, ended_why = 'used' WHERE id = $1")
         .bind(row.try_get::<i64, _>("id")?)
         .bind(now.as_millis())
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
     let gateway: &str = row.try_get("gateway")?;
     let gateway = gateway.parse().map_err(|error| StoreError::unreadable("a gateway id", error))?;

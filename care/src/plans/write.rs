@@ -219,7 +219,7 @@ async fn insert(
     .bind(actor.id())
     .bind(actor.name())
     .bind(reason)
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(id)
 }
@@ -254,6 +254,6 @@ async fn keep_in_facts(
         | Said::Schedule(_)
         | Said::Diuretic(_) => return Ok(()),
     };
-    query.execute(&mut **tx).await?;
+    query.execute(tx).await?;
     Ok(())
 }

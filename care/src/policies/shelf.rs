@@ -155,7 +155,7 @@ async fn insert(
     .bind(text)
     .bind(now.as_millis())
     .bind(actor.name())
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(())
 }
@@ -168,7 +168,7 @@ async fn hash_of(tx: &mut Tx, name: &str, version: &str) -> Result<Option<String
     Ok(sql::query_scalar("SELECT hash FROM policy_file WHERE name = $1 AND version = $2")
         .bind(name)
         .bind(version)
-        .fetch_optional(&mut **tx)
+        .fetch_optional(tx)
         .await?)
 }
 
@@ -266,7 +266,7 @@ mod tests {
             assert!(error.to_string().contains(said), "{error} lacks {said}");
         }
         let kept: i64 = sql::query_scalar("SELECT COUNT(*) FROM policy_file")
-            .fetch_one(&mut *store.read().await.expect("reads"))
+            .fetch_one(&mut store.read().await.expect("reads"))
             .await
             .expect("counts");
         assert_eq!(kept, 0);

@@ -176,7 +176,7 @@ async fn insert(
     .bind(&activation.by_name)
     .bind(&activation.role)
     .bind(&activation.reason)
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(activation)
 }

@@ -187,7 +187,7 @@ impl Applying<'_> {
         to: &str,
     ) -> Result<(), ApplyError> {
         let sql = format!("SELECT 1 FROM {key} WHERE id = $1");
-        let found = sql::query(sqlx::AssertSqlSafe(sql)).bind(to).fetch_optional(&mut *self.tx).await?;
+        let found = sql::query(sqlx::AssertSqlSafe(sql)).bind(to).fetch_optional(&mut self.tx).await?;
         if found.is_none() {
             return Err(RegisterError::Reference { table, id: id.to_owned(), key, to: to.to_owned() }.into());
         }
@@ -396,7 +396,7 @@ worn_by = [{ device = "546c0e000001", patient = "p1", from = "2026-01-01T00:00:0
             let error = applied(&store, &EXAMPLE.replace(was, becomes)).await.expect_err(becomes).to_string();
             assert!(error.contains(says), "{error}");
             let left: i64 = sql::query_scalar("SELECT COUNT(*) FROM organisation")
-                .fetch_one(&mut *store.read().await.expect("reads"))
+                .fetch_one(&mut store.read().await.expect("reads"))
                 .await
                 .expect("counts");
             assert_eq!(left, 0, "nothing was changed");

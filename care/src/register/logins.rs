@@ -24,7 +24,7 @@ impl Applying<'_> {
         };
         let whose = sql::query_as::<(String, String)>("SELECT kind, subject FROM account WHERE login = $1")
             .bind(login)
-            .fetch_optional(&mut *self.tx)
+            .fetch_optional(&mut self.tx)
             .await?;
         if let Some((other_kind, other)) = whose.filter(|(k, s)| (k.as_str(), s.as_str()) != (kind, subject))
         {
@@ -36,7 +36,7 @@ impl Applying<'_> {
         )
         .bind(kind)
         .bind(subject)
-        .fetch_optional(&mut *self.tx)
+        .fetch_optional(&mut self.tx)
         .await?;
         let password = self.password(kind, subject, given)?;
         let what = match (&before, &password) {
@@ -76,14 +76,14 @@ impl Applying<'_> {
         )
         .bind(kind)
         .bind(subject)
-        .execute(&mut *self.tx)
+        .execute(&mut self.tx)
         .await?;
         let Some(password) = password else {
             sql::query("UPDATE account SET login = $3 WHERE kind = $1 AND subject = $2")
                 .bind(kind)
                 .bind(subject)
                 .bind(login)
-                .execute(&mut *self.tx)
+                .execute(&mut self.tx)
                 .await?;
             return Ok(());
         };
@@ -97,7 +97,7 @@ impl Applying<'_> {
         .bind(subject)
         .bind(accounts::hash_password(password)?)
         .bind(i64::from(must_change))
-        .execute(&mut *self.tx)
+        .execute(&mut self.tx)
         .await?;
         Ok(())
     }

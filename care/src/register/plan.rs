@@ -53,7 +53,7 @@ impl<'a> Given<'a> {
         let row: Option<(Option<String>, Option<String>)> =
             sql::query_as("SELECT register_plan, overrides FROM patient WHERE id = $1")
                 .bind(patient.as_str())
-                .fetch_optional(&mut **tx)
+                .fetch_optional(tx)
                 .await?;
         let Some((given, overrides)) = row else { return Ok(Some(self)) };
         self.before = overrides;

@@ -52,7 +52,7 @@ pub(super) async fn upsert(
         all.join(", "),
         names(key).join(", ")
     );
-    bound(sql::query(sqlx::AssertSqlSafe(sql)), [key, rest, once]).execute(&mut **tx).await?;
+    bound(sql::query(sqlx::AssertSqlSafe(sql)), [key, rest, once]).execute(tx).await?;
     Ok(became)
 }
 
@@ -69,7 +69,7 @@ async fn compare(
         (key.len() + 1..).zip(rest).map(|(at, (name, _))| format!("{name} IS NOT DISTINCT FROM ${at}"));
     let agrees = std::iter::once("1 = 1".to_owned()).chain(agrees).collect::<Vec<_>>().join(" AND ");
     let sql = format!("SELECT ({agrees}) AS agrees FROM {table} WHERE {matches}");
-    let found = bound(sql::query(sqlx::AssertSqlSafe(sql)), [key, rest]).fetch_optional(&mut **tx).await?;
+    let found = bound(sql::query(sqlx::AssertSqlSafe(sql)), [key, rest]).fetch_optional(tx).await?;
     Ok(match found.map(|row| row.try_get::<i64, _>("agrees")).transpose()? {
         Some(0) => Row::Changed,
         Some(_) => Row::Agrees,

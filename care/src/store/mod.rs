@@ -418,13 +418,13 @@ mod tests {
         let store = Store::open(directory.path()).await.expect("opens");
         let mut tx = store.write().await.expect("a transaction");
         sql::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99, 'later', 1, x'00', 0)")
-            .execute(&mut *tx).await.expect("inserts");
+            .execute(&mut tx).await.expect("inserts");
         drop(tx);
         store.close().await;
         let store = Store::open(directory.path()).await.expect("the dropped transaction left no trace");
         let mut tx = store.write().await.expect("a transaction");
         sql::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99, 'later', 1, x'00', 0)")
-            .execute(&mut *tx).await.expect("inserts");
+            .execute(&mut tx).await.expect("inserts");
         tx.commit().await.expect("commits");
         store.close().await;
         let error = Store::open(directory.path()).await.expect_err("a newer store");
@@ -440,9 +440,9 @@ mod tests {
         let store = Store::open(directory.path()).await.expect("opens");
         for _ in 0..3 {
             let mut tx = store.write().await.expect("a transaction after one that found no room");
-            sql::query("PRAGMA max_page_count = 1").execute(&mut *tx).await.expect("as many as there are");
+            sql::query("PRAGMA max_page_count = 1").execute(&mut tx).await.expect("as many as there are");
             let written = sql::query("INSERT INTO counter (name, value) VALUES (hex(zeroblob(100000)), 1)")
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await
                 .map_err(StoreError::from);
             assert!(matches!(written, Err(StoreError::Full)), "{written:?}");

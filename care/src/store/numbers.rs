@@ -14,7 +14,7 @@ pub async fn count(tx: &mut Tx, name: &str, by: i64) -> Result<i64, StoreError> 
     )
     .bind(name)
     .bind(by)
-    .fetch_one(&mut **tx)
+    .fetch_one(tx)
     .await?;
     Ok(value)
 }
@@ -29,7 +29,7 @@ pub async fn set(tx: &mut Tx, name: &str, value: i64) -> Result<(), StoreError> 
     )
     .bind(name)
     .bind(value)
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(())
 }
@@ -46,7 +46,7 @@ pub async fn step(tx: &mut Tx, name: &str, from: i64, to: i64) -> Result<bool, S
     .bind(name)
     .bind(from)
     .bind(to)
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(done.rows_affected() == 1)
 }
@@ -58,7 +58,7 @@ pub async fn step(tx: &mut Tx, name: &str, from: i64, to: i64) -> Result<bool, S
 pub async fn get(reader: &mut Reader, name: &str) -> Result<i64, StoreError> {
     let value = sql::query_scalar::<i64>("SELECT value FROM counter WHERE name = $1")
         .bind(name)
-        .fetch_optional(&mut **reader)
+        .fetch_optional(reader)
         .await?;
     Ok(value.unwrap_or(0))
 }

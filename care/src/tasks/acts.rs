@@ -143,7 +143,7 @@ impl Begun {
             .bind(&self.task.id)
             .bind(owner)
             .bind(unit)
-            .execute(&mut *self.tx)
+            .execute(&mut self.tx)
             .await
             .map_err(StoreError::from)?;
         Ok(())
@@ -262,7 +262,7 @@ pub async fn close(
     .bind(note)
     .bind(follow_up)
     .bind(&subject.id)
-    .execute(&mut *begun.tx)
+    .execute(&mut begun.tx)
     .await
     .map_err(StoreError::from)?;
     let words = closing.outcome.words();

@@ -74,7 +74,7 @@ async fn rules_of(tx: &mut Tx, tasks: Vec<&str>) -> Result<HashMap<String, Vec<S
          GROUP BY task, rule ORDER BY task, MIN(id)"
     );
     let rows: Vec<(String, String)> =
-        sql::query_as(sqlx::AssertSqlSafe(sql)).bind_list(List::of_texts(tasks)).fetch_all(&mut **tx).await?;
+        sql::query_as(sqlx::AssertSqlSafe(sql)).bind_list(List::of_texts(tasks)).fetch_all(tx).await?;
     for (task, rule) in rows {
         rules.entry(task).or_default().push(rule);
     }

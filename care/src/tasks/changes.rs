@@ -112,7 +112,7 @@ async fn insert(
     .bind(signed.policy.version())
     .bind(signed.activation)
     .bind(former.as_deref())
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     add_findings(tx, signed, &id, findings).await?;
     event(tx, &id, new.at, SYSTEM, if former.is_some() { "reopened" } else { "opened" }, "").await?;
@@ -129,7 +129,7 @@ async fn former(tx: &mut Tx, policy: &Policy, new: &NewTask<'_>) -> Result<Optio
     .bind(patient.as_str())
     .bind(new.problem.key())
     .bind(new.at.plus_millis(-follow.reopen_ms()).as_millis())
-    .fetch_optional(&mut **tx)
+    .fetch_optional(tx)
     .await?)
 }
 
@@ -143,7 +143,7 @@ async fn join(
 ) -> Result<(), StoreError> {
     let Some(at) = findings.iter().map(|finding| finding.at).max() else { return Ok(()) };
     let before =
-        sql::query("SELECT priority FROM task WHERE id = $1").bind(task).fetch_one(&mut **tx).await?;
+        sql::query("SELECT priority FROM task WHERE id = $1").bind(task).fetch_one(tx).await?;
     let before: String = before.try_get("priority")?;
     sql::query(
         "UPDATE task SET priority = $2, last_finding_at = CASE WHEN last_finding_at > $3 THEN last_finding_at ELSE $3 END,
@@ -153,7 +153,7 @@ async fn join(
     .bind(priority.key())
     .bind(at.as_millis())
     .bind(due_at.map(Timestamp::as_millis))
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     add_findings(tx, signed, task, findings).await?;
     let raised = Priority::from_key(&before).is_some_and(|before| before < priority);
@@ -167,7 +167,7 @@ async fn close_by_itself(tx: &mut Tx, task: &str, why: AutoClose, at: Timestamp)
     .bind(task)
     .bind(at.as_millis())
     .bind(why.key())
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     event(tx, task, at, SYSTEM, "closed", why.key()).await
 }
@@ -200,14 +200,14 @@ async fn add_findings(
         .bind(&finding.reason.text_en)
         .bind(signed.policy.name())
         .bind(signed.activation)
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
         for (position, reading) in (0_i64..).zip(&finding.readings) {
             sql::query("INSERT INTO finding_reading (finding, position, reading) VALUES ($1, $2, $3)")
                 .bind(id)
                 .bind(position)
                 .bind(reading.as_str())
-                .execute(&mut **tx)
+                .execute(tx)
                 .await?;
         }
     }
@@ -230,7 +230,7 @@ pub(crate) async fn event(
         .bind(actor)
         .bind(action)
         .bind(note)
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
     Ok(())
 }
@@ -259,7 +259,7 @@ async fn open_gateway_task(
     )
     .bind(gateway.as_str())
     .bind(patient.map(PatientId::as_str))
-    .fetch_optional(&mut **tx)
+    .fetch_optional(tx)
     .await?;
     row.map(|row| {
         let priority: String = row.try_get("priority")?;
@@ -323,7 +323,7 @@ pub async fn close_gateway(
     )
     .bind(gateway.as_str())
     .bind(rule)
-    .fetch_optional(&mut **tx)
+    .fetch_optional(tx)
     .await?;
     let Some(row) = row else { return Ok(None) };
     let task: String = row.try_get("id")?;

@@ -52,7 +52,7 @@ pub async fn escalate(
     .bind(i64::try_from(step).unwrap_or(i64::MAX))
     .bind(unit.map(|unit| unit.id.as_str()))
     .bind(competence.map(Competence::key))
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     if moved.rows_affected() == 0 {
         return Ok(None);

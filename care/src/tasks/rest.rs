@@ -46,7 +46,7 @@ pub async fn snooze(
     .bind(task)
     .bind(until.as_millis())
     .bind(why)
-    .execute(&mut *begun.tx)
+    .execute(&mut begun.tx)
     .await
     .map_err(StoreError::from)?;
     let local = until.to_jiff().to_zoned(crate::clock::zone());
@@ -69,7 +69,7 @@ async fn end_rest(tx: &mut Tx, task: &str) -> Result<(), StoreError> {
         "UPDATE task SET snoozed_until = NULL, snoozed_why = NULL, snoozed_level = NULL WHERE id = $1",
     )
     .bind(task)
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(())
 }
@@ -81,7 +81,7 @@ async fn end_rest(tx: &mut Tx, task: &str) -> Result<(), StoreError> {
 pub(crate) async fn wake_if_worse(tx: &mut Tx, task: &str, findings: &[Finding]) -> Result<(), StoreError> {
     let row = sql::query("SELECT snoozed_level FROM task WHERE id = $1 AND snoozed_until IS NOT NULL")
         .bind(task)
-        .fetch_optional(&mut **tx)
+        .fetch_optional(tx)
         .await?;
     let Some(row) = row else { return Ok(()) };
     let level: Option<String> = row.try_get("snoozed_level")?;

@@ -176,7 +176,7 @@ pub(crate) async fn stream(tx: &mut Tx, id: i64, outbox: &str) {
     )
     .bind(id)
     .bind(outbox)
-    .execute(&mut **tx)
+    .execute(tx)
     .await
     .expect("an outbox");
 }
@@ -197,7 +197,7 @@ pub(crate) async fn record(tx: &mut Tx, patient: &str, at: Timestamp, kind: &str
     .bind(at.as_millis())
     .bind(kind)
     .bind(vals)
-    .execute(&mut **tx)
+    .execute(tx)
     .await
     .expect("a reading");
     id.parse().expect("a reading id")

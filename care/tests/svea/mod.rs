@@ -46,7 +46,7 @@ pub(crate) async fn receive(tx: &mut Tx, sent: Sent<'_>) -> ReadingId {
     .bind(sent.vals)
     .bind(sent.format)
     .bind(sent.hex)
-    .execute(&mut **tx)
+    .execute(tx)
     .await
     .expect("a reading");
     id.parse().expect("a reading id")
@@ -60,8 +60,8 @@ const WEIGHTS: [f64; 30] = [
 
 /// Her month up to `last`, the morning of the last day. Gives the last weighing and the odd one.
 pub(crate) async fn month(tx: &mut Tx, last: Timestamp) -> (ReadingId, ReadingId) {
-    sql::query("DELETE FROM finding_reading").execute(&mut **tx).await.expect("makes room");
-    sql::query("DELETE FROM reading WHERE patient = 'svea'").execute(&mut **tx).await.expect("makes room");
+    sql::query("DELETE FROM finding_reading").execute(tx).await.expect("makes room");
+    sql::query("DELETE FROM reading WHERE patient = 'svea'").execute(tx).await.expect("makes room");
     let mut ids = Vec::new();
     for day in (30..60).rev() {
         let vals = format!(

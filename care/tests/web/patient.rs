@@ -156,7 +156,7 @@ async fn others_answer_beside_the_patient_and_it_says_who_did() {
     assert_eq!(viggo.get("/patients/svea/questions").await.status, StatusCode::FORBIDDEN);
     let rows: Vec<(String, String, String, String)> =
         sql::query_as("SELECT question, author_kind, author, questionnaire || '|' || version FROM dialogue_answer JOIN dialogue ON dialogue.id = dialogue ORDER BY at, question")
-            .fetch_all(&mut *house.state.store.read().await.expect("reads"))
+            .fetch_all(&mut house.state.store.read().await.expect("reads"))
             .await
             .expect("answers");
     let who: Vec<(&str, &str, &str)> =

@@ -48,13 +48,13 @@ impl Home {
         let mut reader = self.store.read().await.expect("a reader");
         let tables: Vec<String> =
             sql::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-                .fetch_all(&mut *reader)
+                .fetch_all(&mut reader)
                 .await
                 .expect("the tables");
         let mut rows = BTreeMap::new();
         for table in tables {
             let sql = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
-            rows.insert(table, sql::query_scalar(sql).fetch_one(&mut *reader).await.expect("a count"));
+            rows.insert(table, sql::query_scalar(sql).fetch_one(&mut reader).await.expect("a count"));
         }
         rows
     }

@@ -392,7 +392,7 @@ impl Home {
     /// The one text that `sql` gives.
     pub(super) async fn text(&self, sql: &'static str) -> String {
         let mut reader = self.store.read().await.expect("a reader");
-        sql::query_scalar(sql).fetch_one(&mut *reader).await.expect(sql)
+        sql::query_scalar(sql).fetch_one(&mut reader).await.expect(sql)
     }
 
     /// Has the database refuse new rows of `table`, those for which `when` holds or all: whatever its reason.
@@ -433,7 +433,7 @@ impl Home {
     /// Runs SQL as somebody else with the store in hand.
     pub(super) async fn sql(&self, sql: impl Into<String>) {
         let mut tx = self.store.write().await.expect("a transaction");
-        sql::query(sqlx::AssertSqlSafe(sql.into())).execute(&mut *tx).await.expect("the statement");
+        sql::query(sqlx::AssertSqlSafe(sql.into())).execute(&mut tx).await.expect("the statement");
         tx.commit().await.expect("commits");
     }
 

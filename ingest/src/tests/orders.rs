@@ -62,11 +62,12 @@ async fn told_in(order: Vec<Value>) -> (Home, Found) {
     home.receipted("ob", 13).await;
     let mut reader = home.store.read().await.expect("a reader");
     let found: Vec<String> = sql::query_scalar(
-        "SELECT finding.rule || ' ' || COALESCE(finding.observed, '') || ' ' || COALESCE(finding.limit_value, '')
+        "SELECT finding.rule || ' ' || COALESCE(CAST(finding.observed AS TEXT), '') || ' ' || COALESCE(CAST(finding.limit_value AS TEXT), '')
          FROM finding JOIN finding_reading ON finding_reading.finding = finding.id
-         JOIN reading ON reading.id = finding_reading.reading WHERE reading.seq = 13",
+         JOIN reading ON reading.seq = 13 JOIN stream ON stream.id = reading.stream
+         WHERE finding_reading.reading = stream.name || '-' || reading.seq",
     )
-    .fetch_all(&mut *reader)
+    .fetch_all(&mut reader)
     .await
     .expect("the findings");
     drop(reader);
