@@ -167,11 +167,11 @@ async fn a_broker_that_is_gone_is_told_by_webhook_and_mail_and_so_is_its_return(
 async fn wait_for_status(visitor: &Visitor, expected: u16) {
     let deadline = std::time::Instant::now() + PATIENCE;
     loop {
-        let (status, _) = visitor.get("/watchdog").await;
+        let (status, said) = visitor.get("/watchdog").await;
         if status == expected {
             return;
         }
-        assert!(std::time::Instant::now() < deadline, "/watchdog is {status}, not {expected}");
+        assert!(std::time::Instant::now() < deadline, "/watchdog is {status}, not {expected}: {said}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

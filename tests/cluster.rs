@@ -38,14 +38,7 @@ impl Cluster {
         postgres.sql("postgres", "CREATE DATABASE vagen");
         let broker = Mosquitto::start(folder.path());
         let cluster = Self { folder, postgres, broker };
-        let configuration = cluster.configuration();
-        let text = format!(
-            "data = {:?}\nstore = \"{}/vagen\"\nbroker = {:?}\n",
-            cluster.folder.path().join("data"),
-            cluster.postgres.url,
-            cluster.broker.url(),
-        );
-        std::fs::write(&configuration, text).expect("a configuration");
+        let configuration = cluster.configuration("register");
         let register = cluster.folder.path().join("register.toml");
         std::fs::write(&register, Self::register()).expect("a register");
         let applied =
@@ -54,8 +47,14 @@ impl Cluster {
         cluster
     }
 
-    fn configuration(&self) -> PathBuf {
-        self.folder.path().join("serve.toml")
+    /// A configuration with a data directory of its own: what the processes share is the store and the broker.
+    fn configuration(&self, name: &str) -> PathBuf {
+        let file = self.folder.path().join(format!("{name}.toml"));
+        let data = self.folder.path().join(name);
+        let (store, broker) = (format!("{}/vagen", self.postgres.url), self.broker.url());
+        std::fs::write(&file, format!("data = {data:?}\nstore = {store:?}\nbroker = {broker:?}\n"))
+            .expect("a configuration");
+        file
     }
 
     fn register() -> String {
@@ -83,7 +82,7 @@ worn_by = [{}]
     }
 
     fn serve(&self, name: &str) -> Serving {
-        Serving::start_configured(&self.configuration(), &self.folder.path().join(format!("{name}.json")))
+        Serving::start_configured(&self.configuration(name), &self.folder.path().join(format!("{name}.json")))
     }
 
     fn gateways(&self) -> Vec<Gateway> {
@@ -108,7 +107,7 @@ worn_by = [{}]
     }
 
     fn export(&self, what: &str) -> Vec<Value> {
-        let output = run(vagen().args(["export", what, "--config"]).arg(self.configuration()));
+        let output = run(vagen().args(["export", what, "--config"]).arg(self.configuration("export")));
         assert!(output.status.success(), "{}", stderr(&output));
         lines(&output)
     }

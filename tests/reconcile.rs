@@ -75,8 +75,8 @@ async fn each_store_is_held_against_the_next_down_to_questdb() {
     // To add a case, add a row: what is done to the store behind everybody's back, what undoes it, and what must be named.
     let rows = [
         (
-            "UPDATE decided SET verdict = 'void' WHERE seq = 2",
-            "UPDATE decided SET verdict = 'stored' WHERE seq = 2",
+            "INSERT INTO decided (stream, seq, hash, verdict) SELECT stream, seq, hash, 'void' FROM reading WHERE seq = 2",
+            "DELETE FROM decided WHERE seq = 2",
             json!(["decided", "altered", 2, 2]),
         ),
         (
@@ -126,7 +126,8 @@ async fn what_the_night_finds_stands_across_the_pages() {
     gateway.receipt("box-a", 1);
     part(&serving, "whole").await;
     drop(serving);
-    home.store("UPDATE decided SET verdict = 'void' WHERE seq = 1");
+    let wrong = "INSERT INTO decided (stream, seq, hash, verdict) SELECT stream, seq, hash, 'void' FROM reading WHERE seq = 1";
+    home.store(wrong);
     let long_ago = "UPDATE counter SET value = 1 WHERE name = 'reconcile.done_at'";
     home.store(long_ago);
     let serving = Serving::start(&home.data);
@@ -138,7 +139,7 @@ async fn what_the_night_finds_stands_across_the_pages() {
     assert!(metrics.contains("vagen_reconcile_differences 1"), "{metrics}");
     assert_eq!(home.found().0, [json!(["decided", "altered", 1, 1])], "and the command names it");
     drop(serving);
-    home.store("UPDATE decided SET verdict = 'stored' WHERE seq = 1");
+    home.store("DELETE FROM decided WHERE seq = 1");
     let serving = Serving::start(&home.data);
     part(&serving, "broken").await;
     drop(serving);

@@ -142,18 +142,18 @@ impl Homes {
 
     fn publish(&mut self) -> Result<()> {
         let envelopes = Envelopes::new(self.order.house, self.order.times);
-        let topics: Vec<String> =
-            self.gateways.iter().map(|gateway| format!("vagen/v1/{}/up", gateway_id(*gateway))).collect();
+        let topic = |gateway: &usize| (*gateway, format!("vagen/v1/{}/up", gateway_id(*gateway)));
+        let topics: Vec<_> = self.gateways.iter().map(topic).collect();
         let (mut payload, mut id) = (String::with_capacity(700), 0_u16);
         for seq in self.order.numbered + 1..=self.order.last() {
-            for at in 0..self.gateways.len() {
+            for (gateway, topic) in &topics {
                 while self.unacknowledged >= WINDOW {
                     self.exchange()?;
                 }
                 payload.clear();
-                envelopes.weighing(&mut payload, self.gateways[at], seq)?;
+                envelopes.weighing(&mut payload, *gateway, seq)?;
                 id = id.checked_add(1).unwrap_or(1);
-                self.connection.publish(id, &topics[at], payload.as_bytes());
+                self.connection.publish(id, topic, payload.as_bytes());
                 self.unacknowledged += 1;
             }
         }

@@ -10,11 +10,11 @@
 
 mod at_hand;
 mod foresight;
+mod guard;
 mod judging;
 mod record;
 
 use std::collections::{HashMap, HashSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -36,6 +36,7 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use vitals::{DeviceId, DeviceTime, PatientId, Reading, Timestamp};
 
 use at_hand::{AtHand, Present};
+use guard::guarded;
 
 use crate::canary::Walk;
 use crate::intake::cases_for;
@@ -398,16 +399,4 @@ fn own_limits(facts: &PatientFacts) -> Overrides {
 
 fn not_open() -> SittingError {
     SittingError::Fault { what: "judged without an open state".to_owned() }
-}
-
-/// Runs a rule. One that panics is an error here, so that a single reading cannot stop the rest.
-fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, SittingError> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
-        let what = panic
-            .downcast_ref::<&str>()
-            .map(ToString::to_string)
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "a rule panicked".to_owned());
-        SittingError::Fault { what }
-    })
 }

@@ -16,6 +16,9 @@ use crate::serve::config::Pair;
 /// How long requests under way may take once the service stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
 
+/// Where a certificate is, and as it was read.
+pub(crate) type Certified = (Pair, RustlsConfig);
+
 /// Reads the certificate and its key.
 ///
 /// # Errors
@@ -29,7 +32,7 @@ pub(crate) async fn certificate(pair: &Pair) -> Result<RustlsConfig, Failure> {
 pub(crate) async fn serve(
     listener: TcpListener,
     router: axum::Router,
-    (pair, certificate): (Pair, RustlsConfig),
+    (pair, certificate): Certified,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let handle = Handle::<SocketAddr>::new();

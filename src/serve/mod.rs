@@ -64,13 +64,18 @@ pub(crate) struct Running {
     pub(crate) health: Health,
     pub(crate) clock: Clock,
     pub(crate) ingest: Ingest,
-    projection: Option<Projecting>,
     /// Where the dashboard answers, as a URL.
     pub(crate) http: String,
     /// The broker, as a URL.
     pub(crate) mqtt: String,
     stop: watch::Sender<bool>,
     web: JoinHandle<std::io::Result<()>>,
+    apart: Apart,
+}
+
+/// What runs beside the way from a home to a page.
+struct Apart {
+    projection: Option<Projecting>,
     revoking: Option<JoinHandle<()>>,
     neighbours: [JoinHandle<()>; 2],
     watching: Vec<JoinHandle<()>>,
@@ -82,7 +87,6 @@ impl Running {
         let listener = TcpListener::bind(config.http).await.map_err(|error| {
             Failure::work(anyhow::anyhow!("cannot listen for http on {}: {error}", config.http))
         })?;
-        let http = listener.local_addr().or_fail()?;
         let store = Store::at(&config.store).await.or_fail()?;
         let (mut options, mqtt) = broker(&config.broker).await?;
         // On one server and one broker there may be several of us.
@@ -123,45 +127,26 @@ impl Running {
             policies: policies().names().map(str::to_owned).collect(),
             https: config.https,
         };
-        let feeding = Feeding {
+        let neighbours = neighbours::start(&store, &feed, options.client_id.clone());
+        let feeding = |walk| Feeding {
             store: store.clone(),
             feed: feed.clone(),
             health: health.clone(),
             clock: clock.clone(),
-            walk: ingest.walk(),
+            walk,
             broken_after: PROJECTION_BROKEN_AFTER,
         };
-        let neighbours = neighbours::start(&store, &feed, options.client_id.clone());
         let questdb = config.questdb.as_ref();
-        let projection = questdb.map(|address| Projecting::start(address, feeding)).transpose()?;
+        let projection =
+            questdb.map(|address| Projecting::start(address, feeding(ingest.walk()))).transpose()?;
         let (stop, mut stopping) = watch::channel(false);
         if let Some(settings) = &config.alarm {
             drop(alarm::start(settings, health.clone(), feed.clone(), clock.clone(), stopping.clone())?);
         }
         let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
-        let router = web::router(state);
-        let (http, web) = match certificate {
-            None => (format!("http://{http}"), tokio::spawn(web::serve(listener, router, stopped))),
-            Some(certificate) => (
-                format!("https://{http}"),
-                tokio::spawn(https::serve(listener, router, certificate, stopped)),
-            ),
-        };
-        Ok(Self {
-            store,
-            feed,
-            health,
-            clock,
-            ingest,
-            projection,
-            http,
-            mqtt,
-            stop,
-            web,
-            revoking,
-            neighbours,
-            watching,
-        })
+        let (http, web) = answering(listener, certificate, state, stopped).await?;
+        let apart = Apart { projection, revoking, neighbours, watching };
+        Ok(Self { store, feed, health, clock, ingest, http, mqtt, stop, web, apart })
     }
 
     /// Waits until messages are heard and every part that is needed was seen to work.
@@ -173,7 +158,8 @@ impl Running {
 
     /// Stops everything within two seconds. What was not committed was not acknowledged either.
     pub(crate) async fn stop(self) {
-        let Self { store, ingest, projection, stop, web, revoking, neighbours, watching, .. } = self;
+        let Self { store, ingest, stop, web, apart, .. } = self;
+        let Apart { projection, revoking, neighbours, watching } = apart;
         let _ = stop.send(true);
         // A revocation that was not carried out is open in the store, and is taken up at the next start.
         revoking.inspect(JoinHandle::abort);
@@ -251,6 +237,22 @@ async fn watching(
         Err(error) => tracing::error!(?error, "the canary does not fly"),
     }
     watching
+}
+
+/// Begins to answer on `listener`, over TLS where there is a certificate; under which URL.
+async fn answering(
+    listener: TcpListener,
+    certificate: Option<https::Certified>,
+    state: AppState,
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> Result<(String, JoinHandle<std::io::Result<()>>), Failure> {
+    let (http, router) = (listener.local_addr().or_fail()?, web::router(state));
+    Ok(match certificate {
+        None => (format!("http://{http}"), tokio::spawn(web::serve(listener, router, stopped))),
+        Some(certificate) => {
+            (format!("https://{http}"), tokio::spawn(https::serve(listener, router, certificate, stopped)))
+        }
+    })
 }
 
 /// Starts or names the broker.

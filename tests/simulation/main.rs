@@ -89,7 +89,7 @@ struct Total {
     seeds: u64,
     cuts: BTreeMap<&'static str, u64>,
     sum: Outcome,
-    failures: Vec<Box<Failure>>,
+    failures: Vec<Failure>,
 }
 
 impl Total {
@@ -108,7 +108,7 @@ impl Total {
                 self.sum.virtual_ms += one.virtual_ms;
                 self.sum.happenings += one.happenings;
             }
-            Err(failure) => self.failures.push(failure),
+            Err(failure) => self.failures.push(*failure),
         }
     }
 

@@ -109,11 +109,11 @@ impl Outlet for Played {
     fn disconnect(&self) {}
 }
 
-type Turn = Pin<Box<dyn Future<Output = Committing<Played>>>>;
+type Turn = Pin<Box<dyn Future<Output = Box<Committing<Played>>>>>;
 
 /// Where the committer stands.
 enum Work {
-    Idle(Committing<Played>),
+    Idle(Box<Committing<Played>>),
     Busy(Turn),
 }
 
@@ -165,7 +165,7 @@ impl Running {
             health: Health::of([Part::Broker, Part::Store]),
         };
         let (hearing, committing, looking) = stepped(house, played.clone(), played.clone());
-        Ok(Self { disk, store, hearing, looking, work: Some(Work::Idle(committing)), played })
+        Ok(Self { disk, store, hearing, looking, work: Some(Work::Idle(Box::new(committing))), played })
     }
 
     pub(crate) fn disk(&self) -> &Plugged {

@@ -9,18 +9,15 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use sqlx::Connection as _;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::postgres::PgPool;
+use sqlx::sqlite::SqlitePool;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 mod address;
 pub mod backup;
+mod connect;
 pub mod copy;
 mod news;
 pub mod numbers;
@@ -32,13 +29,12 @@ pub mod trial;
 pub use address::{Address, AddressError};
 pub use news::News;
 
+use connect::{postgres, sqlite};
 use sql::{Connection, Dialect, Inner};
 
 /// The file inside a data directory.
 pub const FILE_NAME: &str = "vagen.db";
 
-const CONNECTIONS_MAX: u32 = 8;
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 /// The advisory lock that whoever writes to a PostgreSQL store holds.
 const BEGIN_WRITING: &str = "BEGIN; SELECT pg_advisory_xact_lock(6142013)";
 
@@ -314,41 +310,6 @@ fn cannot_open(address: &Address, source: sqlx::Error) -> StoreError {
         StoreError::Database(source) => StoreError::Open { place: place(address), source: source.into() },
         other => other,
     }
-}
-
-async fn sqlite(file: &Path, create: bool) -> Result<SqlitePool, sqlx::Error> {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .create_if_missing(create)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(10));
-    SqlitePoolOptions::new()
-        .max_connections(CONNECTIONS_MAX)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        // SQLite itself rolls back what a full or failing disk did not take, and sqlx then counts that transaction as open
-        // for ever. Such a connection begins nothing any more.
-        .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
-        .connect_with(options)
-        .await
-}
-
-/// A process that froze while it wrote gives the lock back after ten seconds, one that is gone at once; one behind a cut cable
-/// when its connection is found dead.
-async fn postgres(options: &PgConnectOptions) -> Result<PgPool, sqlx::Error> {
-    let options = options.clone().application_name("vagen").options([
-        ("synchronous_commit", "on"),
-        ("idle_in_transaction_session_timeout", "10s"),
-        ("tcp_keepalives_idle", "5"),
-        ("tcp_keepalives_interval", "2"),
-        ("tcp_keepalives_count", "2"),
-    ]);
-    PgPoolOptions::new()
-        .max_connections(CONNECTIONS_MAX)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options)
-        .await
 }
 
 fn migrator(dialect: Dialect) -> Migrator {

@@ -142,8 +142,7 @@ async fn join(
     findings: &[Finding],
 ) -> Result<(), StoreError> {
     let Some(at) = findings.iter().map(|finding| finding.at).max() else { return Ok(()) };
-    let before =
-        sql::query("SELECT priority FROM task WHERE id = $1").bind(task).fetch_one(tx).await?;
+    let before = sql::query("SELECT priority FROM task WHERE id = $1").bind(task).fetch_one(tx).await?;
     let before: String = before.try_get("priority")?;
     sql::query(
         "UPDATE task SET priority = $2, last_finding_at = CASE WHEN last_finding_at > $3 THEN last_finding_at ELSE $3 END,

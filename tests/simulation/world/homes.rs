@@ -389,7 +389,7 @@ impl World<'_> {
         }
     }
 
-    pub(crate) fn to_home(&mut self, home: usize, connection: u64, event: LinkEvent) -> anyhow::Result<()> {
+    pub(crate) fn tell_home(&mut self, home: usize, connection: u64, event: LinkEvent) -> anyhow::Result<()> {
         if self.homes[home].connection != Some(connection) {
             return Ok(());
         }
@@ -430,7 +430,7 @@ impl World<'_> {
     }
 
     /// Something that a home said arrives at the broker.
-    pub(crate) fn from_home(&mut self, home: usize, connection: u64, said: Said) -> anyhow::Result<()> {
+    pub(crate) fn hear_home(&mut self, home: usize, connection: u64, said: Said) -> anyhow::Result<()> {
         if !self.broker_is_up() {
             return Ok(());
         }

@@ -230,7 +230,7 @@ impl World<'_> {
         }
     }
 
-    pub(crate) fn to_server(&mut self, connection: u64, event: Event) -> anyhow::Result<()> {
+    pub(crate) fn tell_server(&mut self, connection: u64, event: Event) -> anyhow::Result<()> {
         if self.server.connection != Some(connection) {
             return Ok(());
         }
@@ -362,13 +362,13 @@ impl World<'_> {
                 if let Some(resend) = &down.resend {
                     self.note(format!("the server asks {gateway} again, {} to {}", resend.from, resend.to));
                 }
-                self.to_be_heard(home, &payload);
+                self.hear_later(home, &payload);
             }
         }
         Ok(())
     }
 
-    fn to_be_heard(&mut self, home: usize, payload: &[u8]) {
+    fn hear_later(&mut self, home: usize, payload: &[u8]) {
         let Some(connection) = self.broker.listens(home) else { return };
         let copies = if self.is_doubled() { 2 } else { 1 };
         for _ in 0..copies {
