@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use support::mqtt::{Gateway, weighing};
-use support::{REGISTER, Serving, apply, export, house, lines, run, status, stderr, vagen, wait_for};
+use support::{REGISTER, Serving, apply, export, house, lines, place, run, status, stderr, vagen, wait_for};
 
 mod support;
 
@@ -16,11 +16,11 @@ fn envelope(seq: u64) -> serde_json::Value {
 }
 
 fn back_up(data: &Path, to: &Path) -> std::process::Output {
-    run(vagen().arg("backup").arg(to).arg("--data").arg(data))
+    run(vagen().arg("backup").arg(to).args(place(data)))
 }
 
 fn restore(from: &Path, data: &Path) -> std::process::Output {
-    run(vagen().arg("restore").arg(from).arg("--data").arg(data))
+    run(vagen().arg("restore").arg(from).args(place(data)))
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl Cluster {
         postgres.sql("postgres", "CREATE DATABASE vagen");
         let broker = Mosquitto::start(folder.path());
         let cluster = Self { folder, postgres, broker };
-        let configuration = cluster.configuration("register");
+        let configuration = cluster.configuration("applying");
         let register = cluster.folder.path().join("register.toml");
         std::fs::write(&register, Self::register()).expect("a register");
         let applied =

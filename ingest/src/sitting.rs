@@ -36,7 +36,7 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use vitals::{DeviceId, DeviceTime, PatientId, Reading, Timestamp};
 
 use at_hand::{AtHand, Present};
-use guard::guarded;
+use guard::{guarded, not_open};
 
 use crate::canary::Walk;
 use crate::intake::cases_for;
@@ -395,8 +395,4 @@ fn own_limits(facts: &PatientFacts) -> Overrides {
             Overrides::default()
         })
     })
-}
-
-fn not_open() -> SittingError {
-    SittingError::Fault { what: "judged without an open state".to_owned() }
 }

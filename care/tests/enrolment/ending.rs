@@ -89,7 +89,11 @@ async fn a_replaced_box_is_shut_out_and_what_it_held_is_counted() {
     assert!(streams::gapped(&mut reader, now).await.expect("reads").is_empty(), "nobody is left to ask");
     let untold = replaced::untold(&mut reader).await.expect("reads");
     assert_eq!(
-        untold.iter().map(|one| (one.through, one.last, one.missing)).collect::<Vec<_>>(),
+        untold
+            .iter()
+            .filter(|one| one.missing > 0)
+            .map(|one| (one.through, one.last, one.missing))
+            .collect::<Vec<_>>(),
         [(3, 9, 5)]
     );
     let granted =

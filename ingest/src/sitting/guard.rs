@@ -15,3 +15,8 @@ pub(super) fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, SittingError> {
         SittingError::Fault { what }
     })
 }
+
+/// What was asked for needs a state that nobody opened: a fault of ours.
+pub(super) fn not_open() -> SittingError {
+    SittingError::Fault { what: "judged without an open state".to_owned() }
+}

@@ -46,11 +46,13 @@ impl Home {
     /// How many rows each table has.
     async fn rows(&self) -> BTreeMap<String, i64> {
         let mut reader = self.store.read().await.expect("a reader");
-        let tables: Vec<String> =
-            sql::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-                .fetch_all(&mut reader)
-                .await
-                .expect("the tables");
+        let named = match reader.dialect() {
+            sql::Dialect::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
+            sql::Dialect::Postgres => {
+                "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = 'public'"
+            }
+        };
+        let tables: Vec<String> = sql::query_scalar(named).fetch_all(&mut reader).await.expect("the tables");
         let mut rows = BTreeMap::new();
         for table in tables {
             let sql = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));

@@ -83,7 +83,7 @@ fn one_row_that_is_missing_extra_or_altered_is_named_in_each_store() {
             "DELETE FROM reading WHERE seq = 2",
             &[(Decided, Missing, Some(2), None), (Readings, Missing, None, Some(2))],
         ),
-        ("DELETE FROM reading WHERE seq = 6", &[(Readings, Missing, Some(6), None), (Readings, Missing, None, Some(6))]),
+        ("DELETE FROM reading WHERE seq = 6", &[(Decided, Missing, Some(6), None), (Readings, Missing, None, Some(6))]),
         (
             "INSERT INTO reading (arrival, id, patient, at, received_at, kind, outcome, vals, absent, flags, clock, device,
                 stream, seq, sealed_at, raw_format, raw_hex)
