@@ -74,6 +74,11 @@ pub(crate) struct Ledger {
     pub(crate) envelopes: BTreeMap<Place, String>,
 }
 
+/// Every number that is decided: by a reading, which stands for itself, or by a row of its own.
+const DECIDED: &str = "(SELECT stream, seq, verdict FROM decided
+    UNION ALL SELECT stream, seq, 'stored' FROM reading WHERE hash IS NOT NULL) AS decided
+    JOIN stream ON stream.id = decided.stream";
+
 /// The store as an observer sees it.
 #[derive(Debug)]
 pub(crate) struct Observer(Connection);
@@ -87,20 +92,18 @@ impl Observer {
 
     /// How many of the numbers up to and including `through` are decided.
     pub(crate) fn decided_up_to(&self, gateway: &str, outbox: &str, through: u64) -> anyhow::Result<u64> {
-        let mut query = self.0.prepare(
-            "SELECT count(*) FROM decided JOIN stream ON stream.id = decided.stream
-             WHERE gateway = ?1 AND outbox = ?2 AND seq BETWEEN 1 AND ?3",
-        )?;
+        let mut query = self.0.prepare(&format!(
+            "SELECT count(*) FROM {DECIDED} WHERE gateway = ?1 AND outbox = ?2 AND seq BETWEEN 1 AND ?3",
+        ))?;
         let through = i64::try_from(through)?;
         let count: i64 = query.query_row((gateway, outbox, through), |row| row.get(0))?;
         Ok(u64::try_from(count)?)
     }
 
     pub(crate) fn is_decided(&self, place: &Place) -> anyhow::Result<bool> {
-        let mut query = self.0.prepare(
-            "SELECT 1 FROM decided JOIN stream ON stream.id = decided.stream
-             WHERE gateway = ?1 AND outbox = ?2 AND seq = ?3",
-        )?;
+        let mut query = self
+            .0
+            .prepare(&format!("SELECT 1 FROM {DECIDED} WHERE gateway = ?1 AND outbox = ?2 AND seq = ?3",))?;
         Ok(query.exists((&place.gateway, &place.outbox, i64::try_from(place.seq)?))?)
     }
 
@@ -270,9 +273,7 @@ impl Held {
             held.arrivals.push((place, received_at));
         }
         held.quarantined = quarantine.iter().filter_map(place).collect();
-        let mut query = store.0.prepare(
-            "SELECT gateway, outbox, seq, verdict FROM decided JOIN stream ON stream.id = decided.stream",
-        )?;
+        let mut query = store.0.prepare(&format!("SELECT gateway, outbox, seq, verdict FROM {DECIDED}"))?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let seq = row.get::<_, i64>(2)?.unsigned_abs();

@@ -138,7 +138,7 @@ impl Courier {
             State::Up(_) => {}
         }
         if self.head.resend_at.is_some_and(|at| at <= now)
-            && let Some(order) = self.no_receipt_came()
+            && let Some(order) = self.no_receipt_came(now)
         {
             return Some(order);
         }
@@ -269,11 +269,17 @@ impl Courier {
     }
 
     /// The interval after the head's last sending is over.
-    fn no_receipt_came(&mut self) -> Option<Order> {
+    fn no_receipt_came(&mut self, now: Instant) -> Option<Order> {
         self.head.resend_at = None;
         let State::Up(connection) = &mut self.state else { return None };
-        if connection.in_flight >= WINDOW && !connection.broker_answered {
-            return Some(Order::HangUp("the broker has stopped acknowledging"));
+        if connection.in_flight >= WINDOW {
+            if !connection.broker_answered {
+                return Some(Order::HangUp("the broker has stopped acknowledging"));
+            }
+            // It acknowledges, and there is no place yet to send anything again. Should it stop now, somebody must still look.
+            connection.broker_answered = false;
+            self.head.resend_at = Some(now + self.head.interval());
+            return None;
         }
         if self.head.server_answered {
             self.head.refusals = self.head.refusals.saturating_add(1);

@@ -232,6 +232,30 @@ fn a_broker_that_acknowledges_nothing_is_left() {
     assert!(matches!(order, Some(Order::HangUp(_))), "{order:?}");
 }
 
+/// It acknowledged one message while a receipt was waited for, which kept it, and then nothing more: the window is full of messages
+/// that it will never acknowledge. Found by the simulation.
+#[test]
+fn a_broker_that_stops_acknowledging_after_one_is_left_as_well() {
+    let mut now = Instant::now();
+    let mut courier = connected(now);
+    for message in 1..=WINDOW as u64 {
+        courier.next_order(now, depth(1, 100));
+        courier.sent(now, seq(message));
+    }
+    courier.acknowledged();
+    courier.next_order(now, depth(1, 100));
+    courier.sent(now, seq(WINDOW as u64 + 1));
+    for _ in 0..3 {
+        now = courier.next_deadline().expect("somebody looks again");
+        match courier.next_order(now, depth(1, 100)) {
+            Some(Order::HangUp(_)) => return,
+            None | Some(Order::Heartbeat) => {}
+            Some(order) => panic!("{order:?}"),
+        }
+    }
+    panic!("it waits for ever");
+}
+
 #[test]
 fn a_request_to_resend_is_answered_at_once() {
     let now = Instant::now();
