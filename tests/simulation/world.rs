@@ -116,7 +116,7 @@ impl std::fmt::Display for Failure {
         let Self { seed, what, trace } = self;
         write!(
             f,
-            "{trace}\n\nseed {seed}: {what}\nreplay: VAGEN_SIMULATION_SEED={seed} cargo test --features fault-points --test simulation"
+            "{trace}\n\nseed {seed}: {what}\nreplay: VAGEN_SIMULATION_SEED={seed} cargo test --features fault-points,simulation --test simulation"
         )
     }
 }
