@@ -95,7 +95,7 @@ fn a_backup_that_is_not_whole_is_refused_and_no_store_is_touched() {
     ];
     let (kept, data) = house();
     apply(&data, REGISTER);
-    std::fs::create_dir(data.join("beside")).expect("a folder");
+    std::fs::create_dir_all(data.join("beside")).expect("a folder");
     std::fs::write(data.join("beside/key"), "a key").expect("a key");
     for (nth, (name, spoil, said)) in rows.into_iter().enumerate() {
         let backup = kept.path().join(format!("backup-{nth}"));
