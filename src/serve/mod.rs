@@ -77,7 +77,7 @@ pub(crate) struct Running {
 struct Apart {
     projection: Option<Projecting>,
     revoking: Option<JoinHandle<()>>,
-    neighbours: [JoinHandle<()>; 2],
+    neighbours: Vec<JoinHandle<()>>,
     watching: Vec<JoinHandle<()>>,
 }
 

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use care::live::{Change, Feed};
+use care::store::sql::Dialect;
 use care::store::{News, Store};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
@@ -24,9 +25,12 @@ struct Word {
 }
 
 /// Begins to tell and to listen; nothing where the store is a file.
-pub(super) fn start(store: &Store, feed: &Feed, name: String) -> [JoinHandle<()>; 2] {
+pub(super) fn start(store: &Store, feed: &Feed, name: String) -> Vec<JoinHandle<()>> {
+    if store.dialect() == Dialect::Sqlite {
+        return Vec::new();
+    }
     let telling = tell(store.clone(), feed.clone(), name.clone());
-    [tokio::spawn(telling), tokio::spawn(listen(store.clone(), feed.clone(), name))]
+    vec![tokio::spawn(telling), tokio::spawn(listen(store.clone(), feed.clone(), name))]
 }
 
 async fn tell(store: Store, feed: Feed, name: String) {
