@@ -288,7 +288,8 @@ impl<O: Outlet> Committer<O> {
 
     /// Whether the store takes a write right after it failed with `error`: then the store is not what fails.
     async fn store_answers(&self, error: &SittingError) -> bool {
-        if matches!(error, SittingError::Store(StoreError::Full)) {
+        // A disk that is nearly full, or fails now and then, takes the small write of a probe and not the reading.
+        if matches!(error, SittingError::Store(error) if error.is_of_the_store()) {
             return false;
         }
         probe(&self.desk.store).await.is_ok()

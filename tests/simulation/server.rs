@@ -30,7 +30,7 @@ pub(crate) enum Act {
     Subscribe,
 }
 
-/// The wire, as rumqttc has it: what is asked to be sent waits, and goes out on whatever connection comes next, unless the link
+/// The wire, as a client of MQTT may have it: what is asked to be sent waits, and goes out on whatever connection comes next, unless the link
 /// is told to forget it; what was read and not told is told after the next connection stands.
 #[derive(Debug, Default)]
 struct Wire {
@@ -79,7 +79,7 @@ impl Link for Played {
     }
 
     fn clean(&mut self) {
-        // What rumqttc's `clean` forgets: acknowledgements, and nothing else.
+        // What a link's `clean` forgets: acknowledgements, and nothing else.
         self.with(|wire| wire.waiting.retain(|act| !matches!(act, Act::Acknowledge(_))));
     }
 
@@ -176,7 +176,7 @@ impl Running {
         runtime.block_on(self.hearing.hear(told));
     }
 
-    /// The connection stands. Without a session rumqttc forgets what waited to be published.
+    /// The connection stands. Without a session a client may forget what waited to be published.
     pub(crate) fn connected(&mut self, runtime: &Runtime, session_present: bool) {
         if !session_present {
             self.played.with(|wire| wire.waiting.clear());

@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgPool;
-use sqlx::sqlite::SqlitePool;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 mod address;
 pub mod backup;
 mod connect;
 pub mod copy;
+mod error;
 mod news;
 pub mod numbers;
 mod schema;
@@ -27,9 +27,10 @@ pub mod sql;
 pub mod trial;
 
 pub use address::{Address, AddressError};
+pub use error::StoreError;
 pub use news::News;
 
-use connect::{postgres, sqlite};
+use connect::{Sqlite, postgres};
 use sql::{Connection, Dialect, Inner};
 
 /// The file inside a data directory.
@@ -42,71 +43,6 @@ const BEGIN_WRITING: &str = "BEGIN; SELECT pg_advisory_xact_lock(6142013)";
 #[derive(Debug)]
 pub struct Reader(Connection);
 
-/// Why the store could not be opened or used.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The directory, file or server cannot be made, opened or reached.
-    #[error("cannot open the store {place}: {source}")]
-    Open {
-        /// The file or server.
-        place: String,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A later version of Vågen has written here. Nothing was changed.
-    #[error(
-        "the store {place} was written by a newer version of Vågen (schema {found}, this one knows up to {known}); nothing was changed"
-    )]
-    Newer {
-        /// The file or server.
-        place: String,
-        /// The schema found.
-        found: i64,
-        /// The newest schema this version knows.
-        known: i64,
-    },
-    /// The schema differs from every released one.
-    #[error("the schema of the store {place} cannot be used: {source}")]
-    Schema {
-        /// The file or server.
-        place: String,
-        /// Why.
-        source: MigrateError,
-    },
-    /// The disk is full. What was not committed was not acknowledged, and is tried again.
-    #[error("the disk is full; nothing is acknowledged until there is room")]
-    Full,
-    /// The database failed.
-    #[error("the store failed: {0}")]
-    Database(sqlx::Error),
-    /// A row holds what it cannot: the store was changed by something else.
-    #[error("the store holds {what} that cannot be read: {detail}")]
-    Unreadable {
-        /// Which row or column.
-        what: &'static str,
-        /// What was wrong.
-        detail: String,
-    },
-}
-
-/// What SQLite and PostgreSQL say when a disk has no room.
-const FULL: [&str; 2] = ["13", "53100"];
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        match error.as_database_error().and_then(sqlx::error::DatabaseError::code) {
-            Some(code) if FULL.contains(&code.as_ref()) => Self::Full,
-            Some(_) | None => Self::Database(error),
-        }
-    }
-}
-
-impl StoreError {
-    pub(crate) fn unreadable(what: &'static str, detail: impl std::fmt::Display) -> Self {
-        Self::Unreadable { what, detail: detail.to_string() }
-    }
-}
-
 /// A handle to the store; clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -117,7 +53,7 @@ pub struct Store {
 
 #[derive(Clone, Debug)]
 enum Pool {
-    Sqlite(SqlitePool),
+    Sqlite(Sqlite),
     Postgres(PgPool),
 }
 
@@ -173,7 +109,7 @@ impl Store {
     async fn connected(address: &Address, create: bool) -> Result<Self, StoreError> {
         let pool = match address {
             Address::Directory(directory) => {
-                sqlite(&directory.join(FILE_NAME), create).await.map(Pool::Sqlite)
+                Sqlite::open(&directory.join(FILE_NAME), create).await.map(Pool::Sqlite)
             }
             Address::Server(options) => postgres(options).await.map(Pool::Postgres),
         };
@@ -201,7 +137,7 @@ impl Store {
 
     async fn migrate(&self) -> Result<(), StoreError> {
         let run = match &self.pool {
-            Pool::Sqlite(pool) => migrator(Dialect::Sqlite).run(pool).await,
+            Pool::Sqlite(file) => migrator(Dialect::Sqlite).run(&file.writer).await,
             Pool::Postgres(pool) => migrator(Dialect::Postgres).run(pool).await,
         };
         let place = || place(&self.address);
@@ -242,7 +178,7 @@ impl Store {
     /// [`StoreError::Database`] when none came free within 15 s.
     pub async fn read(&self) -> Result<Reader, StoreError> {
         Ok(Reader(Connection(match &self.pool {
-            Pool::Sqlite(pool) => Inner::Sqlite(pool.acquire().await?),
+            Pool::Sqlite(file) => Inner::Sqlite(file.readers.acquire().await?),
             Pool::Postgres(pool) => Inner::Postgres(pool.acquire().await?),
         })))
     }
@@ -253,7 +189,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn snapshot(&self) -> Result<Reader, StoreError> {
         Ok(Reader(Connection(match &self.pool {
-            Pool::Sqlite(pool) => Inner::SqliteTransaction(pool.begin().await?),
+            Pool::Sqlite(file) => Inner::SqliteTransaction(file.readers.begin().await?),
             Pool::Postgres(pool) => Inner::PostgresTransaction(
                 pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
             ),
@@ -267,7 +203,7 @@ impl Store {
     pub async fn write(&self) -> Result<Tx, StoreError> {
         let guard = Arc::clone(&self.writer).lock_owned().await;
         let inner = match &self.pool {
-            Pool::Sqlite(pool) => Inner::SqliteTransaction(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Sqlite(file) => Inner::SqliteTransaction(file.writer.begin_with("BEGIN IMMEDIATE").await?),
             Pool::Postgres(pool) => Inner::PostgresTransaction(pool.begin_with(BEGIN_WRITING).await?),
         };
         Ok(Tx { inner: Connection(inner), _guard: guard })
@@ -291,7 +227,7 @@ impl Store {
     /// Closes every connection, so that the file holds all that was committed.
     pub async fn close(&self) {
         match &self.pool {
-            Pool::Sqlite(pool) => pool.close().await,
+            Pool::Sqlite(file) => file.close().await,
             Pool::Postgres(pool) => pool.close().await,
         }
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::migrate::Migrator;
 use vitals::Seq;
 
-use super::connect::sqlite;
+use super::connect::Sqlite;
 use super::sql::{self, Dialect};
 use super::{FILE_NAME, Store, schema};
 use crate::admission::streams;
@@ -45,11 +45,11 @@ INSERT INTO counter VALUES ('stream', 7), ('reading.arrival', 4);
 "#;
 
 async fn filled(directory: &Path) {
-    let pool = sqlite(&directory.join(FILE_NAME), true).await.expect("a file");
+    let file = Sqlite::open(&directory.join(FILE_NAME), true).await.expect("a file");
     let old = schema::migrations(Dialect::Sqlite).into_iter().filter(|change| change.version <= 4);
-    Migrator::with_migrations(old.collect()).run(&pool).await.expect("schema 4");
-    sqlx::raw_sql(FILLED).execute(&pool).await.expect("the rows of schema 4");
-    pool.close().await;
+    Migrator::with_migrations(old.collect()).run(&file.writer).await.expect("schema 4");
+    sqlx::raw_sql(FILLED).execute(&file.writer).await.expect("the rows of schema 4");
+    file.close().await;
 }
 
 #[tokio::test]

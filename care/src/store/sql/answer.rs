@@ -1,10 +1,11 @@
 //! A statement with its values, and the ways to run it.
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Error, Postgres, SqlStr, Sqlite};
+use sqlx::{Arguments as _, Error, Postgres, SqlStr, Sqlite};
 
 use super::many::List;
 use super::row::{Column, Row};
@@ -66,18 +67,20 @@ impl<'q> Query<'q> {
         self
     }
 
-    fn for_sqlite(self) -> SqliteQuery<'q> {
-        let mut query = sqlx::query(self.sql);
+    fn for_sqlite(self) -> Result<SqliteQuery<'q>, Error> {
+        let mut arguments = SqliteArguments::default();
+        arguments.reserve(self.values.len(), 0);
         for value in self.values {
-            query = match value {
-                Bound::One(Value::Integer(value)) => query.bind(value),
-                Bound::One(Value::Float(value)) => query.bind(value),
-                Bound::One(Value::Text(value)) => query.bind(value),
-                Bound::One(Value::Bytes(value)) => query.bind(value),
-                Bound::Many(list) => query.bind(list.json()),
+            let added = match value {
+                Bound::One(Value::Integer(value)) => arguments.add(value),
+                Bound::One(Value::Float(value)) => arguments.add(value),
+                Bound::One(Value::Text(value)) => arguments.add(value.map(Cow::into_owned)),
+                Bound::One(Value::Bytes(value)) => arguments.add(value.map(Cow::into_owned)),
+                Bound::Many(list) => arguments.add(list.json()),
             };
+            added.map_err(Error::Encode)?;
         }
-        query
+        Ok(sqlx::query_with(self.sql, arguments))
     }
 
     fn for_postgres(self) -> PostgresQuery<'q> {
@@ -102,7 +105,7 @@ impl<'q> Query<'q> {
     /// [`Error`] of the database.
     pub async fn execute(self, connection: &mut Connection) -> Result<Done, Error> {
         let rows = match connection.driver() {
-            Driver::Sqlite(driver) => self.for_sqlite().execute(driver).await?.rows_affected(),
+            Driver::Sqlite(driver) => self.for_sqlite()?.execute(driver).await?.rows_affected(),
             Driver::Postgres(driver) => self.for_postgres().execute(driver).await?.rows_affected(),
         };
         Ok(Done { rows })
@@ -115,7 +118,7 @@ impl<'q> Query<'q> {
     pub async fn fetch_all(self, connection: &mut Connection) -> Result<Vec<Row>, Error> {
         Ok(match connection.driver() {
             Driver::Sqlite(driver) => {
-                self.for_sqlite().fetch_all(driver).await?.into_iter().map(Row::Sqlite).collect()
+                self.for_sqlite()?.fetch_all(driver).await?.into_iter().map(Row::Sqlite).collect()
             }
             Driver::Postgres(driver) => {
                 self.for_postgres().fetch_all(driver).await?.into_iter().map(Row::Postgres).collect()
@@ -129,7 +132,7 @@ impl<'q> Query<'q> {
     /// [`Error`] of the database.
     pub async fn fetch_optional(self, connection: &mut Connection) -> Result<Option<Row>, Error> {
         Ok(match connection.driver() {
-            Driver::Sqlite(driver) => self.for_sqlite().fetch_optional(driver).await?.map(Row::Sqlite),
+            Driver::Sqlite(driver) => self.for_sqlite()?.fetch_optional(driver).await?.map(Row::Sqlite),
             Driver::Postgres(driver) => self.for_postgres().fetch_optional(driver).await?.map(Row::Postgres),
         })
     }
