@@ -5,14 +5,19 @@
 //!
 //! **Invariant:** nothing here knows what a message says.
 
+mod address;
+mod connection;
 mod gate;
 mod mqtt;
+mod outbound;
 mod pump;
 
 use std::future::Future;
 
+pub use address::{Address, AddressError};
 pub use gate::{Epoch, Gate};
-pub use mqtt::{Address, AddressError, Mqtt, MqttOutlet, Session};
+pub use mqtt::{Mqtt, Session};
+pub use outbound::MqttOutlet;
 pub(crate) use pump::{Pump, no_broker};
 
 /// What an acknowledgement needs to name its message: the packet id of this connection.
@@ -45,8 +50,6 @@ pub enum Event {
         /// Whether it granted every filter.
         granted: bool,
     },
-    /// Something that concerns nobody here.
-    Other,
 }
 
 /// Why a link broke.

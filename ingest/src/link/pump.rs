@@ -75,14 +75,11 @@ impl<L: Link, O: Outlet> Pump<L, O> {
 
     pub(crate) async fn take(&mut self, event: Event) -> Result<(), LinkError> {
         match event {
-            Event::Connected { session_present: true } => {
-                self.hear();
-                Ok(())
-            }
-            Event::Connected { session_present: false } => match self.subscriptions.anew() {
-                Ok(true) => Ok(()),
-                // Nothing to hear yet: this end works nevertheless.
-                Ok(false) => {
+            // A session that was kept may be one that ended before anything was subscribed to: it is asked for again.
+            Event::Connected { session_present } => match self.subscriptions.anew() {
+                Ok(true) if !session_present => Ok(()),
+                // What was kept is heard already; or there is nothing to hear yet, and this end works nevertheless.
+                Ok(_) => {
                     self.hear();
                     Ok(())
                 }
@@ -106,7 +103,6 @@ impl<L: Link, O: Outlet> Pump<L, O> {
                 self.queue.put(publish, epoch, now).await;
                 Ok(())
             }
-            Event::Other => Ok(()),
         }
     }
 

@@ -7,7 +7,7 @@
 //! | acknowledgements not yet sent at a break are forgotten | `Gate::break_off` | `an_acknowledgement_that_did_not_go_out_is_forgotten` |
 //! | acknowledgements come after the commit | `Committer::run` | `nothing_is_acknowledged_before_the_commit` |
 //! | acknowledgements go out in the order of receipt, also when there is no room for a while | `Gate::ack` | `acknowledgements_keep_their_order_without_room` |
-//! | a new session is subscribed anew, a kept one is not | `Pump::take` | `a_new_session_is_subscribed_anew` |
+//! | every connection is subscribed on, a kept session too | `Pump::take` | `every_connection_is_subscribed_on_also_where_the_session_was_kept` |
 //! | an oversize message ends the session that would bring it again | `Pump::broke` | `an_oversize_message_is_not_met_twice` |
 //! | a refused subscription is no quiet connection | `Pump::take` | `a_refused_subscription_is_a_broken_chain` |
 //! | the link is polled while nothing can be committed | `Committer`, `queue` | `the_link_is_polled_while_the_store_is_away` |
@@ -98,15 +98,15 @@ fn acknowledgements_keep_their_order_without_room() {
 }
 
 #[test]
-fn a_new_session_is_subscribed_anew() {
+fn every_connection_is_subscribed_on_also_where_the_session_was_kept() {
     run(async {
         let home = Home::open().await;
         home.break_off(Vec::new()).await;
         home.connect(true).await;
         home.break_off(Vec::new()).await;
         home.connect(false).await;
-        home.until("four subscriptions", async || {
-            home.wire.lock().expect("the wire").subscriptions.len() == 4
+        home.until("six subscriptions", async || {
+            home.wire.lock().expect("the wire").subscriptions.len() == 6
         })
         .await;
         let subscriptions = home.wire.lock().expect("the wire").subscriptions.clone();
@@ -114,6 +114,8 @@ fn a_new_session_is_subscribed_anew() {
         let expected = [
             on(1, "vagen/v1/+/heartbeat"),
             on(1, "vagen/v1/+/up"),
+            on(2, "vagen/v1/+/heartbeat"),
+            on(2, "vagen/v1/+/up"),
             on(3, "vagen/v1/+/heartbeat"),
             on(3, "vagen/v1/+/up"),
         ];
