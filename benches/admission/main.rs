@@ -14,6 +14,10 @@ use care::store::{Address, Store};
 use ingest::{House, Ingest, Options, Policies};
 use vitals::{GatewayId, Timestamp};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Failure = Box<dyn std::error::Error>;
 type Message = (GatewayId, Vec<u8>, Timestamp);
 

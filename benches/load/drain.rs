@@ -1,7 +1,8 @@
 //! The role of the limit, a process of its own: a subscriber that takes every message and acknowledges it by hand, and does nothing
 //! else.
 //!
-//! `ready` is said on stdout when it is subscribed, `drained` when as many messages as were asked for have come. With no message
+//! `ready` is said on stdout when it is subscribed, `drained` when as many messages as were asked for have come and each one's
+//! acknowledgement was written: rumqttc reads ten messages for each acknowledgement that it writes while there is more to read. With no message
 //! asked for it leaves after subscribing, and its session stays at the broker and collects.
 //!
 //! **Invariant:** each message is acknowledged, in the order in which they came.
@@ -11,8 +12,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 
-/// More acknowledgements than the broker's window can ask for at once.
-const REQUESTS_MAX: usize = 131_072;
+/// More acknowledgements than can wait in any run here: a broker may give out more than its window says.
+const REQUESTS_MAX: usize = 4_000_000;
 
 /// Takes `messages` from the broker at `port`.
 pub(crate) fn play(port: u16, messages: u64) -> Result<()> {
@@ -25,7 +26,7 @@ async fn drain(port: u16, messages: u64) -> Result<()> {
     options.set_clean_session(false).set_manual_acks(true).set_keep_alive(Duration::from_secs(60));
     options.set_max_packet_size(1 << 20, 1 << 20);
     let (client, mut events) = AsyncClient::new(options, REQUESTS_MAX);
-    let mut taken = 0;
+    let mut acknowledged = 0;
     loop {
         match events.poll().await.context("hearing the broker")? {
             // What waited in a session comes at once, before any answer.
@@ -39,10 +40,10 @@ async fn drain(port: u16, messages: u64) -> Result<()> {
                     client.try_disconnect()?;
                 }
             }
-            Event::Incoming(Packet::Publish(publish)) => {
-                client.try_ack(&publish)?;
-                taken += 1;
-                if taken == messages {
+            Event::Incoming(Packet::Publish(publish)) => client.try_ack(&publish)?,
+            Event::Outgoing(rumqttc::Outgoing::PubAck(_)) => {
+                acknowledged += 1;
+                if acknowledged == messages {
                     println!("drained");
                 }
             }

@@ -68,6 +68,14 @@ impl Drop for Process {
     }
 }
 
+/// Stops the process `pid` where it is, or lets it go on.
+pub(crate) fn freeze(pid: u32, stop: bool) -> Result<()> {
+    let signal = if stop { "-STOP" } else { "-CONT" };
+    let sent = Command::new("kill").arg(signal).arg(pid.to_string()).status()?;
+    ensure!(sent.success(), "kill {signal} {pid}: {sent}");
+    Ok(())
+}
+
 /// CPU time of the process `pid` so far, µs.
 pub(crate) fn cpu_us(pid: u32) -> Result<f64> {
     Ok(Stat::of(pid)?.own_ticks * TICK_US)

@@ -11,7 +11,7 @@ use anyhow::Result;
 
 use crate::envelopes::House;
 use crate::postgres::Postgres;
-use crate::processes::{Broker, Process, cpu_us, tree_cpu_us};
+use crate::processes::{Broker, Process, cpu_us, freeze, tree_cpu_us};
 use crate::publisher::Order;
 use crate::questdb::{QuestDb, TELEGRAF_TABLE, VAGEN_TABLE};
 use crate::report::Figure;
@@ -152,7 +152,26 @@ impl Run<'_> {
         Ok(self.figure(took, &before, &after))
     }
 
+    /// Processes over a shared store keep no session while they are away, since gateways send again what has no receipt. So that there
+    /// is a backlog, the one with PostgreSQL is there, subscribed and frozen.
+    fn frozen(&self, setup: Setup, broker: &Broker, site: Option<&Site>) -> Result<Figure> {
+        let taker = self.take(setup, broker, site, true)?;
+        freeze(taker.pid(), true)?;
+        let mut homes = self.homes(setup, broker)?;
+        homes.begin()?;
+        homes.says("published")?;
+        let before = self.clocks(setup, broker, &homes, taker.pid())?;
+        let begun = Instant::now();
+        freeze(taker.pid(), false)?;
+        self.done(setup, &homes, &taker)?;
+        let (took, after) = (begun.elapsed(), self.clocks(setup, broker, &homes, taker.pid())?);
+        Ok(self.figure(took, &before, &after))
+    }
+
     fn backlog(&self, setup: Setup, broker: &Broker, site: Option<&Site>) -> Result<Figure> {
+        if setup == Setup::Postgres {
+            return self.frozen(setup, broker, site);
+        }
         self.leave_a_session(setup, broker, site)?;
         let mut homes = self.homes(setup, broker)?;
         homes.begin()?;

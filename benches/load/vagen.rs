@@ -39,7 +39,7 @@ impl Site {
         std::fs::create_dir_all(folder)?;
         let config = folder.join("serve.toml");
         let text = format!(
-            "data = \"{}\"\nhttp = \"127.0.0.1:0\"\nbroker = \"mqtt://127.0.0.1:{broker_port}\"\nlog = \"warn\"\n{more}",
+            "data = \"{}\"\nhttp = \"127.0.0.1:0\"\nbroker = \"mqtt://127.0.0.1:{broker_port}\"\nlog = \"warn\"\n{more}\n[gateways]\npace_kib_per_s = 0\n[canary]\nevery_s = 0\n",
             folder.join("data").display()
         );
         std::fs::write(&config, text)?;

@@ -10,6 +10,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use vitals::{DeviceTime, Envelope, Void, hex};
 
+/// Room for an ordinary envelope, so that it is written without being moved.
+const ENVELOPE_BYTES_USUAL: usize = 1_024;
+
 /// A SHA-256 in lower-case hex.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Hash(String);
@@ -19,7 +22,11 @@ impl Hash {
     #[must_use]
     pub fn of_envelope(envelope: &Envelope) -> Self {
         // A typed envelope always serialises: its keys are strings and its numbers finite.
-        Self::of("envelope", &[&serde_json::to_vec(envelope).unwrap_or_default()])
+        let mut said = Vec::with_capacity(ENVELOPE_BYTES_USUAL);
+        match serde_json::to_writer(&mut said, envelope) {
+            Ok(()) => Self::of("envelope", &[&said]),
+            Err(_) => Self::of("envelope", &[&[]]),
+        }
     }
 
     /// What a void says.

@@ -154,7 +154,12 @@ pub fn judge<'a>(payload: &'a [u8], gateway: Option<&GatewayId>, received_at: Ti
     let Some(gateway) = gateway else {
         return vec![unreadable(kept(text), payload, "the topic names no gateway id")];
     };
-    match text.trim_start_matches([' ', '\t', '\r', '\n']).as_bytes().first() {
+    let blank = [' ', '\t', '\r', '\n'];
+    // Nearly every message is one envelope with which nothing is wrong, and need be read once only.
+    if let Some(item) = judge_in_order(text.trim_matches(blank), gateway, received_at) {
+        return vec![item];
+    }
+    match text.trim_start_matches(blank).as_bytes().first() {
         Some(b'[') => judge_array(text, gateway, received_at),
         Some(b'{') => match serde_json::from_str::<&RawValue>(text) {
             Ok(element) => vec![judge_element(element.get(), gateway, received_at)],
@@ -229,7 +234,30 @@ impl<'de> Visitor<'de> for ElementsVisitor<'_, 'de> {
     }
 }
 
+/// An envelope with which nothing is wrong, as far as can be said here.
+fn judge_in_order<'a>(element: &'a str, gateway: &GatewayId, received_at: Timestamp) -> Option<Item<'a>> {
+    if element.len() > ENVELOPE_BYTES_MAX || !element.starts_with('{') {
+        return None;
+    }
+    let envelope = serde_json::from_str::<Envelope>(element).ok()?;
+    let in_order = envelope.gateway == *gateway
+        && Item::at(&envelope, received_at).millis_since(received_at) <= FUTURE_MS_MAX;
+    in_order.then(|| candidate(element, envelope))
+}
+
+fn candidate(element: &str, envelope: Envelope) -> Item<'_> {
+    Item {
+        place: Some(Place { outbox: envelope.outbox.clone(), seq: envelope.seq }),
+        hash: Hash::of_envelope(&envelope),
+        content: Content::Candidate(Box::new(envelope)),
+        raw: kept(element),
+    }
+}
+
 fn judge_element<'a>(element: &'a str, gateway: &GatewayId, received_at: Timestamp) -> Item<'a> {
+    if let Some(item) = judge_in_order(element, gateway, received_at) {
+        return item;
+    }
     if element.len() > ENVELOPE_BYTES_MAX {
         let detail = format!("{} bytes, at most {ENVELOPE_BYTES_MAX}", element.len());
         return refused(element, Reason::TooLarge, detail);
@@ -262,12 +290,7 @@ fn judge_element<'a>(element: &'a str, gateway: &GatewayId, received_at: Timesta
                 );
                 return refused(element, Reason::FutureDated, detail);
             }
-            Item {
-                place: Some(Place { outbox: envelope.outbox.clone(), seq: envelope.seq }),
-                hash: Hash::of_envelope(&envelope),
-                content: Content::Candidate(Box::new(envelope)),
-                raw: kept(element),
-            }
+            candidate(element, envelope)
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A reader of these ignores keys it does not know. It refuses what it cannot hold: each field is checked when it is read.
 //! The topic a message came on is not in here; whoever received it compares.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -146,15 +147,23 @@ impl RawFrame {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct RawFrameText {
-    characteristic: String,
+#[derive(Serialize)]
+struct RawFrameSaid<'a> {
+    characteristic: &'a str,
     hex: String,
+}
+
+#[derive(Deserialize)]
+struct RawFrameText<'a> {
+    #[serde(borrow)]
+    characteristic: Cow<'a, str>,
+    #[serde(borrow)]
+    hex: Cow<'a, str>,
 }
 
 impl Serialize for RawFrame {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        RawFrameText { characteristic: self.characteristic.clone(), hex: self.hex() }.serialize(serializer)
+        RawFrameSaid { characteristic: &self.characteristic, hex: self.hex() }.serialize(serializer)
     }
 }
 

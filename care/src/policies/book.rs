@@ -130,6 +130,9 @@ impl Book {
     /// What stands for the patient in `facts` at `now`.
     #[must_use]
     pub fn standing(&self, facts: &PatientFacts, now: Timestamp) -> Standing {
+        if self.activations.is_empty() {
+            return self.named(&facts.policy);
+        }
         if let Some(own) = self.switched_on(&Scope::Patient(facts.id.clone()), now) {
             return self.by(own);
         }
