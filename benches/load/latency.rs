@@ -30,7 +30,7 @@ const RATED: Pace = Pace { envelopes_per_s: 1_000, tasks_per_s: 4, seconds: 60 }
 const SHORT: Pace = Pace { envelopes_per_s: 50, tasks_per_s: 1, seconds: 10 };
 /// What `live.js` waits for more changes.
 const PAGE_WAITS: Duration = Duration::from_millis(150);
-/// Until the nurses' pages listen.
+/// Until the nurses' pages listen; and how long the homes stay to hear the last receipts.
 const LISTENING: Duration = Duration::from_secs(1);
 /// How long a task may take before the run has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -156,6 +156,15 @@ fn publish(port: u16, patients: usize, pace: Pace, published: &Times) -> Result<
         let id = u16::try_from(number % 65_535)? + 1;
         connection.publish(id, &format!("vagen/v1/{}/up", gateway_id(gateway)), payload.as_bytes());
         connection.flush()?;
+    }
+    // Who hangs up with receipts unread resets the connection, and the last messages may be lost with it.
+    let ends = Instant::now() + LISTENING;
+    connection.patience(Some(Duration::from_millis(10)))?;
+    while Instant::now() < ends {
+        if let Some(Packet::Message(id, _, _)) = connection.poll()? {
+            connection.acknowledge(id);
+            connection.flush()?;
+        }
     }
     Ok(messages)
 }

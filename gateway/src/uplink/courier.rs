@@ -142,7 +142,21 @@ impl Courier {
         {
             return Some(order);
         }
-        self.room(depth).map(|after| Order::Send { after })
+        let order = self.room(depth).map(|after| Order::Send { after });
+        if order.is_none() && self.head.seq.is_some() {
+            self.look_again_at_a_full_window(now);
+        }
+        order
+    }
+
+    /// The head may not be sent yet, because the window is full of messages whose numbers have their receipts: somebody must look whether
+    /// the broker ever makes room.
+    fn look_again_at_a_full_window(&mut self, now: Instant) {
+        let State::Up(connection) = &mut self.state else { return };
+        if connection.in_flight >= WINDOW && self.head.resend_at.is_none() {
+            connection.broker_answered = false;
+            self.head.resend_at = Some(now + self.head.interval());
+        }
     }
 
     /// When to ask again though nothing happened.

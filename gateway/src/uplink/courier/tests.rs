@@ -232,6 +232,29 @@ fn a_broker_that_acknowledges_nothing_is_left() {
     assert!(matches!(order, Some(Order::HangUp(_))), "{order:?}");
 }
 
+/// The server receipts everything, the broker acknowledges none of it, and the next number finds the window full. Found by the simulation.
+#[test]
+fn a_broker_that_acknowledges_nothing_is_left_though_receipts_come() {
+    let mut now = Instant::now();
+    let mut courier = connected(now);
+    for message in 1..=WINDOW as u64 {
+        assert!(matches!(courier.next_order(now, depth(message, message)), Some(Order::Send { .. })));
+        courier.sent(now, seq(message));
+        courier.heard(now);
+    }
+    let last = WINDOW as u64 + 1;
+    for _ in 0..3 {
+        if let Some(order) = courier.next_order(now, depth(last, last)) {
+            assert!(matches!(order, Order::HangUp(_)), "{order:?}");
+            return;
+        }
+        let next = courier.next_deadline().expect("somebody looks again");
+        assert!(next - now <= INTERVALS[0], "before the next sign of life");
+        now = next;
+    }
+    panic!("nobody hung up");
+}
+
 /// It acknowledged one message while a receipt was waited for, which kept it, and then nothing more: the window is full of messages
 /// that it will never acknowledge. Found by the simulation.
 #[test]
