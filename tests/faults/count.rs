@@ -49,9 +49,7 @@ fn outboxes(homes: &Homes) -> usize {
 
 /// PostgreSQL holds every reading once, with its bytes and values, and every number that was ever seen on a gateway's disk in its place.
 fn readings(expected: &[&Expected], homes: &Homes, servers: &Servers) -> usize {
-    let output = servers.vagen(&["export", "readings"]);
-    assert!(output.status.success(), "{}", stderr(&output));
-    let exported = lines(&output);
+    let exported = servers.exported("readings");
     let key = |gateway: &str, patient: &str, hex: &str, at_ms: i64, values: &Value| {
         format!("{gateway} {patient} {hex} {at_ms} {values}")
     };
@@ -114,9 +112,7 @@ fn readings(expected: &[&Expected], homes: &Homes, servers: &Servers) -> usize {
 
 /// Every chapter that must open a task opened it, once, and there is no other.
 fn tasks(homes: &Homes, servers: &Servers) -> usize {
-    let output = servers.vagen(&["export", "tasks"]);
-    assert!(output.status.success(), "{}", stderr(&output));
-    let opened = lines(&output);
+    let opened = servers.exported("tasks");
     let text = |line: &Value, key: &str| line[key].as_str().unwrap_or("-").to_owned();
     let found = opened.iter().map(|line| format!("{} {}", text(line, "patient"), text(line, "problem")));
     let expected = homes

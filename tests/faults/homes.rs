@@ -1,11 +1,11 @@
-//! The homes: in each a real `vagen-gateway` with an outbox on disk, which is handed one chapter after another as captures.
+//! The homes: in each a real `vagen-gateway` with an outbox on disk, which is handed one capture after another.
 //!
-//! A chapter is played until the gateway ends with status 0, which it does when every envelope has its receipt; one that was
-//! killed meanwhile plays the same chapter from its first line. At each kill the outbox is read as it lies on the disk, and what
-//! was sealed is written down: it must be in the store in the end, under that very number. So playing a chapter again can not
+//! A capture is played until the gateway ends with status 0, which it does when every envelope has its receipt; one that was
+//! killed meanwhile plays the same capture from its first line. At each kill the outbox is read as it lies on the disk, and what
+//! was sealed is written down: it must be in the store in the end, under that very number. So playing a capture again can not
 //! make good in secret for something sealed that was lost.
 //!
-//! **Invariant:** nothing is written to an outbox from here, and no chapter is left before its gateway says that all of it has arrived.
+//! **Invariant:** nothing is written to an outbox from here, and no capture is left before its gateway says that all of it has arrived.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,9 @@ use crate::support::{run, stderr, vagen_gateway};
 
 /// Large enough for all that the homes of a run measure, small enough to be filled.
 const OUTBOX_DISK_MEBIBYTES: u64 = 160;
+
+/// How many chapters a capture holds: enough for something to wait in the outbox when somebody is killed.
+const CHAPTERS: usize = 3;
 
 /// A number of an outbox, as it lay on the disk when the gateway was killed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +55,7 @@ pub(crate) struct Homes {
     pub(crate) outbox_disk: PathBuf,
     pub(crate) homes: Vec<Home>,
     chapters_max: usize,
-    /// Whether a home that has played a chapter is handed another.
+    /// Whether a home that has played a capture is handed another.
     pub(crate) is_fed: bool,
 }
 
@@ -77,11 +80,11 @@ impl Homes {
         Self { folder: folder.to_owned(), outbox_disk, homes, chapters_max, is_fed: true }
     }
 
-    /// Starts what is due, and hands out the next chapter where one was played to its end.
+    /// Starts what is due, and hands out the next capture where one was played to its end.
     pub(crate) fn tend(&mut self, networks: &Networks) {
         for home in &mut self.homes {
             if !home.is_playing {
-                if !self.is_fed || home.begun == self.chapters_max {
+                if !self.is_fed || home.begun + CHAPTERS > self.chapters_max {
                     continue;
                 }
                 home.begin();
@@ -112,13 +115,13 @@ impl Homes {
         if is_killed {
             home.look_at_the_disk(&self.folder);
         } else {
-            // It had ended by itself: the same chapter again finds everything known.
+            // It had ended by itself: the same capture again finds everything known.
             home.program.due_now();
         }
         is_killed
     }
 
-    /// Whether every chapter was played to its end.
+    /// Whether every capture was played to its end.
     pub(crate) fn are_done(&self) -> bool {
         self.homes.iter().all(|home| !home.is_playing)
     }
@@ -141,12 +144,18 @@ impl Homes {
 
 impl Home {
     fn begin(&mut self) {
-        let chapter = measured::chapter(self.number, self.begun, jiff::Timestamp::now());
-        std::fs::write(&self.capture, &chapter.capture).expect("a capture");
-        self.begun += 1;
+        let mut capture = String::new();
+        let mut begins = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).expect("a time");
+        for _ in 0..CHAPTERS {
+            let chapter = measured::chapter(self.number, self.begun, begins);
+            capture += &chapter.capture;
+            self.expected.extend(chapter.expected);
+            self.tasks.extend(chapter.task);
+            self.begun += 1;
+            begins += measured::LASTS;
+        }
+        std::fs::write(&self.capture, capture).expect("a capture");
         self.is_playing = true;
-        self.expected.extend(chapter.expected);
-        self.tasks.extend(chapter.task);
     }
 
     /// Reads the outbox of the gateway that was killed. A copy: opening the file itself would mend it.

@@ -76,7 +76,7 @@ fn run(folder: &Path) {
     let kills = rounds * ROUND;
     println!("{kills} kills, seed {seed} (VAGEN_FAULTS_SEED)");
     // Many more chapters than the run can play: each takes a home three seconds at least.
-    let chapters_max = 60 + 3 * kills;
+    let chapters_max = 60 + 2 * kills;
     let networks = enclosure::Networks::new();
     let servers = Servers::start(folder, &networks, &measured::register(HOMES, chapters_max));
     let homes = Homes::new(folder, HOMES, chapters_max);

@@ -1,5 +1,5 @@
-//! What is measured: chapters, each one session of one device with one patient, as the capture that a gateway plays and as what must
-//! be in the stores for it. Both are worked out here from the same few numbers, by the layouts of the Bluetooth specifications; no
+//! What is measured: chapters, each one session of one device with one patient, as what a gateway hears of it and as what must be in
+//! the stores for it. Both are worked out here from the same few numbers, by the layouts of the Bluetooth specifications; no
 //! decoder of ours is asked. Knows no program and no fault.
 //!
 //! **Invariant:** no two frames of a run are the same measurement: each has a minute of its own on its device's clock.
@@ -9,10 +9,12 @@ use std::fmt::Write as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-/// How many measurements a chapter has.
-pub(crate) const FRAMES: usize = 12;
+/// How many measurements a chapter has. Two weighings a day: of more than ten in all the rules would no longer look at the first day's.
+const FRAMES: usize = 8;
 /// How far apart a device sends them.
-const SPACING: SignedDuration = SignedDuration::from_millis(250);
+const SPACING: SignedDuration = SignedDuration::from_millis(200);
+/// How long a chapter takes: a little more than its frames. Whole, because a device's clock shows whole seconds.
+pub(crate) const LASTS: SignedDuration = SignedDuration::from_secs(2);
 
 /// A measurement that was fed, and what it must be everywhere after.
 #[derive(Clone, Debug)]
@@ -28,7 +30,7 @@ pub(crate) struct Expected {
 
 /// One session of one device.
 pub(crate) struct Chapter {
-    /// The capture's text.
+    /// Lines of a capture.
     pub(crate) capture: String,
     pub(crate) expected: Vec<Expected>,
     /// What task it must open.
@@ -130,17 +132,17 @@ fn date_time(at: Timestamp) -> String {
 fn frame(kind: Kind, index: usize, begins: Timestamp) -> (Timestamp, String, Value) {
     let minute = SignedDuration::from_mins(index as i64);
     if kind.is_scale() {
-        // Three weighings on each of four days; two hours less than three days lie between the first day's and the last's.
-        let day = index / 3;
+        // Two weighings on each of four days; two hours less than three days lie between the first day's and the last's.
+        let day = index / (FRAMES / 4);
         let ago = [
             SignedDuration::from_hours(70),
             SignedDuration::from_hours(48),
             SignedDuration::from_hours(24),
             SignedDuration::ZERO,
         ][day];
-        let at = begins - ago - SignedDuration::from_mins(20) + minute;
+        let at = begins - ago - SignedDuration::from_mins(30) + minute;
         let tenths_kg = match kind {
-            Kind::Gain => [800, 806, 813, 821][day],
+            Kind::Gain => [800, 821, 800, 821][day],
             Kind::SteadyWeight | Kind::LowPressure | Kind::SteadyPressure => 800,
         };
         // Weight Measurement (0x2A9D): flags (SI, with time), steps of 0.005 kg, time.
@@ -148,7 +150,7 @@ fn frame(kind: Kind, index: usize, begins: Timestamp) -> (Timestamp, String, Val
         let hex = format!("02{low:02x}{high:02x}{}", date_time(at));
         return (at, hex, json!({ "weight_kg": f64::from(tenths_kg) / 10.0 }));
     }
-    let at = begins - SignedDuration::from_mins(20) + minute;
+    let at = begins - SignedDuration::from_mins(30) + minute;
     let is_low = matches!(kind, Kind::LowPressure) && index >= FRAMES / 2;
     let (systolic, diastolic, mean) = if is_low { (78, 50, 60) } else { (128, 76, 96) };
     // Blood Pressure Measurement (0x2A35): flags (mmHg, with time, pulse and status), three whole SFLOATs, time, pulse, status.
@@ -160,11 +162,9 @@ fn frame(kind: Kind, index: usize, begins: Timestamp) -> (Timestamp, String, Val
     (at, hex, values)
 }
 
-/// Chapter number `chapter` of a home, begun at `now`.
-pub(crate) fn chapter(home: usize, chapter: usize, now: Timestamp) -> Chapter {
+/// Chapter number `chapter` of a home, which begins at a whole second.
+pub(crate) fn chapter(home: usize, chapter: usize, begins: Timestamp) -> Chapter {
     let kind = Kind::of(chapter);
-    // The device's clock shows whole seconds, and it is read within this one.
-    let begins = Timestamp::from_second(now.as_second()).expect("a time");
     let (device, patient) = (device(home, chapter), patient(home, chapter));
     let address: Vec<&str> = (0..6).map(|pair| &device[2 * pair..2 * pair + 2]).collect();
     let address = address.join(":").to_uppercase();
@@ -193,14 +193,7 @@ pub(crate) fn chapter(home: usize, chapter: usize, now: Timestamp) -> Chapter {
         let after = ms(20) + SPACING * i32::try_from(index + 1).expect("few");
         heard(after, "notify", &format!(r#","characteristic":"{characteristic}","hex":"{hex}""#));
         let (gateway, at_ms) = (gateway(home), at.as_millisecond());
-        expected.push(Expected {
-            gateway,
-            patient: patient.clone(),
-            
-            hex,
-            at_ms,
-            values,
-        });
+        expected.push(Expected { gateway, patient: patient.clone(), hex, at_ms, values });
     }
     heard(ms(30) + SPACING * i32::try_from(FRAMES).expect("few"), "disconnect", "");
     let task = kind.problem().map(|problem| (patient, problem.to_owned()));

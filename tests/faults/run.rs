@@ -41,14 +41,12 @@ pub(crate) struct Run {
     kills: usize,
     at_work: usize,
     current: Option<Current>,
-    /// What each trouble did, in words.
-    did: Vec<String>,
 }
 
 impl Run {
     pub(crate) fn new(servers: Servers, homes: Homes, networks: Networks) -> Self {
         let began = Instant::now();
-        Self { servers, homes, networks, began, kills: 0, at_work: 0, current: None, did: Vec::new() }
+        Self { servers, homes, networks, began, kills: 0, at_work: 0, current: None }
     }
 
     /// Carries out `plan`, and waits until every home has its receipts.
@@ -173,7 +171,6 @@ impl Run {
             }
         };
         self.say(&did);
-        self.did.push(did);
     }
 
     /// Says how it stands.

@@ -11,7 +11,7 @@ use crate::enclosure::{BROKER_FOR_SERVERS, Networks};
 use crate::plan::{Strike, Victim};
 use crate::program::Program;
 use crate::support::servers::{Mosquitto, Postgres};
-use crate::support::{questdb, run, stderr, stdout, vagen, wait_for};
+use crate::support::{lines, questdb, run, stderr, stdout, vagen, wait_for};
 
 /// Nobody else is in these networks.
 pub(crate) const BROKER_PORT: u16 = 1883;
@@ -71,6 +71,14 @@ impl Servers {
     /// Runs a command of `vagen` on the store.
     pub(crate) fn vagen(&self, arguments: &[&str]) -> std::process::Output {
         run(vagen().args(arguments).arg("--config").arg(self.folder.join("command.toml")))
+    }
+
+    /// `vagen export`; what it gave stays in the folder, for whoever looks into a failure.
+    pub(crate) fn exported(&self, what: &str) -> Vec<serde_json::Value> {
+        let output = self.vagen(&["export", what]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        std::fs::write(self.folder.join(format!("{what}.jsonl")), &output.stdout).expect("a file");
+        lines(&output)
     }
 
     /// Runs `sql` in `database` and gives what it says.
