@@ -200,10 +200,9 @@ impl Networks {
         assert!(nft.wait().expect("nft ends").success(), "{rules}");
     }
 
-    /// Opens the way again, and says how many packets were dropped on it, and how many came the other way.
-    pub(crate) fn mend(&self) -> (u64, u64) {
+    /// How many packets were dropped on the way that is cut, and how many came the other way.
+    pub(crate) fn passed(&self) -> (u64, u64) {
         let listed = self.broker.program("nft", &["list", "table", "ip", "cut"]);
-        self.broker.program("nft", &["delete", "table", "ip", "cut"]);
         let count = |verdict: &str| {
             let line =
                 listed.lines().find(|line| line.contains("counter") && line.trim_end().ends_with(verdict));
@@ -212,5 +211,10 @@ impl Networks {
             packets.unwrap_or_else(|| panic!("a counter of {verdict}: {listed}"))
         };
         (count("drop"), count("accept"))
+    }
+
+    /// Opens the way again.
+    pub(crate) fn mend(&self) {
+        self.broker.program("nft", &["delete", "table", "ip", "cut"]);
     }
 }

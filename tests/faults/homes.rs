@@ -24,7 +24,7 @@ use crate::support::{run, stderr, vagen_gateway};
 const OUTBOX_DISK_MEBIBYTES: u64 = 160;
 
 /// How many chapters a capture holds: enough for something to wait in the outbox when somebody is killed.
-const CHAPTERS: usize = 3;
+const CHAPTERS: usize = 6;
 
 /// A number of an outbox, as it lay on the disk when the gateway was killed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -142,7 +142,7 @@ fn frame(kind: Kind, index: usize, begins: Timestamp) -> (Timestamp, String, Val
         ][day];
         let at = begins - ago - SignedDuration::from_mins(30) + minute;
         let tenths_kg = match kind {
-            Kind::Gain => [800, 821, 800, 821][day],
+            Kind::Gain => [800, 806, 813, 821][day],
             Kind::SteadyWeight | Kind::LowPressure | Kind::SteadyPressure => 800,
         };
         // Weight Measurement (0x2A9D): flags (SI, with time), steps of 0.005 kg, time.

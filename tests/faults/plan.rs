@@ -77,7 +77,7 @@ impl Plan {
     /// A plan with as many kills as there are rounds of [`ROUND`].
     pub(crate) fn of(seed: u64, rounds: usize) -> Self {
         let mut random = Random::of(seed);
-        let pause_ms_max = if rounds > 1 { 4_000 } else { 2_000 };
+        let pause_ms_max = if rounds > 1 { 3_000 } else { 2_000 };
         let mut strikes = Vec::new();
         let mut spells = Vec::new();
         for round in 0..rounds {
