@@ -67,7 +67,7 @@ impl Run {
         }
         self.homes.is_fed = false;
         let quiet = Instant::now();
-        while !self.homes.are_done() {
+        while !self.homes.are_done() || !self.servers.all_answer() {
             self.tend();
             assert!(quiet.elapsed() < DRAINED_WITHIN, "not drained: {}", self.undelivered());
         }

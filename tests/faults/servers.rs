@@ -184,9 +184,26 @@ impl Servers {
         self.sessions_lost += 1;
     }
 
-    /// How often PostgreSQL said that its disk is full.
+    /// How often PostgreSQL said that its disk is full; the second way is that of one started on a disk that is full already.
     pub(crate) fn store_found_no_room(&self) -> usize {
-        self.postgres.said().matches("No space left on device").count()
+        let said = self.postgres.said();
+        ["No space left on device", "could not write init file"]
+            .map(|words| said.matches(words).count())
+            .iter()
+            .sum()
+    }
+
+    /// Whether all of them run and answer.
+    pub(crate) fn all_answer(&self) -> bool {
+        let ports = [
+            format!("{BROKER_FOR_SERVERS}:{BROKER_PORT}"),
+            format!("127.0.0.1:{POSTGRES_PORT}"),
+            format!("127.0.0.1:{QUESTDB_PORT}"),
+        ];
+        let is_ready = |serve: &Program| self.folder.join(format!("{}.ready", serve.name)).exists();
+        self.all().all(Program::runs)
+            && ports.iter().all(|port| is_open(port))
+            && self.serve.iter().all(is_ready)
     }
 
     /// All of them.
