@@ -25,7 +25,7 @@ pub(crate) fn inside() -> Option<PathBuf> {
     std::env::var_os(INSIDE).map(PathBuf::from)
 }
 
-/// Runs the test called `name` of this very program inside, and gives the folder back when it failed.
+/// Runs the test called `name` of this very program inside, with its files in `folder`; whether it passed.
 pub(crate) fn enter(name: &str, folder: &Path) -> bool {
     let mut command = Command::new("unshare");
     command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
@@ -37,6 +37,9 @@ pub(crate) fn enter(name: &str, folder: &Path) -> bool {
     command.args(["sh", "-c", r#""$@"; exit $?"#, "sh"]);
     command.arg(std::env::current_exe().expect("this program"));
     command.args([name, "--exact", "--nocapture", "--test-threads=1"]);
+    // Where Debian has what administers a machine; not on everybody's path.
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
     let mut child = command.env(INSIDE, folder).stdin(Stdio::piped()).spawn().expect("unshare runs");
     // Held until the end: the inner process ends when it is let go.
     let held = child.stdin.take();
