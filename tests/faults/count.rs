@@ -126,7 +126,7 @@ fn tasks(homes: &Homes, servers: &Servers) -> usize {
 
 /// `vagen reconcile` finds no difference and has nothing to explain, once the projection has caught up.
 fn reconciled(readings: usize, servers: &Servers) -> Value {
-    let deadline = Instant::now() + CAUGHT_UP_WITHIN;
+    let (asked, deadline) = (Instant::now(), Instant::now() + CAUGHT_UP_WITHIN);
     let (output, summary) = loop {
         let output = servers.vagen(&["reconcile"]);
         let summary = lines(&output).pop().unwrap_or_else(|| panic!("a summary: {}", stderr(&output)));
@@ -136,6 +136,7 @@ fn reconciled(readings: usize, servers: &Servers) -> Value {
         }
         std::thread::sleep(Duration::from_secs(1));
     };
+    println!("QuestDB had everything {:.0} s after it was asked for", asked.elapsed().as_secs_f64());
     assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
     let looked = &summary["looked"];
     assert_eq!((&looked["readings"], &looked["assessed"]), (&json!(readings), &json!(readings)), "{summary}");

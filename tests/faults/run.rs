@@ -16,6 +16,8 @@ use crate::servers::Servers;
 
 /// How long a victim is waited for to answer before it is killed as it is.
 const AT_WORK_WITHIN: Duration = Duration::from_secs(20);
+/// How long it may take until there is somebody to kill.
+const STRUCK_WITHIN: Duration = Duration::from_secs(300);
 /// How long a trouble may go on unnoticed; then it was none.
 const NOTICED_WITHIN: Duration = Duration::from_secs(90);
 /// The longest from the last fault to the last receipt. A gateway whose receipt was lost asks again after up to two minutes.
@@ -86,6 +88,7 @@ impl Run {
         if waited < strike.after {
             return false;
         }
+        assert!(waited < strike.after + STRUCK_WITHIN, "nobody to kill: {strike:?}");
         let answers = self.servers.answers(strike);
         if strike.at_work && !answers && waited < strike.after + AT_WORK_WITHIN {
             return false;
