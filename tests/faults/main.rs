@@ -17,7 +17,7 @@
 //!
 //! ```sh
 //! cargo test --test faults                                # 30 kills, a minute and a half
-//! VAGEN_TESTS_LONG=1 cargo test --test faults             # 300 kills, a quarter of an hour
+//! VAGEN_TESTS_LONG=1 cargo test --test faults             # 300 kills, some twelve to sixteen minutes
 //! VAGEN_FAULTS_SEED=7 cargo test --test faults            # another plan
 //! ```
 //!
