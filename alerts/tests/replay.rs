@@ -8,8 +8,12 @@ use jiff::tz::TimeZone;
 use vitals::Timestamp;
 
 fn replay(lines: &[String]) -> Vec<ReplayTask> {
+    replay_by(Policy::recommended(), lines)
+}
+
+fn replay_by(policy: &Policy, lines: &[String]) -> Vec<ReplayTask> {
     let zone = TimeZone::get("Europe/Stockholm").expect("bundled");
-    let mut replay = Replay::new(Policy::recommended().clone(), zone);
+    let mut replay = Replay::new(policy.clone(), zone);
     for line in lines {
         replay.feed(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }
@@ -269,6 +273,71 @@ fn a_reading_that_arrives_late_is_judged_then() {
     assert_eq!(told(&tasks), [(Problem::BloodPressure, Priority::Urgent)]);
     assert_eq!(tasks[0].opened_at, at(20, 60));
     assert!(tasks[0].reasons[0].text_sv.contains("mätt 11 januari, kom sent"), "{:?}", tasks[0].reasons);
+}
+
+/// A row: what was measured, in order of time; its first line arrives last, on that day. What opens then is what opens without the delay: by the
+/// policy's limits, each with its source there (80 mmHg, 170 mmHg, 110/min, 92 % twice in a row; more than 2 kg in 3 days).
+/// To add a case, add a row.
+#[test]
+fn what_a_late_reading_lets_a_later_one_mean_is_told() {
+    let weighings = |kilograms: &[f64]| {
+        let days = 21..;
+        days.zip(kilograms).map(|(day, kg)| weight(day, *kg)).collect::<Vec<_>>()
+    };
+    let guideline = Policy::shipped().iter().find(|policy| policy.name() == "esc-2kg-3d").expect("shipped");
+    let recommended = Policy::recommended();
+    let rows = [
+        (
+            recommended,
+            22,
+            vec![pressure(21, 78, 50, 70), pressure(22, 77, 50, 70)],
+            Some(Problem::BloodPressure),
+        ),
+        (
+            recommended,
+            22,
+            vec![pressure(21, 176, 90, 70), pressure(22, 177, 90, 70)],
+            Some(Problem::BloodPressure),
+        ),
+        (recommended, 22, vec![pressure(21, 120, 76, 115), pressure(22, 121, 76, 116)], Some(Problem::Pulse)),
+        (recommended, 22, vec![oxygen(21, 91, ""), oxygen(22, 91, "")], Some(Problem::Oxygen)),
+        // Something harmless was measured after.
+        (
+            recommended,
+            22,
+            vec![pressure(21, 78, 50, 70), pressure(22, 77, 50, 70), oxygen(22, 97, "")],
+            Some(Problem::BloodPressure),
+        ),
+        (guideline, 24, weighings(&[80.0, 80.6, 81.3, 82.1]), Some(Problem::Decompensation)),
+        (guideline, 24, weighings(&[80.0, 80.6, 81.3, 82.0]), None),
+        (recommended, 22, vec![pressure(21, 78, 50, 70), pressure(22, 121, 76, 70)], None),
+        // Further apart than the three days within which two are in a row.
+        (
+            recommended,
+            25,
+            vec![pressure(21, 78, 50, 70), weight(23, 78.2), weight(24, 78.3), pressure(25, 77, 50, 70)],
+            None,
+        ),
+    ];
+    for (policy, day, lines, expected) in rows {
+        let mut late = lines.clone();
+        let last_at = at(day, 60);
+        let arrives = format!(r#""received_at":"{last_at}","kind""#);
+        let first = late.remove(0).replacen(r#""kind""#, &arrives, 1);
+        late.push(first);
+        let quiet = if policy.name() == "recommended" { quiet() } else { Vec::new() };
+        for (lines, opened_at) in [(lines, None), (late, Some(last_at))] {
+            let tasks = replay_by(policy, &[quiet.clone(), lines].concat());
+            assert_eq!(
+                tasks.iter().map(|task| task.problem).collect::<Vec<_>>(),
+                Vec::from_iter(expected),
+                "{tasks:?}"
+            );
+            for task in tasks.iter().filter(|_| opened_at.is_some()) {
+                assert_eq!(Some(task.opened_at), opened_at, "{tasks:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -28,27 +28,48 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
 }
 
+/// The command that runs the server on `data` at `port`.
+pub fn command(data: &Path, port: u16) -> Command {
+    std::fs::create_dir_all(data.join("conf")).expect("a directory");
+    let configuration = format!(
+        "http.bind.to=127.0.0.1:{port}\npg.enabled=false\nhttp.min.enabled=false\nline.tcp.enabled=false\n\
+             line.udp.enabled=false\ntelemetry.enabled=false\nmetrics.enabled=false\ncairo.commit.mode=sync\n\
+             shared.worker.count=1\n"
+    );
+    std::fs::write(data.join("conf/server.conf"), configuration).expect("the configuration is written");
+    let log =
+        std::fs::File::options().append(true).create(true).open(data.join("questdb.log")).expect("a log");
+    let mut command = Command::new("java");
+    command
+        .args(["-Xmx512m", "-XX:+UseParallelGC", "-p"])
+        .arg(jar())
+        .args(["-m", "io.questdb/io.questdb.ServerMain", "-d"])
+        .arg(data)
+        .stdin(Stdio::null())
+        .stderr(log.try_clone().expect("a log"))
+        .stdout(log);
+    command
+}
+
+/// What the server at `url` answers to `query`.
+pub fn ask(url: &str, query: &str) -> Result<Vec<Vec<Value>>, String> {
+    let mut response =
+        ureq::get(format!("{url}/exec")).query("query", query).call().map_err(|error| error.to_string())?;
+    let body = response.body_mut().with_config().limit(1024 * 1024 * 1024);
+    let text = body.read_to_string().map_err(|error| error.to_string())?;
+    let answer: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    match &answer["dataset"] {
+        Value::Array(_) => {
+            serde_json::from_value(answer["dataset"].clone()).map_err(|error| error.to_string())
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
 impl QuestDb {
     /// Starts the server on `data` at `port` and waits until it answers.
     pub fn start(data: &Path, port: u16) -> Self {
-        std::fs::create_dir_all(data.join("conf")).expect("a directory");
-        let configuration = format!(
-            "http.bind.to=127.0.0.1:{port}\npg.enabled=false\nhttp.min.enabled=false\nline.tcp.enabled=false\n\
-             line.udp.enabled=false\ntelemetry.enabled=false\nmetrics.enabled=false\ncairo.commit.mode=sync\n\
-             shared.worker.count=1\n"
-        );
-        std::fs::write(data.join("conf/server.conf"), configuration).expect("the configuration is written");
-        let log = std::fs::File::create(data.join("questdb.log")).expect("a log");
-        let child = Command::new("java")
-            .args(["-Xmx512m", "-XX:+UseParallelGC", "-p"])
-            .arg(jar())
-            .args(["-m", "io.questdb/io.questdb.ServerMain", "-d"])
-            .arg(data)
-            .stdin(Stdio::null())
-            .stderr(log.try_clone().expect("a log"))
-            .stdout(log)
-            .spawn()
-            .expect("java starts");
+        let child = command(data, port).spawn().expect("java starts");
         let server = Self { child, url: format!("http://127.0.0.1:{port}") };
         wait_for("QuestDB", || server.ask("SELECT 1").ok());
         server
@@ -56,18 +77,7 @@ impl QuestDb {
 
     /// What the server answers to `query`.
     pub fn ask(&self, query: &str) -> Result<Vec<Vec<Value>>, String> {
-        let mut response = ureq::get(format!("{}/exec", self.url))
-            .query("query", query)
-            .call()
-            .map_err(|error| error.to_string())?;
-        let text = response.body_mut().read_to_string().map_err(|error| error.to_string())?;
-        let answer: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-        match &answer["dataset"] {
-            Value::Array(_) => {
-                serde_json::from_value(answer["dataset"].clone()).map_err(|error| error.to_string())
-            }
-            _ => Ok(Vec::new()),
-        }
+        ask(&self.url, query)
     }
 
     /// Does what `statement` says, and waits until its effect can be read.

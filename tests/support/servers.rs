@@ -62,7 +62,8 @@ impl Postgres {
         stdout(&output).trim().to_owned()
     }
 
-    fn script() -> Command {
+    /// The script that makes and runs clusters.
+    pub fn script() -> Command {
         Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres"))
     }
 }
@@ -121,11 +122,14 @@ impl Mosquitto {
         wait_for("mosquitto", || TcpStream::connect(("127.0.0.1", self.port)).ok());
     }
 
-    fn spawn(configuration: &Path) -> Child {
+    /// Where the program is.
+    pub fn program() -> &'static str {
         let places = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto", "/usr/local/sbin/mosquitto"];
-        let program =
-            places.into_iter().find(|place| Path::new(place).exists()).expect("mosquitto is installed");
-        Command::new(program)
+        places.into_iter().find(|place| Path::new(place).exists()).expect("mosquitto is installed")
+    }
+
+    fn spawn(configuration: &Path) -> Child {
+        Command::new(Self::program())
             .arg("-c")
             .arg(configuration)
             .stdout(Stdio::null())

@@ -6,7 +6,7 @@
 //!
 //! **Invariant:** a value taken with a weak signal never counts alone.
 
-use vitals::Quantity;
+use vitals::{Quantity, ReadingId, Timestamp};
 
 use super::pressure::readings;
 use super::{Case, Seen};
@@ -19,12 +19,21 @@ pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
     if !case.set_off(Glance::SPO2_LOW) {
         return None;
     }
-    let percent = case.sample.usable(Quantity::Spo2Percent)?;
-    let earlier = case
-        .input
-        .recent
-        .before(Quantity::Spo2Percent, case.reading.at, &case.reading.id, rule.repeat_days)
-        .filter(|(earlier, _)| *earlier < rule.low_percent);
+    let (at, own) = (case.reading.at, case.sample.usable(Quantity::Spo2Percent));
+    let own = own.map(|percent| (percent, at, case.reading.id.clone()));
+    let before = |at, id: &_| {
+        let before = case.input.recent.before(Quantity::Spo2Percent, at, id, rule.repeat_days);
+        before.filter(|(earlier, _)| *earlier < rule.low_percent)
+    };
+    // A late one may be no more than what lets a value after it count: then it is that value which is told.
+    let values = own.into_iter().chain(case.input.recent.after(Quantity::Spo2Percent, at));
+    let mut low = values.filter(|(percent, ..)| *percent < rule.low_percent);
+    let first = low.next()?;
+    let counts = |(percent, at, id): &(f64, Timestamp, ReadingId)| {
+        *percent < rule.urgent_percent || before(*at, id).is_some()
+    };
+    let (percent, at, id) = if counts(&first) { first } else { low.find(counts).unwrap_or(first) };
+    let earlier = before(at, &id);
     let very_low = percent < rule.urgent_percent;
     let limit_percent = if very_low { rule.urgent_percent } else { rule.low_percent };
     let (value, limit) = (number(percent, 0), number(limit_percent, 0));
@@ -39,7 +48,7 @@ pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
             format!("syremättnad {} %, under gränsen {}", value.sv, limit.sv),
             format!("oxygen saturation {} %, below the limit {}", value.en, limit.en),
         ),
-        readings: readings(earlier.map(|(_, id)| id), &case.reading.id),
+        readings: readings(earlier.map(|(_, id)| id), &id),
     })
 }
 

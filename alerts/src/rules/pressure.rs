@@ -4,9 +4,9 @@
 //! the lower one with a clear symptom. Every further such reading joins; where the policy has a hysteresis, only an extreme
 //! one, until the person's usual pressure has left the limit. **Closes** by staff; readings within limits join nothing.
 //!
-//! **Invariant:** the reading that caused a finding is its last.
+//! **Invariant:** the reading that lies beyond a limit is the last of its finding.
 
-use vitals::{Quantity, ReadingId};
+use vitals::{Quantity, ReadingId, Timestamp};
 
 use super::{Case, Seen};
 use crate::finding::{Priority, Problem};
@@ -52,7 +52,39 @@ pub(super) struct Within {
     pub(super) repeat_days: f64,
 }
 
-/// A value that lies beyond `side`, and the one before it where that does too.
+/// A value that lies beyond a limit.
+struct Judged {
+    value: f64,
+    id: ReadingId,
+    beyond: Beyond,
+    feeling: Feeling,
+    /// The one before it, where that lies beyond the limit too.
+    earlier: Option<(f64, ReadingId)>,
+}
+
+impl Judged {
+    const fn is_urgent(&self) -> bool {
+        self.beyond.extreme || matches!(self.feeling, Feeling::Clear)
+    }
+
+    fn of(
+        case: &Case<'_>,
+        quantity: Quantity,
+        side: &Side,
+        within: &Within,
+        (value, at, id): (f64, Timestamp, ReadingId),
+    ) -> Option<Self> {
+        let feeling = case.input.state.feeling(case.input.days.day(at), within.hours.0, within.hours.1);
+        // What arrived late was judged by how the person felt then, which the state may no longer know.
+        let beyond = side.beyond(value, feeling).or_else(|| side.beyond(value, Feeling::Symptoms))?;
+        let earlier = case.input.recent.before(quantity, at, &id, within.repeat_days);
+        let earlier = earlier.filter(|(earlier, _)| side.beyond(*earlier, feeling).is_some());
+        Some(Self { value, id, beyond, feeling, earlier })
+    }
+}
+
+/// The value under judgement, where it lies beyond `side`, and the one before it where that does too. A late one may be no more
+/// than what lets a value after it count: then it is that value which is told.
 pub(super) fn beyond(
     case: &Case<'_>,
     quantity: Quantity,
@@ -60,30 +92,26 @@ pub(super) fn beyond(
     within: &Within,
     words: &Words,
 ) -> Option<Seen> {
-    let value = case.sample.usable(quantity)?;
-    let at = case.reading.at;
-    let feeling = case.input.state.feeling(case.input.days.day(at), within.hours.0, within.hours.1);
-    // What arrived late was judged by how the person felt then, which the state may no longer know.
-    let beyond = side.beyond(value, feeling).or_else(|| side.beyond(value, Feeling::Symptoms))?;
-    let earlier = case
-        .input
-        .recent
-        .before(quantity, at, &case.reading.id, within.repeat_days)
-        .filter(|(earlier, _)| side.beyond(*earlier, feeling).is_some());
-    let urgent = beyond.extreme || feeling == Feeling::Clear;
-    let said = beyond_text(value, earlier.as_ref().map(|(value, _)| *value), beyond, feeling, words.unit);
+    let (at, own) = (case.reading.at, case.sample.usable(quantity));
+    let own = own.map(|value| (value, at, case.reading.id.clone()));
+    let values = own.into_iter().chain(case.input.recent.after(quantity, at));
+    let mut judged = values.filter_map(|value| Judged::of(case, quantity, side, within, value));
+    let first = judged.next()?;
+    let counts = |one: &Judged| one.is_urgent() || one.earlier.is_some();
+    let told = if counts(&first) { first } else { judged.find(counts).unwrap_or(first) };
+    let said = beyond_text(&told, words.unit);
     Some(Seen {
         problem: words.problem,
-        priority: if urgent { Priority::Urgent } else { Priority::Soon },
+        priority: if told.is_urgent() { Priority::Urgent } else { Priority::Soon },
         rule: words.rule,
-        observed: Some(value),
-        limit: Some(beyond.limit),
+        observed: Some(told.value),
+        limit: Some(told.beyond.limit),
         unit: words.unit,
         text: Bilingual::of(
             format!("{} {}", words.name_sv, said.sv),
             format!("{} {}", words.name_en, said.en),
         ),
-        readings: readings(earlier.map(|(_, id)| id), &case.reading.id),
+        readings: readings(told.earlier.map(|(_, id)| id), &told.id),
     })
 }
 
@@ -109,19 +137,20 @@ pub(super) fn readings(earlier: Option<ReadingId>, id: &ReadingId) -> Vec<Readin
 }
 
 /// "172 mmHg, över gränsen 170; gången före 175; med besvär".
-fn beyond_text(value: f64, earlier: Option<f64>, beyond: Beyond, feeling: Feeling, unit: &str) -> Bilingual {
-    let (value, limit) = (number(value, 0), number(beyond.limit, 0));
+fn beyond_text(told: &Judged, unit: &str) -> Bilingual {
+    let Judged { beyond, feeling, .. } = told;
+    let (value, limit) = (number(told.value, 0), number(beyond.limit, 0));
     let (way_sv, way_en) = if beyond.low { ("under", "below") } else { ("över", "above") };
     let mut text = Bilingual::of(
         format!("{} {unit}, {way_sv} gränsen {}", value.sv, limit.sv),
         format!("{} {unit}, {way_en} the limit {}", value.en, limit.en),
     );
-    if let Some(earlier) = earlier {
+    if let Some((earlier, _)) = told.earlier {
         let earlier = number(earlier, 0);
         text.sv.push_str(&format!("; gången före {}", earlier.sv));
         text.en.push_str(&format!("; the time before {}", earlier.en));
     }
-    if feeling != Feeling::Well {
+    if *feeling != Feeling::Well {
         text.sv.push_str("; med besvär");
         text.en.push_str("; with symptoms");
     }

@@ -156,9 +156,9 @@ impl Followed {
         self.refold(from, place, days)
     }
 
-    /// Folds everything from index `from` on; what the entry at `place` set off.
+    /// Folds everything from index `from` on; what the entry at `place` set off, itself or by those after it.
     fn refold(&mut self, from: usize, place: usize, days: &LocalDays) -> Glance {
-        let mut glance = Glance::QUIET;
+        let (mut glance, mut without) = (Glance::QUIET, None);
         for index in from..self.recent.len() {
             if let Some(at) = self.recent.get(index).map(|entry| entry.sample.at)
                 && self.state.latest_at() != Some(at)
@@ -168,17 +168,18 @@ impl Followed {
                     self.copies.push_back((at, self.state));
                 }
             }
-            let set_off = self.refold_one(index, days);
-            glance = if index == place { set_off } else { glance };
+            let Some(sample) = self.recent.get(index).map(|entry| entry.sample) else { continue };
+            if index == place {
+                without = Some(self.state);
+                glance = self.state.take(&sample, &self.tuning, days);
+                continue;
+            }
+            let set_off = self.state.take(&sample, &self.tuning, days);
+            if let Some(without) = &mut without {
+                glance = glance.and(set_off.let_in(without.take(&sample, &self.tuning, days)));
+            }
         }
         glance
-    }
-
-    fn refold_one(&mut self, index: usize, days: &LocalDays) -> Glance {
-        match self.recent.get(index) {
-            Some(entry) => self.state.take(&entry.sample, &self.tuning, days),
-            None => Glance::QUIET,
-        }
     }
 }
 

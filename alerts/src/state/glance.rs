@@ -22,6 +22,20 @@ impl Glance {
     pub(crate) const DOUBT: Self = Self(1 << 12);
     pub(crate) const FAILED: Self = Self(1 << 13);
 
+    /// What one reading can let another set off that lies after it: a limit passed twice in a row, or a gain over what came before.
+    const AFTER: Self = Self(
+        Self::JUMP.0
+            | Self::MACD.0
+            | Self::CUSUM.0
+            | Self::SLOPE.0
+            | Self::SYSTOLIC_LOW.0
+            | Self::SYSTOLIC_HIGH.0
+            | Self::DIASTOLIC_HIGH.0
+            | Self::PULSE_LOW.0
+            | Self::PULSE_HIGH.0
+            | Self::SPO2_LOW.0,
+    );
+
     /// Nothing.
     pub const QUIET: Self = Self(0);
 
@@ -44,6 +58,11 @@ impl Glance {
     /// `self` if so.
     pub(crate) const fn when(self, so: bool) -> Self {
         if so { self } else { Self::QUIET }
+    }
+
+    /// What a reading sets off here that it did not while a late one before it was missing.
+    pub(crate) const fn let_in(self, before: Self) -> Self {
+        Self(self.0 & Self::AFTER.0 & !before.0)
     }
 
     /// This without `other`.

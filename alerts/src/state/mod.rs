@@ -139,7 +139,7 @@ impl State {
     }
 
     /// The state of a whole history that has just taken in a late `reading`, where `self` is the state without it; and what
-    /// that reading set off.
+    /// that reading set off, at its own time or by what it lets readings after it set off.
     #[must_use]
     pub fn rebuild_with(
         &self,
@@ -149,11 +149,16 @@ impl State {
         days: &LocalDays,
     ) -> (Self, Glance) {
         let name = Name::of(&reading.id);
-        let (mut state, mut set_off) = (Self::new(), Glance::QUIET);
+        let (mut state, mut set_off, mut without) = (Self::new(), Glance::QUIET, None::<Self>);
         for entry in history.iter() {
-            let glance = state.take(&entry.sample, tuning, days);
             if entry.name == name {
-                set_off = glance;
+                without = Some(state);
+                set_off = state.take(&entry.sample, tuning, days);
+                continue;
+            }
+            let glance = state.take(&entry.sample, tuning, days);
+            if let Some(without) = &mut without {
+                set_off = set_off.and(glance.let_in(without.take(&entry.sample, tuning, days)));
             }
         }
         (state, state.glance_against(self, set_off))

@@ -121,6 +121,18 @@ impl Recent {
             .find(|(_, id)| id != name)
     }
 
+    /// The usable values of `quantity` after `at`, oldest first.
+    pub(crate) fn after(
+        &self,
+        quantity: Quantity,
+        at: Timestamp,
+    ) -> impl Iterator<Item = (f64, Timestamp, ReadingId)> + '_ {
+        let later = self.0.range(self.place_from(at)..).filter(move |entry| entry.sample.at > at);
+        later.filter_map(move |entry| {
+            Some((entry.sample.usable(quantity)?, entry.sample.at, entry.name.to_id()?))
+        })
+    }
+
     /// The readings with a usable value of `quantity` in the last `days` days of such readings up to `at`, oldest first.
     pub(crate) fn ids_of(&self, quantity: Quantity, at: Timestamp, days: i64) -> Vec<ReadingId> {
         let mut of = self

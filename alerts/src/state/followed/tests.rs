@@ -110,6 +110,33 @@ proptest! {
     }
 }
 
+proptest! {
+    // Each case folds the whole history anew for each late reading.
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    /// A limit that is passed in order of time is told in any order of arrival; and a late reading sets off the same where the whole
+    /// history is folded anew.
+    #[test]
+    fn a_limit_passed_is_told_in_any_order_of_arrival((events, arrivals) in history()) {
+        let (tuning, days) = (tuning(), LocalDays::new(TimeZone::get("Europe/Stockholm").expect("bundled")));
+        let (mut state, mut passed) = (State::new(), Glance::QUIET);
+        for entry in Recent::of(&events).iter() {
+            passed = passed.and(state.take(&entry.sample, &tuning, &days));
+        }
+        let (mut followed, mut told) = (Followed::new(Arc::clone(&tuning)), Glance::QUIET);
+        for event in &arrivals {
+            let before = *followed.state();
+            let glance = followed.fold(event, &days).unwrap_or_default();
+            told = told.and(glance);
+            if let ChartEvent::Reading(reading) = event && before.is_late(&crate::state::Sample::of(reading)) {
+                let (_, rebuilt) = before.rebuild_with(reading, followed.recent(), &tuning, &days);
+                prop_assert_eq!(rebuilt, glance);
+            }
+        }
+        prop_assert!(passed.let_in(told).is_quiet(), "passed {:?}, told {:?}", passed, told);
+    }
+}
+
 /// A year of daily weighings: no more than the days that may be late are kept, and one that is late within them is taken in as
 /// if it had come in time.
 #[test]
