@@ -62,7 +62,7 @@ pub(super) fn beyond(
 ) -> Option<Seen> {
     let value = case.sample.usable(quantity)?;
     let at = case.reading.at;
-    let feeling = case.input.state.feeling(case.input.days.day(at), within.hours.0, within.hours.1);
+    let feeling = case.input.state.feeling(case.input.days.day(at), within.hours, case.input.tuning);
     // What arrived late was judged by how the person felt then, which the state may no longer know.
     let beyond = side.beyond(value, feeling).or_else(|| side.beyond(value, Feeling::Symptoms))?;
     let earlier = case
@@ -94,7 +94,7 @@ pub(super) fn is_beyond(sample: &Sample, state: &State, day: i32, tuning: &Tunin
     else {
         return false;
     };
-    let feeling = state.feeling(day, rule.symptom_hours, rule.above_habit);
+    let feeling = state.feeling(day, (rule.symptom_hours, rule.above_habit), tuning);
     let beyond = |quantity, side: Side| {
         sample.measured(quantity).is_some_and(|value| side.beyond(value, feeling).is_some())
     };
