@@ -87,6 +87,9 @@ fn silence_is_measured_against_the_persons_own_gaps() {
     }
 }
 
+/// What it shows, the days asked for, those with a weighing, those with a pressure, and the first task with its day.
+type Asked<'a> = (&'a str, &'a str, Vec<i64>, &'a [i64], Option<(Problem, i64)>);
+
 /// To add a case, add a row: the days asked for, the days with a weighing, the days with a pressure, and the task that follows with
 /// its day. By the calendar day 0, 1 January 2026, is a Thursday and day 57 a Friday; by EMPOWER's ladder the call is the
 /// third day, and no weight beside other values is a task on the fifth (the recommended policy, which waits at most four days
@@ -98,7 +101,7 @@ fn days_that_were_not_asked_for_are_not_missed() {
     };
     let (weight_days, call) = (r#"{"weight":[1,3,5]}"#, Problem::Silence);
     let all: Vec<i64> = (0..89).collect();
-    let rows: [(&str, &str, Vec<i64>, &[i64], Option<(Problem, i64)>); 6] = [
+    let rows: [Asked<'_>; 6] = [
         ("heard once: Friday, Monday, Wednesday missed", weight_days, vec![0], &[], Some((call, 6))),
         (
             "weeks of Mondays, Wednesdays, Fridays, then Monday, Wednesday, Friday missed",

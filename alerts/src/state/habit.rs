@@ -309,7 +309,8 @@ impl Habits {
         self.recent(day, days).filter_map(|worst| worst.get(place)).max()
     }
 
-    /// How the symptom at `place` of [`SCORED`] stands on `day`; `None` when it was not answered of late.
+    /// How the symptom at `place` of [`SCORED`] stands on `day`; `None` when it was not answered of late, or no worse than by
+    /// habit: most symptoms on most days, so that is asked first.
     pub(crate) fn stand(&self, place: usize, day: i32, scale: f32, rule: &SymptomRule) -> Option<Stand> {
         let (mut sum, mut count, mut latest) = (0.0, 0.0, None);
         for grade in self.recent(day, rule.recent_days).filter_map(|worst| worst.get(place)) {
@@ -317,9 +318,15 @@ impl Habits {
             count += 1.0;
             latest = latest.or(Some(grade));
         }
+        if sum <= 0.0 {
+            return None;
+        }
         let (old_count, old_sum) = self.old(place, day, rule.young);
         let all = old_count + rule.prior_count;
         let habit = if all > 0.0 { old_sum / all } else { 0.0 };
+        if sum <= habit * count {
+            return None;
+        }
         let known = rule
             .answers_usual
             .map_or(1.0, |usual| (usual * (1.0 / count + 1.0 / all.max(ALMOST_NONE))).sqrt());

@@ -152,12 +152,15 @@ mod tests {
         }
     }
 
+    /// Days by what is measured, and the days of anything and of weight.
+    type Row<'a> = (&'a [(Measured, &'a [u8])], &'a [u8], &'a [u8]);
+
     /// To add a case, add a row: days by what is measured, and the weekdays on which anything, and weight, is asked for. Weighing is
     /// every day's where nothing is said of it; the form is no measurement. By the calendar: 20 April 2026 is a Monday.
     #[test]
     fn the_rules_know_the_days_of_measuring() {
         let every: &[u8] = &[1, 2, 3, 4, 5, 6, 7];
-        let rows: [(&[(Measured, &[u8])], &[u8], &[u8]); 4] = [
+        let rows: [Row<'_>; 4] = [
             (&[], every, every),
             (&[(Measured::Weight, &[1, 4])], &[1, 4], &[1, 4]),
             (
