@@ -117,11 +117,14 @@ mod tests {
         assert!(!friday.has(date("2026-11-28")) && !friday.has_day(20_785) && friday.has_day(-6));
     }
 
+    /// A plan's days, and what is read.
+    type Row<'a> = (&'a str, Result<(u32, u32), &'a str>);
+
     /// To add a case, add a row: a plan's days, on how many days of the week anything is asked for and weight, or what is
     /// wrong with it. By hand.
     #[test]
     fn a_plans_days_are_read() {
-        let rows: [(&str, Result<(u32, u32), &str>); 7] = [
+        let rows: [Row<'_>; 7] = [
             ("{}", Ok((7, 7))),
             (r#"{"weight":[1,3,5]}"#, Ok((3, 3))),
             (r#"{"weight":[1,3,5],"blood_pressure":[1,2],"symptoms":[7]}"#, Ok((4, 3))),

@@ -130,12 +130,15 @@ mod tests {
     use super::*;
     use crate::policy::Policy;
 
+    /// Days asked for, the last day heard of, days by habit, the days of the four steps, why.
+    type Row<'a> = (&'a [u8], &'a str, i64, [i64; 4], &'a str);
+
     /// To add a case, add a row: the days asked for, the day heard of last, days more by habit, and on which days after it
     /// the recommended ladder (EMPOWER: 2, 3, 4 and 5 days) comes. By the calendar: 23 November 2026 is a Monday.
     #[test]
     fn steps_come_on_days_that_were_asked_for() {
         let daily: &[u8] = &[1, 2, 3, 4, 5, 6, 7];
-        let rows: [(&[u8], &str, i64, [i64; 4], &str); 8] = [
+        let rows: [Row<'_>; 8] = [
             (daily, "2026-11-23", 0, [2, 3, 4, 5], "daily: the ladder as it stands"),
             (daily, "2026-11-23", 3, [5, 6, 7, 8], "who leaves gaps of three days"),
             (
