@@ -19,7 +19,7 @@ const SHARED: &str = r#"worn_by = [{ device = "546c0e000003", patient = "p1", fr
 fn ours() -> String {
     let named =
         include_str!("../alerts/policies/recommended.toml").replacen("\"recommended\"", "\"ours\"", 1);
-    named.replacen("\nversion = \"2\"", "\nversion = \"1\"", 1).replacen(
+    named.replacen("\nversion = \"3\"", "\nversion = \"1\"", 1).replacen(
         "systolic_high_extreme_mmhg = 180 ",
         "systolic_high_extreme_mmhg = 145 ",
         1,

@@ -87,6 +87,66 @@ fn silence_is_measured_against_the_persons_own_gaps() {
     }
 }
 
+/// What it shows, the days asked for, those with a weighing, those with a pressure, and the first task with its day.
+type Asked<'a> = (&'a str, &'a str, Vec<i64>, &'a [i64], Option<(Problem, i64)>);
+
+/// To add a case, add a row: the days asked for, the days with a weighing, the days with a pressure, and the task that follows with
+/// its day. By the calendar day 0, 1 January 2026, is a Thursday and day 57 a Friday; by EMPOWER's ladder the call is the
+/// third day, and no weight beside other values is a task on the fifth (the recommended policy, which waits at most four days
+/// longer for whom it asks seldom).
+#[test]
+fn days_that_were_not_asked_for_are_not_missed() {
+    let on = |weekdays: &[i64]| -> Vec<i64> {
+        (0..=57).filter(|day| weekdays.contains(&((day + 3) % 7 + 1))).collect()
+    };
+    let (weight_days, call) = (r#"{"weight":[1,3,5]}"#, Problem::Silence);
+    let all: Vec<i64> = (0..89).collect();
+    let rows: [Asked<'_>; 6] = [
+        ("heard once: Friday, Monday, Wednesday missed", weight_days, vec![0], &[], Some((call, 6))),
+        (
+            "weeks of Mondays, Wednesdays, Fridays, then Monday, Wednesday, Friday missed",
+            weight_days,
+            on(&[1, 3, 5]),
+            &[],
+            Some((call, 64)),
+        ),
+        (
+            "the same without a schedule: two days by habit and three",
+            "{}",
+            on(&[1, 3, 5]),
+            &[],
+            Some((call, 62)),
+        ),
+        (
+            "weekly on Fridays: seven days after the first that was missed",
+            r#"{"weight":[5]}"#,
+            on(&[5]),
+            &[],
+            Some((call, 57 + 13)),
+        ),
+        (
+            "pressure daily, weight missed: Monday + 8 days",
+            r#"{"weight":[1,3,5],"blood_pressure":[1,2,3,4,5,6,7]}"#,
+            on(&[1, 3, 5]),
+            &all,
+            Some((Problem::MissingMeasurement, 57 + 11)),
+        ),
+        ("as asked for to the end", r#"{"weight":[4]}"#, (0..89).step_by(7).collect(), &[], None),
+    ];
+    for (name, asked, weighed, measured, expected) in rows {
+        let mut history =
+            vec![format!(r#"{{"patient":"p","at":"{}","kind":"schedule","values":{asked}}}"#, at(0, 0))];
+        for day in 0..89 {
+            history.extend(weighed.contains(&day).then(|| weight(day)));
+            history.extend(measured.contains(&day).then(|| pressure(day, 120)));
+        }
+        history.push(format!(r#"{{"patient":"p","at":"{}","kind":"end"}}"#, at(89, 8)));
+        let policy = Policy::recommended().clone();
+        let first = replay(policy, &history).first().map(|task| (task.problem, task.opened_at));
+        assert_eq!(first, expected.map(|(problem, day)| (problem, at(day, 13))), "{name}");
+    }
+}
+
 /// To add a case, add a row: systolic pressures day by day, what the policy says beside BEAT-HF's limit of 170 (two in a row
 /// above), and how many cases open; a case is over after fourteen quiet days.
 #[test]

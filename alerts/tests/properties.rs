@@ -184,6 +184,7 @@ proptest! {
                 | ChartEvent::Discharge { .. }
                 | ChartEvent::Pause { .. }
                 | ChartEvent::Override { .. }
+                | ChartEvent::Schedule { .. }
                 | ChartEvent::End { .. } => Trigger::Clock,
             };
             let (tuning, state, recent) = (followed.tuning(), followed.state(), followed.recent());

@@ -121,6 +121,7 @@ const fn is_limits(event: &ChartEvent) -> bool {
         | ChartEvent::Admission { .. }
         | ChartEvent::Discharge { .. }
         | ChartEvent::Pause { .. }
+        | ChartEvent::Schedule { .. }
         | ChartEvent::End { .. } => false,
     }
 }

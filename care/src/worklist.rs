@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use alerts::chart::WeightBand;
 use alerts::dialogue::EMERGENCY_RULE;
 use alerts::follow_through::{Sign, severity_now};
-use alerts::{Chart, Priority};
+use alerts::{Chart, Priority, Weekdays};
 use vitals::{PatientId, Timestamp};
 
 use crate::access::{self, Action, Decision, Subject};
@@ -31,8 +31,8 @@ use crate::tasks::{self, Task};
 
 pub use filter::Filter;
 
-/// Days without a reading from which a patient counts as silent.
-pub const SILENT_DAYS: i64 = 2;
+/// A patient counts as silent from so many days without a reading, of those on which they are asked to measure.
+const SILENT_DAYS: i64 = 2;
 /// How far back the small chart of a row goes, days.
 pub const SPARK_DAYS: i64 = 14;
 /// How far back the person's usual weight is looked for, days.
@@ -81,7 +81,7 @@ pub struct Item {
     pub usual: Option<WeightBand>,
     /// The last contact.
     pub contact: Option<Contact>,
-    /// Whole days since the last reading, where there ever was one.
+    /// Whole days since the last reading of somebody who is silent, where there ever was one.
     pub silent_days: Option<i64>,
 }
 
@@ -94,7 +94,7 @@ pub struct Counts {
     pub soon: usize,
     /// Tasks for when there is time.
     pub routine: usize,
-    /// Patients without a reading for [`SILENT_DAYS`] days, those that never sent one among them.
+    /// Patients who are silent, those that never sent a reading among them.
     pub silent: usize,
     /// Patients who measured today and have no open task.
     pub fine_today: usize,
@@ -131,6 +131,8 @@ pub struct Listed {
     pub last_reading_at: Option<Timestamp>,
     /// The highest priority among their open tasks.
     pub priority: Option<Priority>,
+    /// The days on which they are asked to measure.
+    pub asked: Weekdays,
 }
 
 impl Listed {
@@ -139,12 +141,21 @@ impl Listed {
     pub fn silent_days(&self, now: Timestamp) -> Option<i64> {
         self.last_reading_at.map(|at| whole_days(at, now))
     }
+
+    /// Whether they have missed two days on which they were asked to measure, or never sent a reading.
+    #[must_use]
+    pub fn is_silent(&self, now: Timestamp) -> bool {
+        self.last_reading_at.is_none_or(|at| self.asked.count_between(day_of(at), day_of(now)) >= SILENT_DAYS)
+    }
 }
 
 /// Calendar days in the time zone of care from `at` to `now`.
 fn whole_days(at: Timestamp, now: Timestamp) -> i64 {
-    let day = |time: Timestamp| time.to_jiff().to_zoned(clock::zone()).date();
-    day(at).until(day(now)).map_or(0, |span| i64::from(span.get_days())).max(0)
+    day_of(at).until(day_of(now)).map_or(0, |span| i64::from(span.get_days())).max(0)
+}
+
+fn day_of(time: Timestamp) -> jiff::civil::Date {
+    time.to_jiff().to_zoned(clock::zone()).date()
 }
 
 /// The patients that `subject` may see in their unit, by name, with how they stand.
@@ -158,6 +169,7 @@ pub async fn patients(
 ) -> Result<Vec<Listed>, StoreError> {
     let Some(unit) = subject.unit() else { return Ok(Vec::new()) };
     let latest = latest_readings(connection, unit).await?;
+    let schedules = plans::schedules(connection, unit).await?;
     let mut worst: BTreeMap<PatientId, Priority> = BTreeMap::new();
     for task in tasks::open(connection).await? {
         if let Some(patient) = task.patient {
@@ -172,6 +184,7 @@ pub async fn patients(
         .map(|facts| Listed {
             last_reading_at: latest.get(&facts.id).copied(),
             priority: worst.get(&facts.id).copied(),
+            asked: schedules.get(&facts.id).map_or(Weekdays::ALL, |schedule| schedule.measuring_days().any),
             facts,
         })
         .collect())
@@ -210,10 +223,10 @@ pub async fn of(
     let listed = patients(connection, subject, now).await?;
     let mut counts = Counts::default();
     for one in &listed {
-        match one.silent_days(now) {
-            Some(0) if one.priority.is_none() => counts.fine_today += 1,
-            Some(days) if days < SILENT_DAYS => {}
-            Some(_) | None => counts.silent += 1,
+        if one.is_silent(now) {
+            counts.silent += 1;
+        } else if one.silent_days(now) == Some(0) && one.priority.is_none() {
+            counts.fine_today += 1;
         }
     }
     let known: BTreeMap<PatientId, Listed> =
@@ -302,7 +315,7 @@ async fn item(
         weights,
         usual,
         contact,
-        silent_days: of.and_then(|one| one.silent_days(now)),
+        silent_days: of.filter(|one| one.is_silent(now)).and_then(|one| one.silent_days(now)),
     })
 }
 

@@ -61,7 +61,7 @@ impl Sitting<'_> {
     /// Reminds the patient in `facts`, whose chart is open, if it is time to: a notice on the first day on which nothing
     /// came, a message when the policy's days are over and staff have no task of it yet, and to somebody who measures a notice
     /// on the first day on which the short form is due. Days on which the patient's own schedule asks for no measuring are not
-    /// counted. Says when to look again.
+    /// counted, as in the ladder of silence. Says when to look again.
     ///
     /// # Errors
     /// [`SittingError`]; the sitting must then be dropped.
@@ -71,27 +71,22 @@ impl Sitting<'_> {
         now: Timestamp,
     ) -> Result<Option<Timestamp>, SittingError> {
         let policy = self.standing(facts, now).policy;
-        let (Some(follow), Some(silence)) = (policy.follow_through().cloned(), policy.rules().silence) else {
-            return Ok(None);
-        };
-        let Some((since, usual_days)) = self.silent_since(facts, now) else { return Ok(None) };
-        let (today, last) = (self.day_of(now), self.day_of(since));
+        let Some(follow) = policy.follow_through().cloned() else { return Ok(None) };
+        let Some(missed) = self.missed(facts, now) else { return Ok(None) };
+        let today = self.day_of(now);
         let at = remind_at(&follow, &facts.id, today, self.zone());
         if now < at {
             return Ok(Some(at));
         }
-        let schedule = Plan::of(&plans::history(self.store().await?, &facts.id).await?, now).schedule;
         // Who usually measures every third day has missed nothing on the second.
-        let missed = schedule.measuring_days(last, today) - usual_days;
-        if missed == 1 && schedule.asks_for_measuring(today) {
+        if missed.days == 1 && missed.is_asked_today {
             let notice = conversations::notice(self.store().await?, facts, NOTICE, today, now).await?;
             self.announce(notice);
-        } else if i32::try_from(missed).is_ok_and(|days| f64::from(days) >= silence.message_days)
-            && !self.has_task(&facts.id, Problem::Silence)
-        {
-            let reminder = conversations::remind(self.store().await?, facts, since, now).await?;
+        } else if missed.is_message_due && !self.has_task(&facts.id, Problem::Silence) {
+            let reminder = conversations::remind(self.store().await?, facts, missed.since, now).await?;
             self.announce(reminder);
-        } else if missed < 1 {
+        } else if missed.days < 1 {
+            let schedule = Plan::of(&plans::history(self.store().await?, &facts.id).await?, now).schedule;
             let answered_at = readings::last_form_at(self.store().await?, &facts.id).await?;
             let last = self.day_of(answered_at.unwrap_or(facts.enrolled_at));
             if schedule.form_is_first_due(last, policy.symptom_form_days(), today) {

@@ -66,8 +66,8 @@ impl Decisions {
             Err(error) => return Err(error),
         }
         let facts = sitting.reopen_chart(&change.patient, now).await.map_err(store_error)?;
-        // New limits are judged as a replay judges them: at once, by what the passing of time says.
-        if matches!(change.said, plans::Said::Limits(_)) {
+        // New limits and days are judged as a replay judges them: at once, by what the passing of time says.
+        if matches!(change.said, plans::Said::Limits(_) | plans::Said::Schedule(_)) {
             sitting.judge(&facts, Trigger::Clock, now).await.map_err(store_error)?;
         }
         sitting.commit().await?;

@@ -13,13 +13,14 @@ mod foresight;
 mod guard;
 mod judging;
 mod record;
+mod tuning;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use alerts::{
-    ChartEvent, Competence, Finding, Glance, LocalDays, Overrides, Policy, Problem, Recent, Sample, State,
+    ChartEvent, Competence, Finding, Glance, LocalDays, Missed, Policy, Problem, Recent, Sample, State,
     Trigger, Tuning,
 };
 use care::admission::readings::Rows;
@@ -208,8 +209,9 @@ impl Sitting<'_> {
         (policy, plan): ((String, String), i64),
     ) -> Result<Known, SittingError> {
         let desk = self.desk;
-        let history = self.history(facts, None).await?;
-        let tuning = Arc::new(Tuning::of(&standing.policy, &own_limits(facts)));
+        let said = plans::chart_events(self.store().await?, &facts.id).await?;
+        let history = self.history_beside(&said, facts, None).await?;
+        let tuning = Arc::new(tuning::tuning(standing, facts, &said));
         let state = guarded(|| State::rebuild(&history, &tuning, &desk.days))?;
         Ok(Known { state, tuning, policy, plan, enrolled_at: facts.enrolled_at })
     }
@@ -273,12 +275,21 @@ impl Sitting<'_> {
         facts: &PatientFacts,
         since: Option<Timestamp>,
     ) -> Result<Recent, SittingError> {
+        let plan = plans::chart_events(self.store().await?, &facts.id).await?;
+        self.history_beside(&plan, facts, since).await
+    }
+
+    async fn history_beside(
+        &mut self,
+        plan: &[ChartEvent],
+        facts: &PatientFacts,
+        since: Option<Timestamp>,
+    ) -> Result<Recent, SittingError> {
         let since = since.unwrap_or_else(|| Timestamp::from_jiff(jiff::Timestamp::MIN));
         let readings = readings::chart_events(self.store().await?, &facts.id, since).await?;
         // Silence counts from enrolment, as from the end of a pause, for somebody who never sends anything.
         let enrolment = ChartEvent::Pause { at: facts.enrolled_at, until: facts.enrolled_at };
-        let plan = plans::chart_events(self.store().await?, &facts.id).await?;
-        Ok(Recent::of(std::iter::once(&enrolment).chain(&plan).chain(&readings)))
+        Ok(Recent::of(std::iter::once(&enrolment).chain(plan).chain(&readings)))
     }
 
     /// Folds `reading`, which is written already as the `arrival`th, into its patient's state, and carries out what follows.
@@ -324,12 +335,10 @@ impl Sitting<'_> {
         known.state.next_check(&known.tuning, &self.desk.days, after)
     }
 
-    /// Since when the patient in `facts`, whose chart is open, has been silent, and how many days of it are usual for them;
-    /// `None` when nothing is expected.
-    pub(crate) fn silent_since(&self, facts: &PatientFacts, now: Timestamp) -> Option<(Timestamp, i64)> {
+    /// What the patient in `facts`, whose chart is open, was asked for and has not sent; `None` when nothing is expected.
+    pub(crate) fn missed(&self, facts: &PatientFacts, now: Timestamp) -> Option<Missed> {
         let known = self.taken.get(&facts.id)?;
-        let since = known.state.silent_since(&known.tuning, now)?;
-        Some((since, known.state.usual_gap_days(&known.tuning)))
+        known.state.missed(&known.tuning, &self.desk.days, now)
     }
 
     /// How far the canary has come.
@@ -384,15 +393,4 @@ impl Sitting<'_> {
         }
         Ok(())
     }
-}
-
-/// The patient's own limits, in force for all of the chart. They were written by the register, which checks them; ones that
-/// cannot be read are none, and the log says so.
-fn own_limits(facts: &PatientFacts) -> Overrides {
-    facts.overrides.as_deref().map_or_else(Overrides::default, |text| {
-        serde_json::from_str(text).unwrap_or_else(|error| {
-            tracing::error!(%error, "a patient's own limits cannot be read; those of the policy hold");
-            Overrides::default()
-        })
-    })
 }

@@ -3,6 +3,7 @@
 use vitals::{Reading, Timestamp};
 
 use crate::policy::Overrides;
+use crate::schedule::MeasuringDays;
 
 /// Something that happened to a patient.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +34,13 @@ pub enum ChartEvent {
         /// The limits.
         overrides: Overrides,
     },
+    /// The days on which the patient is asked to measure from now on.
+    Schedule {
+        /// When.
+        at: Timestamp,
+        /// The days.
+        days: MeasuringDays,
+    },
     /// Monitoring ended: nothing is expected any more.
     End {
         /// When.
@@ -50,6 +58,7 @@ impl ChartEvent {
             | Self::Discharge { at }
             | Self::Pause { at, .. }
             | Self::Override { at, .. }
+            | Self::Schedule { at, .. }
             | Self::End { at } => *at,
         }
     }
@@ -63,6 +72,7 @@ impl ChartEvent {
             | Self::Discharge { .. }
             | Self::Pause { .. }
             | Self::Override { .. }
+            | Self::Schedule { .. }
             | Self::End { .. } => self.at(),
         }
     }

@@ -78,6 +78,8 @@ impl Chart {
         let oldest = latest.plus_days(-CHART_DAYS);
         let is_new = match event {
             ChartEvent::Override { at, overrides } => self.override_limits(*at, overrides),
+            // What a page shows of a chart does not rest on which days were asked for.
+            ChartEvent::Schedule { .. } => return Folded::InOrder,
             ChartEvent::Reading(_)
             | ChartEvent::Admission { .. }
             | ChartEvent::Discharge { .. }

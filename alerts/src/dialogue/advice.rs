@@ -7,9 +7,10 @@ use jiff::tz::TimeZone;
 use jiff::{ToSpan, civil};
 use vitals::{ReadingId, Timestamp};
 
-use super::questionnaire::{Answers, Outcome, OutcomeKind, Questionnaire};
+use super::questionnaire::{Answers, Choice, Outcome, OutcomeKind, Questionnaire};
 use crate::calendar::{is_office_day, office_day_from};
 use crate::finding::{Finding, Reason};
+use crate::rules::names;
 use crate::words::{Bilingual, weekday};
 
 /// The rule of a finding that somebody was told to call 112.
@@ -52,7 +53,7 @@ pub fn finding(
     let said = outcome.kind.said();
     let (reported, unknown) = tree.reported(answers);
     let words = |said: &str, of: fn(&Bilingual) -> &str, left_open: String| {
-        let parts = reported.iter().map(|choice| uncapital(of(&choice.text)));
+        let parts = reported.iter().map(|choice| uncapital(of(&choice.by_itself())));
         let parts: Vec<String> = parts.chain((!unknown.is_empty()).then_some(left_open)).collect();
         if parts.is_empty() { said.to_owned() } else { format!("{said}: {}", parts.join("; ")) }
     };
@@ -73,6 +74,19 @@ pub fn finding(
         },
         readings: reading.into_iter().cloned().collect(),
     })
+}
+
+impl Choice {
+    /// Its words as they are read away from their question: a grade with the symptom that it is a grade of.
+    #[must_use]
+    pub fn by_itself(&self) -> Bilingual {
+        let ([(symptom, _)], Some(_)) = (&self.symptoms[..], self.ordinal) else { return self.text.clone() };
+        let (sv, en) = names(*symptom);
+        Bilingual::of(
+            format!("{sv}: {}", uncapital(&self.text.sv)),
+            format!("{en}: {}", uncapital(&self.text.en)),
+        )
+    }
 }
 
 /// `text` as it stands within a sentence; "I" stays "I".

@@ -1,4 +1,4 @@
-//! A word on each reading, in the moment it arrives.
+//! A word on each reading, in the moment it arrives. The value itself stands beside it on the page and is not said again.
 //!
 //! **Invariant:** it never says that a value is good: only that it is as usual, or that it was received.
 
@@ -28,13 +28,19 @@ pub fn feedback(reading: &Reading, chart: &Chart, policy: &Policy) -> Bilingual 
 }
 
 fn measured(reading: &Reading, kind: Kind, chart: &Chart, policy: &Policy) -> Bilingual {
+    let repeats = asks_for_repeat(reading, chart, policy);
     let mut text = match kind {
         Kind::Weight | Kind::BodyComposition => weight(reading, chart, policy),
-        Kind::BloodPressure => pressure(reading),
-        Kind::PulseOximetry => oxygen(reading),
-        Kind::CuffPressure | Kind::Temperature | Kind::HeartRate | Kind::Clock => received(),
+        // What is usual for somebody may still be too much: then it is not called usual.
+        Kind::BloodPressure if !repeats => pressure(reading, chart, policy),
+        Kind::BloodPressure
+        | Kind::PulseOximetry
+        | Kind::CuffPressure
+        | Kind::Temperature
+        | Kind::HeartRate
+        | Kind::Clock => received(),
     };
-    if asks_for_repeat(reading, chart, policy) {
+    if repeats {
         text.sv.push_str(" Vila fem minuter och mät gärna en gång till.");
         text.en.push_str(" Rest for five minutes and please measure once more.");
     }
@@ -64,8 +70,7 @@ fn weight(reading: &Reading, chart: &Chart, policy: &Policy) -> Bilingual {
         }
         Some(Doubt::DeviceDoubts | Doubt::Time) | None => {}
     }
-    let thanks = Bilingual::of(format!("Tack! {} kg.", shown.sv), format!("Thank you! {} kg.", shown.en));
-    let Some(band) = chart.usual_weight(policy) else { return thanks };
+    let Some(band) = chart.usual_weight(policy) else { return received() };
     let over = number((kg - band.usual_kg).abs(), 1);
     let (sv, en) = if kg > band.high_kg {
         (format!("Det är {} kg mer än vanligt.", over.sv), format!("That is {} kg more than usual.", over.en))
@@ -75,34 +80,30 @@ fn weight(reading: &Reading, chart: &Chart, policy: &Policy) -> Bilingual {
             format!("That is {} kg less than usual.", over.en),
         )
     } else {
-        ("Det är som vanligt för dig.".to_owned(), "That is as usual for you.".to_owned())
+        return as_usual();
     };
-    Bilingual::of(format!("{} {sv}", thanks.sv), format!("{} {en}", thanks.en))
+    Bilingual::of(format!("Tack! {sv}"), format!("Thank you! {en}"))
 }
 
-fn pressure(reading: &Reading) -> Bilingual {
-    let value = |quantity| reading.measured(quantity).map(|value| number(value, 0));
-    let (Some(systolic), Some(diastolic)) = (value(Quantity::SystolicMmhg), value(Quantity::DiastolicMmhg))
-    else {
-        return received();
-    };
-    let mut text = Bilingual::of(
-        format!("Tack! Blodtryck {} över {}", systolic.sv, diastolic.sv),
-        format!("Thank you! Blood pressure {} over {}", systolic.en, diastolic.en),
-    );
-    if let Some(pulse) = value(Quantity::PulsePerMin) {
-        text.sv.push_str(&format!(", puls {}", pulse.sv));
-        text.en.push_str(&format!(", pulse {}", pulse.en));
+fn as_usual() -> Bilingual {
+    Bilingual::of("Tack! Det är som vanligt för dig.", "Thank you! That is as usual for you.")
+}
+
+/// How far back a pressure's usual is looked for, days, and how many there must be.
+const USUAL_DAYS: i64 = 42;
+const USUAL_READINGS_MIN: usize = 5;
+
+/// A systolic pressure no further from the median of those before than the policy's margin is as usual.
+fn pressure(reading: &Reading, chart: &Chart, policy: &Policy) -> Bilingual {
+    let systolic = reading.measured(Quantity::SystolicMmhg);
+    let margin = policy.rules().blood_pressure.and_then(|rule| rule.usual_margin_mmhg);
+    let (Some(systolic), Some(margin)) = (systolic, margin) else { return received() };
+    let since = reading.at.plus_days(-USUAL_DAYS);
+    let before = chart.systolic().trusted().filter(|point| point.at >= since && point.at < reading.at);
+    let mut before: Vec<f64> = before.map(|point| point.value).collect();
+    before.sort_by(f64::total_cmp);
+    match before.get(before.len() / 2) {
+        Some(usual) if before.len() >= USUAL_READINGS_MIN && (systolic - usual).abs() < margin => as_usual(),
+        Some(_) | None => received(),
     }
-    Bilingual::of(format!("{}.", text.sv), format!("{}.", text.en))
-}
-
-fn oxygen(reading: &Reading) -> Bilingual {
-    reading.measured(Quantity::Spo2Percent).map_or_else(received, |percent| {
-        let shown = number(percent, 0);
-        Bilingual::of(
-            format!("Tack! Syremättnad {} procent.", shown.sv),
-            format!("Thank you! Oxygen saturation {} percent.", shown.en),
-        )
-    })
 }

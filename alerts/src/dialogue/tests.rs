@@ -266,6 +266,14 @@ fn staff_read_what_was_answered() {
             Some((Priority::Urgent, "svaren är brådskande: mycket sämre; orolig för hur jag mår")),
         ),
         (form, "", Some((Priority::Urgent, "svaren är brådskande: vet inte på 3 av frågorna"))),
+        (
+            form,
+            "red-flags=none change=same more=swollen swollen-how=quite",
+            Some((
+                Priority::Soon,
+                "svarade på frågor: svullen om ben, fötter eller mage; svullen: ganska mycket",
+            )),
+        ),
         (whose, "whose=other", Some((Priority::Routine, "svarade på frågor: nej, det var någon annan"))),
     ];
     for (tree, text, expected) in rows {

@@ -229,6 +229,10 @@ sections! {
         weight_swing_prior_count: 1.0, 200.0;
         /// How many days of answers the usual swing of answers counts for beside the person's own; absent: as for habits.
         symptom_noise_prior_count: 0.0, 100.0;
+        /// Answers are weighed by how many there are, recent and old, against so many recent ones and a habit long known.
+        symptom_answers_usual: 0.5, 14.0;
+        /// Until so many answers are old enough for a habit, those before the recent days stand in for them.
+        habit_answers_min: 0.0, 50.0;
     ]
     /// Blood pressure limits.
     BloodPressure blood_pressure {

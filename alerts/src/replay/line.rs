@@ -18,6 +18,7 @@ use vitals::{
 
 use crate::chart::ChartEvent;
 use crate::policy::Overrides;
+use crate::schedule::MeasuringDays;
 use crate::state::{Answers, Entry, Name, Sample, Source};
 
 use super::answered::Answered;
@@ -31,6 +32,8 @@ pub(super) enum What {
     Dialogue(Option<Entry>, Option<Box<Answered>>),
     /// The patient's own limits from then on.
     Limits(Timestamp, Overrides),
+    /// The days on which the patient is asked to measure from then on.
+    Schedule(Timestamp, MeasuringDays),
 }
 
 /// A line, read.
@@ -81,6 +84,7 @@ pub(super) fn parse(text: &str, number: u64) -> Result<Line<'static>, String> {
         "end" => staff(ChartEvent::End { at })?,
         "pause" => staff(pause(&keys)?)?,
         "override" => What::Limits(at, values::<Overrides>(&keys)?),
+        "schedule" => What::Schedule(at, values::<MeasuringDays>(&keys)?),
         "dialogue" if keys.dialogue.is_none() => return Err("a dialogue needs dialogue".to_owned()),
         "dialogue" => What::Dialogue(None, answered(&keys, None)?),
         _ => {

@@ -12,6 +12,7 @@ use super::{Bench, ReplayTask};
 use crate::finding::{Finding, Priority, Problem};
 use crate::policy::Overrides;
 use crate::rules::{Input, Trigger, assess};
+use crate::schedule::MeasuringDays;
 use crate::state::{Entry, Followed, Glance, Took, Tuning};
 use crate::task::{OpenCase, TaskChange};
 use crate::triage::{Situation, triage};
@@ -24,6 +25,7 @@ pub(super) struct PatientReplay {
     pub(super) first_line: u64,
     followed: Followed,
     limits: Option<(Timestamp, Overrides)>,
+    schedule: Option<(Timestamp, MeasuringDays)>,
     open: Vec<OpenCase>,
     tasks: Vec<ReplayTask>,
     began: Timestamp,
@@ -39,6 +41,7 @@ impl PatientReplay {
             first_line,
             followed: Followed::new(Arc::clone(tuning)),
             limits: None,
+            schedule: None,
             open: Vec::new(),
             tasks: Vec::new(),
             began,
@@ -60,7 +63,19 @@ impl PatientReplay {
         self.checked = arrival;
         match what {
             What::Limits(at, overrides) => {
-                self.limit(at, overrides, bench);
+                if self.limits.as_ref().is_none_or(|(held, _)| at >= *held) {
+                    self.limits = Some((at, overrides));
+                    self.retune(bench);
+                }
+                self.judge(Trigger::Clock, Glance::QUIET, bench);
+                false
+            }
+            What::Schedule(at, days) => {
+                if self.schedule.is_none_or(|(held, _)| at >= held) {
+                    self.schedule = Some((at, days));
+                    self.retune(bench);
+                }
+                self.judge(Trigger::Clock, Glance::QUIET, bench);
                 false
             }
             What::Entry(entry) => self.take_entry(entry, None, bench),
@@ -114,12 +129,13 @@ impl PatientReplay {
             })
     }
 
-    fn limit(&mut self, at: Timestamp, overrides: Overrides, bench: &Bench) {
-        if self.limits.as_ref().is_none_or(|(held, _)| at >= *held) {
-            self.followed.retune(Arc::new(Tuning::of(&bench.policy, &overrides)), &bench.days);
-            self.limits = Some((at, overrides));
-        }
-        self.judge(Trigger::Clock, Glance::QUIET, bench);
+    /// Judges by the limits and the days of the patient's own that hold now.
+    fn retune(&mut self, bench: &Bench) {
+        let none = Overrides::default();
+        let limits = self.limits.as_ref().map_or(&none, |(_, limits)| limits);
+        let days = self.schedule.map_or_else(MeasuringDays::default, |(_, days)| days);
+        let tuning = Tuning::of(&bench.policy, limits).measuring_on(days);
+        self.followed.retune(Arc::new(tuning), &bench.days);
     }
 
     /// Runs every check that falls due up to `until`.

@@ -193,8 +193,8 @@ fn since(case: &Case<'_>, symptom: Symptom, stand: &Stand) -> (Timestamp, Vec<Re
 }
 
 fn silence(case: &Case<'_>, rule: &Decompensation) -> Option<Seen> {
-    let excess = case.input.state.silence_excess();
-    if case.input.state.silence_points(rule) <= 0.0 {
+    let excess = case.input.state.silence_excess(case.input.tuning);
+    if case.input.state.silence_points(rule, case.input.tuning) <= 0.0 {
         return None;
     }
     let percent = number(excess * 100.0, 0);

@@ -17,6 +17,8 @@ pub(crate) mod silence;
 mod symptoms;
 mod weight;
 
+pub(crate) use symptoms::names;
+
 use vitals::{Reading, ReadingId, Timestamp};
 
 use crate::calendar::local_date;

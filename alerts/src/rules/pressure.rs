@@ -74,7 +74,7 @@ impl Judged {
         within: &Within,
         (value, at, id): (f64, Timestamp, ReadingId),
     ) -> Option<Self> {
-        let feeling = case.input.state.feeling(case.input.days.day(at), within.hours.0, within.hours.1);
+        let feeling = case.input.state.feeling(case.input.days.day(at), within.hours, case.input.tuning);
         // What arrived late was judged by how the person felt then, which the state may no longer know.
         let beyond = side.beyond(value, feeling).or_else(|| side.beyond(value, Feeling::Symptoms))?;
         let earlier = case.input.recent.before(quantity, at, &id, within.repeat_days);
@@ -122,7 +122,7 @@ pub(super) fn is_beyond(sample: &Sample, state: &State, day: i32, tuning: &Tunin
     else {
         return false;
     };
-    let feeling = state.feeling(day, rule.symptom_hours, rule.above_habit);
+    let feeling = state.feeling(day, (rule.symptom_hours, rule.above_habit), tuning);
     let beyond = |quantity, side: Side| {
         sample.measured(quantity).is_some_and(|value| side.beyond(value, feeling).is_some())
     };

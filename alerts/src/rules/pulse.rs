@@ -31,6 +31,6 @@ pub(super) fn is_beyond(sample: &Sample, state: &State, day: i32, tuning: &Tunin
     else {
         return false;
     };
-    let feeling = state.feeling(day, rule.symptom_hours, rule.above_habit);
+    let feeling = state.feeling(day, (rule.symptom_hours, rule.above_habit), tuning);
     sides.iter().any(|side| side.beyond(pulse, feeling).is_some())
 }

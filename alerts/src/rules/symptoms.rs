@@ -64,7 +64,7 @@ pub(super) const fn rule_name(symptom: Symptom) -> &'static str {
 }
 
 /// What staff read, so that "mer ..." and "more ..." can stand before it.
-pub(super) const fn names(symptom: Symptom) -> (&'static str, &'static str) {
+pub(crate) const fn names(symptom: Symptom) -> (&'static str, &'static str) {
     match symptom {
         Symptom::Breathlessness => ("andfådd", "breathless"),
         Symptom::Orthopnoea => ("andfådd i liggande", "breathless lying flat"),

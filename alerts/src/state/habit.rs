@@ -7,6 +7,12 @@
 //! for somebody whose answers swing more than most, less, in proportion: the swing is that of all symptoms together, each
 //! weighed by its points.
 //!
+//! Where the policy asks for it, the difference is also weighed by how well it is known: two means of `m` and `n` answers
+//! that swing alike differ by chance with a standard deviation of `sqrt(1/m + 1/n)` times the swing (the standard error of
+//! a difference of means; the answers of "none" are counted among the `n`), here against that of the policy's usual `m` and
+//! a habit long known. So one answer says less than two, and less beside a young habit. Until so many old answers are known
+//! as the policy asks for, those before the recent days stand in for them.
+//!
 //! **Invariant:** a question that was not answered counts neither for nor against; days that have passed are only added to.
 
 use vitals::Symptom;
@@ -195,7 +201,7 @@ pub(crate) struct Stand {
     pub(crate) latest: u8,
     /// The person's habit, grades.
     pub(crate) habit: f32,
-    /// How much more than most the person's answers swing; at least 1.
+    /// How much more than most the person's answers swing, and how much less than usual is known of them.
     pub(crate) scale: f32,
 }
 
@@ -255,10 +261,28 @@ impl Habits {
         self.total.add(total);
     }
 
-    /// The habit of the symptom at `place` of [`SCORED`], begun from `prior_count` answers of "none"; grades.
-    pub(crate) fn habit(&self, place: usize, prior_count: f32) -> f32 {
-        let (count, sum) = self.tallies.get(place).copied().unwrap_or_default().parts();
+    /// The habit of the symptom at `place` of [`SCORED`] on the latest form's day, begun from `prior_count` answers of "none";
+    /// grades.
+    pub(crate) fn habit(&self, place: usize, prior_count: f32, young: Young) -> f32 {
+        let (count, sum) = self.old(place, self.day, young);
         if count + prior_count > 0.0 { sum / (count + prior_count) } else { 0.0 }
+    }
+
+    /// How many answers to the symptom at `place` are the habit on `day`, and their sum.
+    fn old(&self, place: usize, day: i32, young: Young) -> (f32, f32) {
+        let (mut count, mut sum) = self.tallies.get(place).copied().unwrap_or_default().parts();
+        if count >= young.answers_min {
+            return (count, sum);
+        }
+        let since =
+            usize::try_from(self.day.saturating_sub(day).saturating_add(young.from_days)).unwrap_or(0);
+        let until = usize::try_from(young.until_days).unwrap_or(0);
+        let slots = self.days.iter().take(until).skip(since);
+        for grade in slots.filter_map(|packed| Worst::from(*packed).get(place)) {
+            count += 1.0;
+            sum += f32::from(grade);
+        }
+        (count, sum)
     }
 
     /// The answers of `days` local days up to `day`, latest first.
@@ -285,7 +309,8 @@ impl Habits {
         self.recent(day, days).filter_map(|worst| worst.get(place)).max()
     }
 
-    /// How the symptom at `place` of [`SCORED`] stands on `day`; `None` when it was not answered of late.
+    /// How the symptom at `place` of [`SCORED`] stands on `day`; `None` when it was not answered of late, or no worse than by
+    /// habit: most symptoms on most days, so that is asked first.
     pub(crate) fn stand(&self, place: usize, day: i32, scale: f32, rule: &SymptomRule) -> Option<Stand> {
         let (mut sum, mut count, mut latest) = (0.0, 0.0, None);
         for grade in self.recent(day, rule.recent_days).filter_map(|worst| worst.get(place)) {
@@ -293,8 +318,19 @@ impl Habits {
             count += 1.0;
             latest = latest.or(Some(grade));
         }
-        let habit = self.habit(place, rule.prior_count);
-        Some(Stand { recent: sum / count, latest: latest?, habit, scale })
+        if sum <= 0.0 {
+            return None;
+        }
+        let (old_count, old_sum) = self.old(place, day, rule.young);
+        let all = old_count + rule.prior_count;
+        let habit = if all > 0.0 { old_sum / all } else { 0.0 };
+        if sum <= habit * count {
+            return None;
+        }
+        let known = rule
+            .answers_usual
+            .map_or(1.0, |usual| (usual * (1.0 / count + 1.0 / all.max(ALMOST_NONE))).sqrt());
+        Some(Stand { recent: sum / count, latest: latest?, habit, scale: scale * known })
     }
 
     /// How much more than most this person's answers swing: the standard deviation of all old answers together, shrunk to the
@@ -311,11 +347,31 @@ impl Habits {
     }
 }
 
+/// So few answers that next to nothing is above their mean.
+const ALMOST_NONE: f32 = 0.01;
+
+/// Which answers stand in for a habit while there are fewer than `answers_min` old ones: those of so many days before the
+/// present one, up to where days join the habit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Young {
+    pub(crate) answers_min: f32,
+    pub(crate) from_days: i32,
+    pub(crate) until_days: i32,
+}
+
+impl Young {
+    /// None do.
+    pub(crate) const OLD_ONLY: Self = Self { answers_min: 0.0, from_days: 0, until_days: 0 };
+}
+
 /// What a policy says of recent answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct SymptomRule {
     pub(crate) recent_days: i32,
     pub(crate) prior_count: f32,
+    pub(crate) young: Young,
+    /// How many recent answers are usual, where the policy weighs answers by how many there are.
+    pub(crate) answers_usual: Option<f32>,
     /// The usual standard deviation of all answers together, each weighed by its points.
     pub(crate) usual_swing: f32,
     pub(crate) swing_prior_count: f32,

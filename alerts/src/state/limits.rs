@@ -5,9 +5,9 @@
 use vitals::{Quantity, Symptom};
 
 use super::limit::{Feeling, Side};
-use super::presence::whole;
 use super::trend::DAY_S;
-use super::{Glance, LastValue, Moment, SCORED, Sample, State, Tuning};
+use super::waiting::whole;
+use super::{Glance, LastValue, Moment, SCORED, Sample, State, Tuning, sense};
 
 /// Answers count this far above habit when they move a limit and the policy does not say otherwise, grades.
 const ABOVE_HABIT: f32 = 0.75;
@@ -68,11 +68,12 @@ impl State {
         if let Some(value) = systolic {
             let sides = [(low, Glance::SYSTOLIC_LOW), (high, Glance::SYSTOLIC_HIGH)];
             let value = Value { value, place: SYSTOLIC, usual: self.usual_systolic(tuning), moment };
-            glance = glance.and(self.sense_limits(&sides, value, &asks));
+            glance = glance.and(self.sense_limits(&sides, value, &asks, tuning));
         }
         if let Some(value) = diastolic {
             let value = Value { value, place: DIASTOLIC, usual: None, moment };
-            glance = glance.and(self.sense_limits(&[(diastolic_high, Glance::DIASTOLIC_HIGH)], value, &asks));
+            let side = (diastolic_high, Glance::DIASTOLIC_HIGH);
+            glance = glance.and(self.sense_limits(&[side], value, &asks, tuning));
         }
         glance
     }
@@ -99,6 +100,7 @@ impl State {
             &sides,
             Value { value, place: PULSE, usual: self.usual_pulse(tuning), moment },
             &asks,
+            tuning,
         )
     }
 
@@ -120,6 +122,7 @@ impl State {
             &[(side, Glance::SPO2_LOW)],
             Value { value, place: SPO2, usual: None, moment },
             &asks,
+            tuning,
         )
     }
 
@@ -169,7 +172,13 @@ impl State {
         Some(self.pulse_sign(tuning.signs.as_ref()?)?.slow)
     }
 
-    fn sense_limits(&mut self, sides: &[(Side, Glance)], value: Value, asks: &Asks) -> Glance {
+    fn sense_limits(
+        &mut self,
+        sides: &[(Side, Glance)],
+        value: Value,
+        asks: &Asks,
+        tuning: &Tuning,
+    ) -> Glance {
         let moment = value.moment;
         let before = self.last.get(value.place).copied().unwrap_or_default();
         let lasted_s = f64::from(moment.at_s.saturating_sub(before.at_s));
@@ -185,7 +194,7 @@ impl State {
             if side.is_inside(value.value) {
                 continue;
             }
-            let feeling = self.feeling(moment.day, asks.symptom_hours, asks.above_habit);
+            let feeling = self.feeling(moment.day, (asks.symptom_hours, asks.above_habit), tuning);
             let counts = side.beyond(value.value, feeling).is_some_and(|beyond| {
                 let repeated = may_repeat && side.beyond(f64::from(before.value), feeling).is_some();
                 let counts = repeated || (asks.alone && beyond.stands_alone(feeling));
@@ -214,8 +223,14 @@ impl State {
         }
     }
 
-    /// How the person feels around local day `day`, by forms of `hours` before.
-    pub(crate) fn feeling(&self, day: i32, hours: f64, above_habit: Option<f64>) -> Feeling {
+    /// How the person feels around local day `day`, by answers of `hours` before that lie so far above their habit, and by so
+    /// much more as they swing more than most.
+    pub(crate) fn feeling(
+        &self,
+        day: i32,
+        (hours, above_habit): (f64, Option<f64>),
+        tuning: &Tuning,
+    ) -> Feeling {
         let days = i32::try_from(whole(hours / 24.0)).unwrap_or(0);
         if self.red_flag_day >= day.saturating_sub(days) && self.red_flag_day <= day {
             return Feeling::Clear;
@@ -223,10 +238,11 @@ impl State {
         if self.habits.is_calm(day, days) {
             return Feeling::Well;
         }
-        let least = above_habit.map_or(ABOVE_HABIT, grades);
+        let least = above_habit.map_or(ABOVE_HABIT, grades) * self.swing_of_answers(tuning);
+        let young = sense::young(tuning);
         let feels = |(place, symptom): (usize, &Symptom)| {
             let grade = self.habits.worst(place, day, days)?;
-            let above = f32::from(grade) - self.habits.habit(place, HABIT_PRIOR_COUNT) >= least;
+            let above = f32::from(grade) - self.habits.habit(place, HABIT_PRIOR_COUNT, young) >= least;
             above.then(|| feeling_of(*symptom, grade))
         };
         SCORED.iter().enumerate().filter_map(feels).max().unwrap_or(Feeling::Well)

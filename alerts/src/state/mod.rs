@@ -28,6 +28,7 @@ mod slope;
 mod textbook;
 mod trend;
 mod tuning;
+mod waiting;
 mod weights;
 
 use vitals::{Reading, Timestamp};
@@ -38,7 +39,6 @@ pub use followed::{Followed, LATE_DAYS_MAX};
 pub use glance::Glance;
 pub(crate) use habit::{SCORED, Stand};
 pub(crate) use limit::{Beyond, Feeling, Side};
-pub(crate) use presence::{silent_days, whole};
 pub use recent::Recent;
 pub(crate) use recent::{Entry, Name};
 pub use sample::Sample;
@@ -47,6 +47,8 @@ pub(crate) use score::Height;
 pub(crate) use trend::{Smoothed, Smoothing, Swing, Trend, seconds_between};
 pub(crate) use tuning::Signs;
 pub use tuning::Tuning;
+pub use waiting::Missed;
+pub(crate) use waiting::{Waiting, silent_days, whole};
 pub(crate) use weights::{Jump, Verdict, Weighing, Weights};
 
 use habit::Habits;
@@ -263,13 +265,14 @@ impl State {
         }
         self.day = day;
         self.points.symptoms = self.symptom_points(day, tuning);
-        self.points.silence = tuning.signs.as_ref().map_or(0.0, |signs| self.silence_points(&signs.rule));
+        self.points.silence =
+            tuning.signs.as_ref().map_or(0.0, |signs| self.silence_points(&signs.rule, tuning));
     }
 
     /// When the passing of time alone would next yield a finding, strictly after `after`; `None` when it never would.
     #[must_use]
     pub fn next_check(&self, tuning: &Tuning, days: &LocalDays, after: Timestamp) -> Option<Timestamp> {
-        self.presence.next_check(&tuning.rules.silence?, days.zone(), after)
+        self.presence.next_check(&tuning.rules.silence?, tuning.measuring, days.zone(), after)
     }
 
     /// Whether the passing of time alone can yield no finding up to `now`. It may answer "no" where nothing would come;
@@ -279,17 +282,15 @@ impl State {
         tuning.rules.silence.is_none_or(|limits| self.presence.is_early(days.day(now), &limits, days))
     }
 
-    /// The moment from which days of silence count at `now`; `None` when nothing is expected.
+    /// What the person was asked for and has not sent at `now`, its whole day included; `None` when nothing is expected.
     #[must_use]
-    pub fn silent_since(&self, tuning: &Tuning, now: Timestamp) -> Option<Timestamp> {
-        let goes_on = self.presence.ended().is_none_or(|ended| now <= ended);
-        self.presence.expected_since(now, &tuning.rules.silence?).filter(|_| goes_on)
-    }
-
-    /// How many days longer than the policy's every step of silence waits for this person.
-    #[must_use]
-    pub fn usual_gap_days(&self, tuning: &Tuning) -> i64 {
-        tuning.rules.silence.map_or(0, |limits| self.presence.usual_gap_days(&limits))
+    pub fn missed(&self, tuning: &Tuning, days: &LocalDays, now: Timestamp) -> Option<Missed> {
+        let limits = &tuning.rules.silence?;
+        if self.presence.ended().is_some_and(|ended| now > ended) {
+            return None;
+        }
+        let since = self.presence.expected_since(now, limits)?;
+        Some(self.presence.waiting(limits, tuning.measuring.any).missed(since, now, days.zone()))
     }
 
     /// The moment of the latest reading.

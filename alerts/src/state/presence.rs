@@ -5,20 +5,19 @@
 //!
 //! The ladder of silence begins from the person's own habit. Who measures daily is reminded by the policy's days; for who
 //! by habit leaves gaps, every step waits as many days longer as the second longest gap of the last eight weeks lasted, at
-//! most the policy's `habit_days_max`, and at least as their plan's `every_days` allows. The second longest, because one
-//! long gap is no habit.
+//! most the policy's `habit_days_max`, and at least as the policy's `every_days` allows. The second longest, because one
+//! long gap is no habit. Days on which the person's own schedule asks for nothing are no gap, and count in no share.
 //!
 //! **Invariant:** the order in which events arrive does not matter, only the times they name; and the ladder always ends
 //! in a step: no habit makes silence go unseen.
 
-use jiff::ToSpan;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use vitals::Timestamp;
 
 use super::days::LocalDays;
-use crate::calendar::{days_between, local_date, to_timestamp};
+use super::waiting::{Waiting, whole};
 use crate::policy::Silence;
+use crate::schedule::{MeasuringDays, Weekdays};
 
 /// A minute since 1970, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,31 +138,47 @@ impl Presence {
         self.discharged.get()
     }
 
-    /// The share of silent days in the last week above that of up to eight weeks before, on the last day heard of; 0 while
-    /// the person is new.
-    pub(crate) fn silence_excess(&self) -> f32 {
+    /// The share of silent days among the `asked` ones of the last week, above that of up to eight weeks before, on the last
+    /// day heard of; 0 while the person is new.
+    pub(crate) fn silence_excess(&self, asked: Weekdays) -> f32 {
         let known = self.heard_day.saturating_sub(self.first_day);
         if known < KNOWN_DAYS_MIN {
             return 0.0;
         }
         let before = (known - WEEK).clamp(1, WEEKS_BEFORE);
-        self.share_silent(0, WEEK) - self.share_silent(WEEK, before)
+        let asked = self.asked(asked);
+        self.share_silent(asked, 0, WEEK) - self.share_silent(asked, WEEK, before)
     }
 
     #[allow(clippy::cast_precision_loss)]
-    fn share_silent(&self, from: i32, days: i32) -> f32 {
+    fn share_silent(&self, asked: u64, from: i32, days: i32) -> f32 {
         let mask = (1u64 << days) - 1;
-        let heard = (self.heard >> from) & mask;
-        1.0 - heard.count_ones() as f32 / days as f32
+        let asked = (asked >> from) & mask;
+        let heard = (self.heard >> from) & asked;
+        // A week holds one, but a span shorter than that need not.
+        if asked == 0 { 0.0 } else { 1.0 - heard.count_ones() as f32 / asked.count_ones() as f32 }
     }
 
-    /// How many days longer than the policy's every step waits for this person.
-    pub(crate) fn usual_gap_days(&self, limits: &Silence) -> i64 {
-        let planned = limits.every_days.map_or(0, |days| whole(days) - 1).max(0);
+    /// The days of `asked` as bits beside those heard of.
+    fn asked(&self, asked: Weekdays) -> u64 {
+        if asked == Weekdays::ALL {
+            return u64::MAX;
+        }
+        let is_asked = |place: &i32| asked.has_day(self.heard_day.saturating_sub(*place));
+        let week = (0..WEEK).filter(is_asked).fold(0, |week: u64, place| week | 1 << place);
+        (0..u64::BITS).step_by(WEEK as usize).fold(0, |days, place| days | week << place)
+    }
+
+    /// How many days longer than the policy's every step waits for this person, of those that are `asked` for.
+    pub(crate) fn usual_gap_days(&self, limits: &Silence, asked: Weekdays) -> i64 {
+        // Days of the person's own say more than how seldom the policy asks.
+        let by_policy = limits.every_days.filter(|_| asked == Weekdays::ALL);
+        let planned = by_policy.map_or(0, |days| whole(days) - 1).max(0);
         let Some(most) = limits.habit_days_max.map(whole) else { return planned };
         let known = u32::try_from(self.heard_day.saturating_sub(self.first_day))
             .unwrap_or(0)
             .min(WEEKS_BEFORE as u32);
+        let asked = self.asked(asked);
         let (mut longest, mut second) = (0, 0);
         let mut rest = self.heard & !1;
         let mut place = 0;
@@ -172,7 +187,8 @@ impl Presence {
             if next > known {
                 break;
             }
-            let gap = i64::from(next - place) - 1;
+            let between = (asked & !self.heard & ((1u64 << next) - 1)) >> place;
+            let gap = i64::from(between.count_ones());
             if gap > longest {
                 (longest, second) = (gap, longest);
             } else {
@@ -211,6 +227,11 @@ impl Presence {
         [last, discharged, paused, admitted].into_iter().flatten().max()
     }
 
+    /// How long the ladder waits for this person where these days are `asked` for.
+    pub(crate) fn waiting<'a>(&self, limits: &'a Silence, asked: Weekdays) -> Waiting<'a> {
+        Waiting { limits, asked, longer: self.usual_gap_days(limits, asked) }
+    }
+
     /// Whether no step of the ladder can lie at or before local day `day`: a cheap answer for a day with readings.
     pub(crate) fn is_early(&self, day: i32, limits: &Silence, days: &LocalDays) -> bool {
         let (Some(_), steps) = (self.heard_at.get(), [limits.message_days, limits.missing_weight_days])
@@ -226,10 +247,10 @@ impl Presence {
     pub(crate) fn next_check(
         &self,
         limits: &Silence,
+        measuring: MeasuringDays,
         zone: &TimeZone,
         after: Timestamp,
     ) -> Option<Timestamp> {
-        let longer = self.usual_gap_days(limits);
         let silence = self.expected_since(after, limits).map(|since| {
             let steps = [
                 limits.message_days,
@@ -237,62 +258,14 @@ impl Presence {
                 limits.call_next_of_kin_days,
                 limits.clinician_days,
             ];
-            next_step(&steps.map(|step| whole(step) + longer), since, after, limits, zone)
+            self.waiting(limits, measuring.any).next_check(&steps, since, after, zone)
         });
         let weight = self.weight_expected_since(after, limits).map(|since| {
-            next_step(&[whole(limits.missing_weight_days) + longer], since, after, limits, zone)
+            let steps = [limits.missing_weight_days];
+            self.waiting(limits, measuring.weight).next_check(&steps, since, after, zone)
         });
         // At the end of the calendar a step can fall before the last one: then there is no next.
         let next = silence.into_iter().chain(weight).filter(|next| *next > after).min()?;
         self.ended().is_none_or(|ended| next <= ended).then_some(next)
     }
-}
-
-/// The first of `steps`, or of the weeks after the last of them, whose check falls after `after`.
-fn next_step(
-    steps: &[i64],
-    since: Timestamp,
-    after: Timestamp,
-    limits: &Silence,
-    zone: &TimeZone,
-) -> Timestamp {
-    let first = local_date(since, zone);
-    let time = |days: i64| check_time(first, days, limits, zone);
-    for step in steps {
-        let check = time(*step);
-        if check > after {
-            return check;
-        }
-    }
-    let last = steps.last().copied().unwrap_or(0);
-    let passed = (after.millis_since(time(last)) / (7 * Timestamp::DAY_MS)).max(0);
-    let near = time(last + 7 * passed);
-    if near > after {
-        return near;
-    }
-    let next = time(last + 7 * (passed + 1));
-    if next > after { next } else { time(last + 7 * (passed + 2)) }
-}
-
-/// More days than the calendar has, and few enough for its arithmetic.
-const DAYS_MAX: i64 = 4_000_000;
-
-/// When the `days`-th day after `first` counts as silent.
-fn check_time(first: Date, days: i64, limits: &Silence, zone: &TimeZone) -> Timestamp {
-    let day = first.saturating_add(days.clamp(0, DAYS_MAX).days());
-    let hour = i8::try_from(whole(limits.check_hour)).unwrap_or(0).clamp(0, 23);
-    to_timestamp(day.at(hour, 0, 0, 0), zone)
-}
-
-/// Whole silent local days from `since` to `now`; the present day counts from the hour of the check.
-pub(crate) fn silent_days(since: Timestamp, now: Timestamp, limits: &Silence, zone: &TimeZone) -> u32 {
-    let first = local_date(since, zone);
-    let days = days_between(first, local_date(now, zone));
-    if days > 0 && now < check_time(first, i64::from(days), limits, zone) { days - 1 } else { days }
-}
-
-/// A whole number of days or hours from a policy.
-#[allow(clippy::cast_possible_truncation)]
-pub(crate) fn whole(number: f64) -> i64 {
-    number.round() as i64
 }

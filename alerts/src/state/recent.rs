@@ -165,7 +165,7 @@ impl Recent {
 }
 
 impl Entry {
-    /// A reading, or what staff entered; `None` for limits, which are no sample.
+    /// A reading, or what staff entered; `None` for limits and schedules, which are no sample.
     pub(crate) fn of(event: &ChartEvent) -> Option<Self> {
         match event {
             ChartEvent::Reading(reading) => {
@@ -175,6 +175,7 @@ impl Entry {
             | ChartEvent::Discharge { .. }
             | ChartEvent::Pause { .. }
             | ChartEvent::Override { .. }
+            | ChartEvent::Schedule { .. }
             | ChartEvent::End { .. } => {
                 let sample = Sample::of_staff(event)?;
                 Some(Self { sample, name: Name::Staff(sample.source) })

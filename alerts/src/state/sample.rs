@@ -112,10 +112,12 @@ impl Sample {
         }
     }
 
-    /// What staff entered; `None` for readings and for limits.
+    /// What staff entered; `None` for readings, limits and schedules.
     pub(crate) fn of_staff(event: &ChartEvent) -> Option<Self> {
         let (source, until) = match event {
-            ChartEvent::Reading(_) | ChartEvent::Override { .. } => return None,
+            ChartEvent::Reading(_) | ChartEvent::Override { .. } | ChartEvent::Schedule { .. } => {
+                return None;
+            }
             ChartEvent::Admission { .. } => (Source::Admission, None),
             ChartEvent::Discharge { .. } => (Source::Discharge, None),
             ChartEvent::Pause { until, .. } => (Source::Pause, Some(*until)),

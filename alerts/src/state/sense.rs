@@ -4,6 +4,7 @@
 
 use vitals::Symptom;
 
+use super::habit::Young;
 use super::score::{Height, level, level_kept};
 use super::trend::Smoothed;
 use super::tuning::Signs;
@@ -125,13 +126,19 @@ impl State {
         (given > 0.0).then_some((stand, points(given)))
     }
 
-    /// The share of silent days in the last week above that of the weeks before.
-    pub(crate) fn silence_excess(&self) -> f64 {
-        f64::from(self.presence.silence_excess())
+    /// How much more than most the person's answers swing, where the policy weighs answers by what is known of them.
+    pub(crate) fn swing_of_answers(&self, tuning: &Tuning) -> f32 {
+        let weighs = |signs: &&Signs| signs.symptoms.answers_usual.is_some();
+        tuning.signs.as_ref().filter(weighs).map_or(1.0, |signs| self.habits.scale(&signs.symptoms))
     }
 
-    pub(crate) fn silence_points(&self, rule: &Decompensation) -> f32 {
-        points(rule.silence_points * ramp(self.silence_excess(), rule.silence_from, 1.0))
+    /// The share of silent days in the last week above that of the weeks before.
+    pub(crate) fn silence_excess(&self, tuning: &Tuning) -> f64 {
+        f64::from(self.presence.silence_excess(tuning.measuring.any))
+    }
+
+    pub(crate) fn silence_points(&self, rule: &Decompensation, tuning: &Tuning) -> f32 {
+        points(rule.silence_points * ramp(self.silence_excess(tuning), rule.silence_from, 1.0))
     }
 
     /// The sum of all signs at `moment`.
@@ -199,6 +206,11 @@ impl State {
     pub(crate) const fn height(&self) -> Height {
         self.height
     }
+}
+
+/// What stands in for a habit while it is young.
+pub(crate) fn young(tuning: &Tuning) -> Young {
+    tuning.signs.as_ref().map_or(Young::OLD_ONLY, |signs| signs.symptoms.young)
 }
 
 fn is_known(smoothed: &Smoothed, rule: &Decompensation) -> bool {
@@ -281,7 +293,7 @@ impl State {
         red.chain(habitual).filter_map(move |(symptom, from, place)| {
             let grade = answers.get(symptom).filter(|grade| f64::from(*grade) >= from)?;
             let usual = place.zip(rule).is_some_and(|(place, rule)| {
-                let habit = self.habits.habit(place, points(rule.habit_prior_count));
+                let habit = self.habits.habit(place, points(rule.habit_prior_count), young(tuning));
                 let scale = tuning.signs.as_ref().map_or(1.0, |signs| self.habits.scale(&signs.symptoms));
                 f64::from((f32::from(grade) - habit) / scale) < rule.above_habit
             });

@@ -1,12 +1,13 @@
-//! A policy's rules for one patient, ready to be folded by: the person's own limits laid over them, and what depends on
-//! them alone worked out once.
+//! A policy's rules for one patient, ready to be folded by: the person's own limits laid over them, the days on which they
+//! are asked to measure, and what depends on these alone worked out once.
 //!
-//! **Invariant:** the same policy and the same limits give the same tuning.
+//! **Invariant:** the same policy, limits and days give the same tuning.
 
-use super::habit::{HabitShape, SCORED, SymptomRule, points_of};
+use super::habit::{HabitShape, SCORED, SymptomRule, Young, points_of};
 use super::limit::Side;
 use super::trend::Smoothing;
 use crate::policy::{Decompensation, Overrides, Policy, Rules};
+use crate::schedule::MeasuringDays;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +23,7 @@ pub struct Tuning {
     pub(crate) oxygen: Option<Side>,
     /// Between these lies what no limit asks about: systolic, diastolic, pulse.
     pub(crate) inside: [(f64, f64); 3],
+    pub(crate) measuring: MeasuringDays,
 }
 
 /// Where there are no limits, everything lies inside.
@@ -61,7 +63,14 @@ impl Tuning {
             oxygen: rules.oxygen.map(|rule| rule.side()),
             unused,
             rules,
+            measuring: MeasuringDays::default(),
         }
+    }
+
+    /// The same for a patient who is asked to measure on these days only.
+    #[must_use]
+    pub fn measuring_on(self, measuring: MeasuringDays) -> Self {
+        Self { measuring, ..self }
     }
 
     /// The keys of the patient's own limits that fit nowhere.
@@ -104,8 +113,16 @@ impl Signs {
 fn symptom_rule(rule: &Decompensation) -> SymptomRule {
     // Independent answers of equal noise: their weighed sum has the root of the sum of squares.
     let squares: f64 = SCORED.iter().map(|symptom| points_of(*symptom, rule).powi(2)).sum();
+    let recent_days = rule.symptom_recent_days.round() as i32;
+    let young = Young {
+        answers_min: rule.habit_answers_min.unwrap_or(0.0) as f32,
+        from_days: recent_days.saturating_add(1),
+        until_days: HabitShape::of(Some(rule)).lag_days,
+    };
     SymptomRule {
-        recent_days: rule.symptom_recent_days.round() as i32,
+        recent_days,
+        young,
+        answers_usual: rule.symptom_answers_usual.map(|usual| usual as f32),
         prior_count: rule.habit_prior_count as f32,
         usual_swing: (rule.symptom_noise_grade * squares.sqrt()) as f32,
         swing_prior_count: rule.symptom_noise_prior_count.unwrap_or(rule.habit_prior_count) as f32,

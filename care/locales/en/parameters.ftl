@@ -116,3 +116,5 @@ parameter-usual-margin-per-min = The limit lies at least this far beyond the per
 parameter-weight-swing-factor = Weight: how much the swing of the person's averages counts
 parameter-weight-swing-prior-kg = Weight: usual swing of the averages
 parameter-weight-swing-prior-count = Weight: the usual swing counts for so many weighings
+parameter-symptom-answers-usual = Symptoms: so many answers of late are usual
+parameter-habit-answers-min = Answers before the recent days stand in for a habit until there are so many

@@ -116,3 +116,5 @@ parameter-usual-margin-per-min = Gränsen ligger minst så långt bortom persone
 parameter-weight-swing-factor = Vikt: så mycket väger svängningarna i personens medelvärden
 parameter-weight-swing-prior-kg = Vikt: vanlig svängning i medelvärdena
 parameter-weight-swing-prior-count = Vikt: så många vägningar väger den vanliga svängningen
+parameter-symptom-answers-usual = Symtom: så många svar de senaste dagarna är vanligt
+parameter-habit-answers-min = Svar före de senaste dagarna räknas som det vanliga tills det finns så många

@@ -131,13 +131,10 @@ fn plan_line(event: &PlanEvent) -> Option<Value> {
     let (kind, key, value) = match &event.said {
         Said::Limits(limits) => ("override", "values", json!(limits)),
         Said::Pause { from, until } => ("pause", "until", json!(event.true_end(*from, *until))),
+        Said::Schedule(schedule) => ("schedule", "values", json!(schedule)),
         Said::Admission { .. } => ("admission", "values", json!({})),
         Said::Discharge { .. } => ("discharge", "values", json!({})),
-        Said::PauseEnd { .. }
-        | Said::TargetWeight(_)
-        | Said::Schedule(_)
-        | Said::Diuretic(_)
-        | Said::Text(_) => return None,
+        Said::PauseEnd { .. } | Said::TargetWeight(_) | Said::Diuretic(_) | Said::Text(_) => return None,
     };
     Some(json!({
         "patient": event.patient, "at": event.at, "kind": kind, key: value, "id": format!("plan:{}", event.id),

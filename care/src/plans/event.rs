@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use alerts::ChartEvent;
 use vitals::{PatientId, Timestamp};
 
-use super::Said;
+use super::{Said, Schedule};
 use crate::people;
 use crate::store::StoreError;
 
@@ -45,13 +45,12 @@ impl PlanEvent {
             Said::Pause { from, until } => {
                 Some(ChartEvent::Pause { at: *from, until: self.true_end(*from, *until) })
             }
+            Said::Schedule(schedule) => {
+                Some(ChartEvent::Schedule { at: self.at, days: schedule.measuring_days() })
+            }
             Said::Admission { at } => Some(ChartEvent::Admission { at: *at }),
             Said::Discharge { at } => Some(ChartEvent::Discharge { at: *at }),
-            Said::PauseEnd { .. }
-            | Said::TargetWeight(_)
-            | Said::Schedule(_)
-            | Said::Diuretic(_)
-            | Said::Text(_) => None,
+            Said::PauseEnd { .. } | Said::TargetWeight(_) | Said::Diuretic(_) | Said::Text(_) => None,
         }
     }
 }
@@ -108,6 +107,25 @@ pub async fn chart_events(
     patient: &PatientId,
 ) -> Result<Vec<ChartEvent>, StoreError> {
     Ok(history(connection, patient).await?.iter().filter_map(PlanEvent::chart_event).collect())
+}
+
+/// The schedule that was said last of each patient of `unit` that has any.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn schedules(
+    connection: &mut Connection,
+    unit: &str,
+) -> Result<HashMap<PatientId, Schedule>, StoreError> {
+    let rows: Vec<(String, String)> = sql::query_as(
+        "SELECT patient, vals FROM plan_event WHERE id IN (SELECT MAX(plan_event.id) FROM plan_event
+           JOIN patient_unit ON patient_unit.patient = plan_event.patient AND patient_unit.unit = $1 AND patient_unit.until_at IS NULL
+         WHERE plan_event.kind = 'schedule' GROUP BY plan_event.patient)",
+    )
+    .bind(unit)
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|(patient, vals)| Ok((people::patient_id(&patient)?, json(&vals)?))).collect()
 }
 
 async fn rows(

@@ -13,7 +13,7 @@ pub mod write;
 use alerts::Overrides;
 use vitals::{PatientId, Timestamp};
 
-pub use event::{PlanEvent, all, chart_events, history, latest};
+pub use event::{PlanEvent, all, chart_events, history, latest, schedules};
 pub use schedule::{Measured, Schedule};
 pub use write::{PlanError, given_by_register, record};
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use alerts::{MeasuringDays, Weekdays};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -65,20 +66,12 @@ impl Schedule {
         self.0.get(&measured).map(|days| days.contains(&weekday))
     }
 
-    /// Whether any measuring is expected on `day`; weighing is, where nothing is said of it.
+    /// What the rules must know of it: the days on which anything is measured, and on which weight is.
     #[must_use]
-    pub fn asks_for_measuring(&self, day: Date) -> bool {
-        let asks = |measured, usual| self.expects(measured, day).unwrap_or(usual);
-        asks(Measured::Weight, true)
-            || asks(Measured::BloodPressure, false)
-            || asks(Measured::PulseOximetry, false)
-    }
-
-    /// On how many days after `last` and up to `today` measuring was expected; days further back than a year are not counted.
-    #[must_use]
-    pub fn measuring_days(&self, last: Date, today: Date) -> i64 {
-        let days = days_after(last.max(today.saturating_sub(366.days())), today);
-        days.fold(0, |count, day| count + i64::from(self.asks_for_measuring(day)))
+    pub fn measuring_days(&self) -> MeasuringDays {
+        let of = |measured| self.0.get(&measured).and_then(|days| Weekdays::of(days.iter().copied()));
+        let others = [of(Measured::BloodPressure), of(Measured::PulseOximetry)];
+        MeasuringDays::of(of(Measured::Weight), others.into_iter().flatten())
     }
 
     /// Whether the short form is due on `today`, when it was answered last on `last`: on a day of the patient's own, or else
@@ -159,17 +152,37 @@ mod tests {
         }
     }
 
-    /// By the calendar: 20 April 2026 is a Monday. Monday and Thursday are in a week; nothing is missed on a Tuesday.
+    /// Days by what is measured, and the days of anything and of weight.
+    type Row<'a> = (&'a [(Measured, &'a [u8])], &'a [u8], &'a [u8]);
+
+    /// To add a case, add a row: days by what is measured, and the weekdays on which anything, and weight, is asked for. Weighing is
+    /// every day's where nothing is said of it; the form is no measurement. By the calendar: 20 April 2026 is a Monday.
     #[test]
-    fn only_expected_days_are_missed() {
-        let day = |day: u32| format!("2026-04-{day:02}").parse::<Date>().expect("a day");
-        let schedule = own(Measured::Weight, &[1, 4]);
-        let rows = [(20, 20, 0), (20, 22, 0), (20, 23, 1), (20, 26, 1), (20, 27, 2)];
-        for (last, today, missed) in rows {
-            assert_eq!(schedule.measuring_days(day(last), day(today)), missed, "{last} {today}");
-            let usual = Schedule::default().measuring_days(day(last), day(today));
-            assert_eq!(usual, i64::from(today - last), "every day counts where nothing is said");
+    fn the_rules_know_the_days_of_measuring() {
+        let every: &[u8] = &[1, 2, 3, 4, 5, 6, 7];
+        let rows: [Row<'_>; 4] = [
+            (&[], every, every),
+            (&[(Measured::Weight, &[1, 4])], &[1, 4], &[1, 4]),
+            (
+                &[(Measured::Weight, &[1]), (Measured::BloodPressure, &[3]), (Measured::Symptoms, &[7])],
+                &[1, 3],
+                &[1],
+            ),
+            (&[(Measured::BloodPressure, &[3])], every, every),
+        ];
+        let asked = |days: Weekdays| -> Vec<u8> {
+            (1..=7)
+                .filter(|day| days.has(jiff::civil::date(2026, 4, 19 + i8::try_from(*day).expect("a day"))))
+                .collect()
+        };
+        for (days, any, weight) in rows {
+            let mut schedule = Schedule::default();
+            days.iter().for_each(|(measured, days)| schedule.set(*measured, days.iter().copied()));
+            let known = schedule.measuring_days();
+            assert_eq!((asked(known.any), asked(known.weight)), (any.to_vec(), weight.to_vec()), "{days:?}");
+            // What an export writes, a replay reads.
+            let text = serde_json::to_string(&schedule).expect("JSON");
+            assert_eq!(serde_json::from_str::<MeasuringDays>(&text).ok(), Some(known), "{text}");
         }
-        assert!(!schedule.asks_for_measuring(day(21)) && schedule.asks_for_measuring(day(23)));
     }
 }

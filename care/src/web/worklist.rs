@@ -19,9 +19,7 @@ use super::text::Text;
 use super::visit::{StaffVisit, Visit};
 use super::words::{self, Due, Urgency};
 use crate::chart;
-use crate::worklist::{
-    self, Contact, Counts, Filter, Item, Letter, Listed, SILENT_DAYS, SPARK_DAYS, Worklist,
-};
+use crate::worklist::{self, Contact, Counts, Filter, Item, Letter, Listed, SPARK_DAYS, Worklist};
 
 /// What the address asks for.
 #[derive(Deserialize)]
@@ -168,10 +166,7 @@ fn row_of(item: &Item, visit: &Visit) -> Row {
         unit: task.unit_name.clone().filter(|_| task.unit.as_deref() != visit.subject.unit()),
         mine,
         due: words::due(task.due_at, now, text),
-        silent: item
-            .silent_days
-            .filter(|days| *days >= SILENT_DAYS)
-            .map(|days| text.count("days-silent", days)),
+        silent: item.silent_days.map(|days| text.count("days-silent", days)),
     }
 }
 
@@ -284,9 +279,9 @@ fn matches(one: &Listed, q: &str) -> bool {
 
 fn patient_row(one: &Listed, visit: &Visit) -> PatientRow {
     let (text, now) = (visit.text, visit.now);
-    let days = one.silent_days(now);
-    let last = match (one.last_reading_at, days) {
-        (Some(at), Some(days)) if days >= SILENT_DAYS => {
+    let silent = one.is_silent(now);
+    let last = match (one.last_reading_at, one.silent_days(now)) {
+        (Some(at), Some(days)) if silent => {
             let values = [("when", format::moment(at, now, text).into()), ("count", days.into())];
             text.with("patients-silent", &values)
         }
@@ -299,6 +294,6 @@ fn patient_row(one: &Listed, visit: &Visit) -> PatientRow {
         about: words::age_and_units(&one.facts, visit.subject.unit(), now, text),
         urgency: one.priority.map(|priority| Urgency::of(priority, text)),
         last,
-        silent: days.is_none_or(|days| days >= SILENT_DAYS),
+        silent,
     }
 }

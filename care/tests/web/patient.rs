@@ -244,5 +244,12 @@ async fn a_normal_value_is_answered_in_plain_words() {
         .await;
     tx.commit().await.expect("commits");
     let today = Browser::signed_in(&house, "svea").await.get("/me").await.words();
-    assert!(today.contains("Tack! 78,3 kg. Det är som vanligt för dig."), "{today}");
+    assert!(today.contains("78,3 kg") && today.contains("Tack! Det är som vanligt för dig."), "{today}");
+    // Her pressures lie from 118 to 137, and the policy's margin is 20 (orthostatic hypotension by definition).
+    let mut tx = house.state.store.write().await.expect("a transaction");
+    let pressure = r#"{"systolic_mmhg":128,"diastolic_mmhg":76,"pulse_per_min":70}"#;
+    crate::house::record(&mut tx, "svea", at("2026-04-22T07:05:00Z"), "blood_pressure", pressure).await;
+    tx.commit().await.expect("commits");
+    let today = Browser::signed_in(&house, "svea").await.get("/me").await.words();
+    assert_eq!(today.matches("Det är som vanligt för dig.").count(), 2, "{today}");
 }

@@ -27,7 +27,7 @@ async fn the_worklist_says_why_in_words_the_most_urgent_first() {
         assert!(words.contains(expected), "{expected} in {words}");
     }
     // Elsa weighed herself today and has no task; Ingrid has been silent for three days.
-    assert!(words.contains("tysta sedan 2 dagar 1") && words.contains("inget att göra 1"), "{words}");
+    assert!(words.contains("tysta i 2 mätdagar 1") && words.contains("inget att göra 1"), "{words}");
     let mut reader = house.state.store.read().await.expect("a reader");
     let logged = care::audit::rows(&mut reader, None, None).await.expect("reads");
     let views: Vec<_> = logged.iter().filter(|row| row.entry.action == "list worklist").collect();

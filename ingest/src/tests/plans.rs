@@ -7,9 +7,10 @@ use alerts::Overrides;
 use alerts::replay::Replay;
 use care::access::{Role, Subject, SubjectKind};
 use care::actor::Actor;
+use care::conversations;
 use care::export::What;
 use care::language::Language;
-use care::plans::{PlanChange, PlanError, Said};
+use care::plans::{Measured, PlanChange, PlanError, Said, Schedule};
 use care::policies::Scope;
 use care::policies::shelf;
 use care::policies::switching::{Switch, switch_on};
@@ -342,6 +343,61 @@ fn a_pause_excuses_silence_until_its_true_end_and_a_replay_agrees() {
     });
 }
 
+/// Asked to weigh on Mondays, Wednesdays and Fridays. By the calendar 1 January 2026 is a Thursday, so Friday, Monday and
+/// Wednesday the 7th are missed: a word on the first, a message on the second, and EMPOWER's call on the third, where somebody who
+/// is asked daily would be called about on Sunday the 4th. What is exported opens the same in a replay.
+#[test]
+fn silence_is_counted_in_days_that_were_asked_for_and_a_replay_agrees() {
+    run(async {
+        let home = Home::open().await;
+        let mut schedule = Schedule::default();
+        schedule.set(Measured::Weight, [1, 3, 5]);
+        say(&home, Said::Schedule(schedule)).await.expect("says");
+        home.up(&weighing(1, "546c0e000001", "2026-01-01T06:00:00.000Z", 80.0));
+        home.receipted("ob", 1).await;
+        let mut told = Vec::new();
+        for day in 1..=8_u32 {
+            for hour in [12, 13, 14] {
+                home.ingest.look(time(&format!("2026-01-{day:02}T{hour}:00:00Z"))).await.expect("looks");
+            }
+            let mut reader = home.store.read().await.expect("reads");
+            let patient = "p1".parse().expect("an id");
+            let notices =
+                conversations::notices(&mut reader, &patient, time(NOW)).await.expect("notices").len();
+            let talk = conversations::of_patient(&mut reader, &patient).await.expect("messages");
+            let reminders = talk.iter().filter(|message| message.task.is_none()).count();
+            drop(reader);
+            let tasks = home.export(What::Tasks).await;
+            let silent = tasks.iter().filter(|task| task["problem"] == "silence" && task["patient"] == "p1");
+            let rules: Vec<String> = silent.map(|task| task["reasons"][0]["rule"].to_string()).collect();
+            told.push((notices, reminders, rules.join(" ")));
+        }
+        let row = |notices, reminders, rule: &str| (notices, reminders, rule.to_owned());
+        let call = "\"silence_call_patient\"";
+        let (word, message) = (row(1, 0, ""), row(1, 1, ""));
+        let expected = [
+            row(0, 0, ""),
+            word.clone(),
+            word.clone(),
+            word,
+            message.clone(),
+            message,
+            row(1, 1, call),
+            row(1, 1, call),
+        ];
+        assert_eq!(told, expected);
+        let mut replay = Replay::new(alerts::Policy::recommended().clone(), care::clock::zone());
+        for line in home.export(What::Readings).await {
+            replay.feed(&line.to_string()).expect("an export is a history");
+        }
+        let end = json!({ "patient": "p1", "at": "2026-01-08T14:00:00.000Z", "kind": "end" });
+        replay.feed(&end.to_string()).expect("an end");
+        let tasks = replay.finish().tasks;
+        let replayed: Vec<String> = tasks.iter().map(|task| task.opened_at.to_string()).collect();
+        assert_eq!(replayed, ["2026-01-07T13:00:00.000Z"]);
+    });
+}
+
 /// A policy of the installation's own, switched on for the unit, judges its patients, and its name, version and who switched it on
 /// stand behind the task.
 #[test]
@@ -350,7 +406,7 @@ fn a_policy_switched_on_judges_and_signs() {
         let home = Home::open().await;
         let text = include_str!("../../../alerts/policies/recommended.toml")
             .replacen("\"recommended\"", "\"ours\"", 1)
-            .replacen("\nversion = \"2\"", "\nversion = \"1\"", 1)
+            .replacen("\nversion = \"3\"", "\nversion = \"1\"", 1)
             .replacen("systolic_high_extreme_mmhg = 180 ", "systolic_high_extreme_mmhg = 145 ", 1);
         shelf::add(&home.store, &text, Actor::CommandLine("test"), time(NOW)).await.expect("adds");
         home.up(&pressure(1, "2026-01-01T06:00:00.000Z", 150.0));
