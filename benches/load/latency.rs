@@ -188,7 +188,8 @@ impl Nurse {
 
     /// Listens, and tells `changed` of each task.
     async fn listen(&self, changed: &Notify) -> Result<()> {
-        let mut stream = self.client.get(format!("{}/live", self.base)).send().await?;
+        let mut stream =
+            self.client.get(format!("{}/live?kinds=task,message,health", self.base)).send().await?;
         let mut text = String::new();
         while let Some(bytes) = stream.chunk().await? {
             text.push_str(&String::from_utf8_lossy(&bytes));

@@ -85,8 +85,18 @@ function concerns(region, kind, change) {
     && (!region.dataset.task || !change.task || region.dataset.task === change.task);
 }
 
+/** What the regions of this page show, so that the server need not look up anything else for it. */
+function wanted() {
+  const kinds = new Set(regions.flatMap((region) => region.dataset.live.split(" ")));
+  const about = regions.filter((region) => region.dataset.live !== "health");
+  const patients = new Set(about.map((region) => region.dataset.patient ?? ""));
+  const query = new URLSearchParams({ kinds: [...kinds].join(",") });
+  if (patients.size === 1 && !patients.has("")) query.set("patient", [...patients][0]);
+  return query;
+}
+
 function listen() {
-  const source = new EventSource("/live");
+  const source = new EventSource(`/live?${wanted()}`);
   let opened = false;
   source.addEventListener("open", () => {
     // What happened while we were away was not heard.
