@@ -52,8 +52,7 @@ async fn a_gateway_says_who_it_is_by_certificate() {
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
     });
     let (Some(mut broker), Ok(true)) = (broker, made.map(|status| status.success())) else {
-        eprintln!("mosquitto or openssl is not installed: nothing was tested");
-        return;
+        panic!("mosquitto and openssl are needed; tests/run installs them");
     };
     tokio::time::sleep(Duration::from_millis(500)).await;
 

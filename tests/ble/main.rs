@@ -220,6 +220,7 @@ fn every_case_brings_every_reading_home_once() {
         });
         rows.push(Row { case, counts, seconds: started.elapsed().as_secs_f64() });
     }
+    assert!(!rows.is_empty(), "no case is named {only}");
     // Past the test harness, which would keep it to itself while all is well.
     let text = table(&accelerator, boot_s, &rows);
     std::io::stdout().write_all(text.as_bytes()).expect("a place to print to");

@@ -111,7 +111,10 @@ impl Presence {
     pub(crate) fn pause(&mut self, at: Timestamp, until: Timestamp) {
         let new = (Minute::of(at), Minute::of(until));
         let [first, second] = self.pauses;
-        if let Some(held) = self.pauses.iter_mut().find(|held| held.0 == new.0 || held.0 == NEVER) {
+        // The same one first: what is folded again from a copy that knows of it already must not stand twice.
+        let place = |begin: Minute| self.pauses.iter().position(|held| held.0 == begin);
+        if let Some(place) = place(new.0).or_else(|| place(NEVER)) {
+            let held = &mut self.pauses[place];
             *held = (new.0, held.1.max(new.1));
         } else {
             // The two that begin first become one that begins with the later of them: an excuse is never made longer.

@@ -137,6 +137,23 @@ proptest! {
     }
 }
 
+/// A pause that is planned ahead is known to the copies of earlier days, and folded again with what comes late after them.
+#[test]
+fn a_pause_known_before_a_late_reading_stands_once() {
+    let (tuning, days) = (tuning(), LocalDays::new(TimeZone::UTC));
+    let weighing = |day: i64| {
+        let number = usize::try_from(day).expect("a day");
+        reading(number, at(day * 1440), measured(Kind::Weight, &[(Quantity::WeightKg, 80.0)]))
+    };
+    let pause = ChartEvent::Pause { at: at(8 * 1440), until: at(12 * 1440) };
+    let events = [pause, weighing(5), weighing(7), weighing(6)];
+    let mut followed = Followed::new(Arc::clone(&tuning));
+    for event in &events {
+        followed.fold(event, &days);
+    }
+    assert_eq!(followed.state(), &State::rebuild(&Recent::of(&events), &tuning, &days));
+}
+
 /// A year of daily weighings: no more than the days that may be late are kept, and one that is late within them is taken in as
 /// if it had come in time.
 #[test]
