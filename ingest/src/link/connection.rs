@@ -144,7 +144,8 @@ impl Connection {
             }
             () = outbound.handed_in() => {}
             _ = self.ping.tick() => {
-                if !std::mem::take(&mut self.heard) {
+                // While nothing is read, nothing can be heard either.
+                if may_read && !std::mem::take(&mut self.heard) {
                     return Err(broken("the broker gave no sign of life"));
                 }
                 Packet::PingReq.write(&mut self.output, PACKET_BYTES_MAX).map_err(broken)?;

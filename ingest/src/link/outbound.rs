@@ -94,6 +94,8 @@ impl Outbound {
     pub(super) fn connected(&self, session_present: bool) {
         let mut waiting = self.lock();
         if session_present {
+            // What was to be sent again on a connection that broke before it was is here a second time.
+            waiting.requests.retain(|packet| !matches!(packet, Packet::Publish(_)));
             for at in (0..waiting.unacknowledged.len()).rev() {
                 let again = Publish { dup: true, ..waiting.unacknowledged[at].clone() };
                 waiting.requests.push_front(Packet::Publish(again));
