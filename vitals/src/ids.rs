@@ -3,11 +3,13 @@
 //! Two alphabets: *tokens* (letters, digits, `.`, `_`, `-`; at most 64) for names that appear in MQTT topics and
 //! addresses of pages, and *labels* (1 to 128 characters, none of them a control character) for names that others chose.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::text;
 
 /// Why a text is not an identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,9 +64,8 @@ fn is_device(text: &str) -> bool {
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $check:ident, |$text:ident| $error:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The identifier as text.
@@ -72,13 +73,25 @@ macro_rules! id {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// The identifier as text that others can hold too.
+            #[must_use]
+            pub fn shared(&self) -> Arc<str> {
+                Arc::clone(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
         }
 
         impl FromStr for $name {
             type Err = IdError;
 
             fn from_str($text: &str) -> Result<Self, IdError> {
-                if $check($text) { Ok(Self($text.to_owned())) } else { Err($error) }
+                if $check($text) { Ok(Self($text.into())) } else { Err($error) }
             }
         }
 
@@ -98,7 +111,7 @@ macro_rules! id {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+                text::read(deserializer, str::parse)
             }
         }
     };

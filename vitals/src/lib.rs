@@ -17,6 +17,7 @@ pub mod reading;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub mod symptoms;
+mod text;
 pub mod time;
 
 pub use envelope::{

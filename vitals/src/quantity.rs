@@ -9,6 +9,8 @@ use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::text::Key;
+
 macro_rules! keyed {
     ($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $vdoc:literal])+ $variant:ident = $key:literal,)+ }) => {
         $(#[doc = $doc])+
@@ -39,6 +41,12 @@ macro_rules! keyed {
             }
         }
 
+        impl crate::text::Keyed for $name {
+            fn of_key(key: &str) -> Option<Self> {
+                Self::from_key(key)
+            }
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.key())
@@ -53,13 +61,14 @@ macro_rules! keyed {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let key = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                Self::from_key(&key).ok_or_else(|| {
-                    serde::de::Error::custom(format_args!(
-                        "{:?} is none of {}",
-                        key.chars().take(40).collect::<String>(),
-                        Self::ALL.iter().map(|one| one.key()).collect::<Vec<_>>().join(", ")
-                    ))
+                crate::text::read(deserializer, |key| {
+                    Self::from_key(key).ok_or_else(|| {
+                        format!(
+                            "{:?} is none of {}",
+                            key.chars().take(40).collect::<String>(),
+                            Self::ALL.iter().map(|one| one.key()).collect::<Vec<_>>().join(", ")
+                        )
+                    })
                 })
             }
         }
@@ -269,8 +278,8 @@ impl<'de> Visitor<'de> for ValuesVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Values, A::Error> {
         let mut values = Values::new();
-        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-            match Quantity::from_key(&key) {
+        while let Some(Key(quantity)) = map.next_key()? {
+            match quantity {
                 Some(Quantity::RrIntervalS) => {
                     for seconds in map.next_value::<Vec<f64>>()? {
                         values.push_rr_interval_s(seconds).map_err(de::Error::custom)?;
@@ -304,8 +313,8 @@ impl<'de> Visitor<'de> for AbsentVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut absent = BTreeMap::new();
-        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-            match Quantity::from_key(&key) {
+        while let Some(Key(quantity)) = map.next_key()? {
+            match quantity {
                 Some(quantity) => {
                     absent.insert(quantity, map.next_value()?);
                 }

@@ -1,6 +1,5 @@
 //! How a person says they feel: graded answers to plain questions, in our own words and free of licence.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -8,6 +7,7 @@ use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::quantity::keyed;
+use crate::text::Key;
 
 keyed! {
     /// One question of the symptom form.
@@ -123,8 +123,8 @@ impl<'de> Visitor<'de> for AnswersVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SymptomAnswers, A::Error> {
         let mut answers = SymptomAnswers::new();
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            let Some(symptom) = Symptom::from_key(&key) else {
+        while let Some(Key(symptom)) = map.next_key::<Key<Symptom>>()? {
+            let Some(symptom) = symptom else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
