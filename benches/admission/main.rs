@@ -66,10 +66,10 @@ patient = [{}]\ngateway = [{}]\ndevice = [{}]\nworn_by = [{}]\n",
     )
 }
 
-/// The `number`th reading of all: home after home, each home one weighing a minute.
+/// The `number`th reading of all: home after home, each home one weighing a day, as people weigh.
 fn message(number: usize, homes: usize, begin: Timestamp) -> Result<Message, Failure> {
     let (home, turn) = (number % homes, number / homes);
-    let at = begin.plus_millis(i64::try_from(turn)? * Timestamp::MINUTE_MS);
+    let at = begin.plus_millis(i64::try_from(turn)? * Timestamp::DAY_MS);
     let shown = at.to_string().get(..19).unwrap_or_default().to_owned();
     let kg = 80.0 + f64::from(u32::try_from(turn % 7)?) / 10.0;
     let payload = format!(

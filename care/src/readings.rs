@@ -2,6 +2,8 @@
 //!
 //! Writing is `admission`'s alone.
 
+pub(crate) mod weeks;
+
 use crate::store::sql::{self, Connection, Row};
 use alerts::ChartEvent;
 use vitals::{ClockClass, Content, DeviceTime, Kind, Outcome, PatientId, Reading, Timestamp};
@@ -67,7 +69,8 @@ pub async fn chart_events(
     patient: &PatientId,
     since: Timestamp,
 ) -> Result<Vec<ChartEvent>, StoreError> {
-    let sql = format!("{SELECT} WHERE patient = $1 AND received_at >= $2 ORDER BY arrival");
+    let (all, within) = (weeks::ALL, weeks::within(connection.dialect()));
+    let sql = format!("{all}{SELECT} WHERE {within} AND patient = $1 AND received_at >= $2 ORDER BY arrival");
     sql::query(sqlx::AssertSqlSafe(sql))
         .bind(patient.as_str())
         .bind(since.as_millis())
@@ -88,7 +91,10 @@ pub async fn between(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<Recorded>, StoreError> {
-    let sql = format!("{SELECT} WHERE patient = $1 AND at >= $2 AND at < $3 ORDER BY at, arrival");
+    let (weeks, within) = (weeks::between(2, 3), weeks::within(connection.dialect()));
+    let sql = format!(
+        "{weeks}{SELECT} WHERE {within} AND patient = $1 AND at >= $2 AND at < $3 ORDER BY at, arrival"
+    );
     sql::query(sqlx::AssertSqlSafe(sql))
         .bind(patient.as_str())
         .bind(from.as_millis())
@@ -139,9 +145,13 @@ pub async fn journal(
     patient: Option<&PatientId>,
     since: Option<Timestamp>,
 ) -> Result<Vec<Recorded>, StoreError> {
-    let whose = if patient.is_some() { "patient = $2" } else { "$2 IS NULL" };
+    let within = weeks::within(connection.dialect());
+    let (all, whose) = match patient {
+        Some(_) => (weeks::ALL, format!("{within} AND patient = $2")),
+        None => ("", "$2 IS NULL".to_owned()),
+    };
     let sql = format!(
-        "{SELECT} WHERE arrival > $1 AND {whose} AND ($3 IS NULL OR received_at >= $3) ORDER BY arrival LIMIT $4"
+        "{all}{SELECT} WHERE arrival > $1 AND {whose} AND ($3 IS NULL OR received_at >= $3) ORDER BY arrival LIMIT $4"
     );
     sql::query(sqlx::AssertSqlSafe(sql))
         .bind(after)
@@ -167,8 +177,11 @@ pub async fn count(
     to: Timestamp,
     through: i64,
 ) -> Result<i64, StoreError> {
-    let sql = "SELECT count(*) FROM reading WHERE patient = $1 AND at >= $2 AND at < $3 AND arrival <= $4";
-    let count = sql::query_scalar::<i64>(sql)
+    let (weeks, within) = (weeks::between(2, 3), weeks::within(connection.dialect()));
+    let sql = format!(
+        "{weeks}SELECT count(*) FROM reading WHERE {within} AND patient = $1 AND at >= $2 AND at < $3 AND arrival <= $4"
+    );
+    let count = sql::query_scalar::<i64>(sqlx::AssertSqlSafe(sql))
         .bind(patient.as_str())
         .bind(from.as_millis())
         .bind(to.as_millis())
@@ -189,8 +202,10 @@ pub async fn arrived_after(
     to: Timestamp,
     after: i64,
 ) -> Result<Vec<Recorded>, StoreError> {
-    let sql =
-        format!("{SELECT} WHERE patient = $1 AND at >= $2 AND at < $3 AND arrival > $4 ORDER BY at, arrival");
+    let (weeks, within) = (weeks::between(2, 3), weeks::within(connection.dialect()));
+    let sql = format!(
+        "{weeks}{SELECT} WHERE {within} AND patient = $1 AND at >= $2 AND at < $3 AND arrival > $4 ORDER BY at, arrival"
+    );
     sql::query(sqlx::AssertSqlSafe(sql))
         .bind(patient.as_str())
         .bind(from.as_millis())
@@ -215,9 +230,12 @@ pub async fn measured_at(
     to: Timestamp,
     after: i64,
 ) -> Result<Vec<Timestamp>, StoreError> {
-    let sql = "SELECT at FROM reading WHERE patient = $1 AND at >= $2 AND at < $3 AND arrival > $4
-               AND kind <> 'symptoms' AND outcome = 'measured' ORDER BY at";
-    sql::query_scalar::<i64>(sql)
+    let (weeks, within) = (weeks::between(2, 3), weeks::within(connection.dialect()));
+    let sql = format!(
+        "{weeks}SELECT at FROM reading WHERE {within} AND patient = $1 AND at >= $2 AND at < $3 AND arrival > $4
+            AND kind <> 'symptoms' AND outcome = 'measured' ORDER BY at"
+    );
+    sql::query_scalar::<i64>(sqlx::AssertSqlSafe(sql))
         .bind(patient.as_str())
         .bind(from.as_millis())
         .bind(to.as_millis())
@@ -237,7 +255,8 @@ pub async fn first_at(
     connection: &mut Connection,
     patient: &PatientId,
 ) -> Result<Option<Timestamp>, StoreError> {
-    let first = sql::query_scalar::<Option<i64>>("SELECT min(at) FROM reading WHERE patient = $1")
+    let sql = format!("SELECT {}", weeks::first_at("$1"));
+    let first = sql::query_scalar::<Option<i64>>(sqlx::AssertSqlSafe(sql))
         .bind(patient.as_str())
         .fetch_one(connection)
         .await?;
@@ -262,11 +281,9 @@ pub async fn last_form_at(
     connection: &mut Connection,
     patient: &PatientId,
 ) -> Result<Option<Timestamp>, StoreError> {
+    let sql = format!("SELECT {}", weeks::last_at("$1", "kind = 'symptoms'"));
     let at: Option<i64> =
-        sql::query_scalar("SELECT MAX(at) FROM reading WHERE patient = $1 AND kind = 'symptoms'")
-            .bind(patient.as_str())
-            .fetch_one(connection)
-            .await?;
+        sql::query_scalar(sqlx::AssertSqlSafe(sql)).bind(patient.as_str()).fetch_one(connection).await?;
     people::optional_time(at)
 }
 

@@ -25,7 +25,7 @@ use crate::language::Words;
 use crate::people::{self, PatientFacts};
 use crate::plans;
 use crate::policies::Book;
-use crate::readings;
+use crate::readings::{self, weeks};
 use crate::store::{Store, StoreError};
 use crate::tasks::{self, Task};
 
@@ -194,11 +194,11 @@ async fn latest_readings(
     connection: &mut Connection,
     unit: &str,
 ) -> Result<BTreeMap<PatientId, Timestamp>, StoreError> {
-    sql::query(
-        "SELECT patient, at FROM (SELECT patient, (SELECT MAX(reading.at) FROM reading
-           WHERE reading.patient = patient_unit.patient) AS at
+    let last = weeks::last_at("patient_unit.patient", "TRUE");
+    sql::query(sqlx::AssertSqlSafe(format!(
+        "SELECT patient, at FROM (SELECT patient, {last} AS at
          FROM patient_unit WHERE unit = $1 AND until_at IS NULL) AS latest WHERE at IS NOT NULL",
-    )
+    )))
     .bind(unit)
     .fetch_all(connection)
     .await?

@@ -2,7 +2,9 @@
 //!
 //! A reading that came from a device decides its number in its outbox's sequence: the row is the decision.
 
-use crate::store::sql::{self, Connection, Holds, Into, IntoValue, Value};
+use std::sync::Arc;
+
+use crate::store::sql::{self, Connection, Dialect, Holds, Into, IntoValue, Value};
 use vitals::{Content, DeviceId, DeviceTime, Envelope, Reading, ReadingId, Timestamp};
 
 use super::streams::{HASH_DIGITS, Stream};
@@ -20,23 +22,26 @@ pub struct Mark {
     /// What the device's clock showed.
     pub device_time: DeviceTime,
     /// The first digits of the fingerprint.
-    pub dedup: String,
+    pub dedup: Arc<str>,
 }
+
+/// A range of one: where two sides are equal SQLite puts the one for the other, and no longer sees the index's own expression.
+pub(crate) const WAS_MEASURED: &str =
+    "SELECT 1 FROM reading WHERE SUBSTR(device_time, 1, 10) = SUBSTR($2, 1, 10) AND device = $1
+    AND device_time BETWEEN $2 AND $2 AND dedup = $3";
 
 /// Whether `device` measured what `mark` says, and that is in the record.
 ///
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn was_measured(tx: &mut Tx, device: &DeviceId, mark: &Mark) -> Result<bool, StoreError> {
-    Ok(sql::query_scalar::<i64>(
-        "SELECT 1 FROM reading WHERE device = $1 AND device_time = $2 AND dedup = $3",
-    )
-    .bind(device.as_str())
-    .bind(mark.device_time.to_string())
-    .bind(mark.dedup.as_str())
-    .fetch_optional(tx)
-    .await?
-    .is_some())
+    Ok(sql::query_scalar::<i64>(WAS_MEASURED)
+        .bind(device.as_str())
+        .bind(mark.device_time.to_string())
+        .bind(&*mark.dedup)
+        .fetch_optional(tx)
+        .await?
+        .is_some())
 }
 
 /// The latest device time at which each of `devices` measured anything in the record, of those that did.
@@ -47,11 +52,7 @@ pub async fn last_measured(
     connection: &mut Connection,
     devices: &[&DeviceId],
 ) -> Result<Vec<(DeviceId, Option<DeviceTime>)>, StoreError> {
-    let each = sql::each(connection.dialect(), 1);
-    let sql = format!(
-        "SELECT each.value AS device, (SELECT MAX(device_time) FROM reading
-            WHERE reading.device = each.value AND reading.dedup IS NOT NULL) AS device_time FROM {each}"
-    );
+    let sql = last_measured_sql(connection.dialect());
     let rows: Vec<(String, Option<String>)> = sql::query_as(sqlx::AssertSqlSafe(sql))
         .bind_list(sql::List::of_texts(devices.iter().map(|id| id.as_str())))
         .fetch_all(connection)
@@ -63,6 +64,20 @@ pub async fn last_measured(
             Ok((device, time.map_err(|error| StoreError::unreadable("a device's time", error))?))
         })
         .collect()
+}
+
+/// The days of all devices' clocks are walked backwards, as far as the first on which each measured.
+pub(crate) fn last_measured_sql(dialect: Dialect) -> String {
+    let each = sql::each(dialect, 1);
+    format!(
+        "SELECT each.value AS device, (
+            WITH RECURSIVE day (n) AS (SELECT MAX(SUBSTR(device_time, 1, 10)) FROM reading WHERE dedup IS NOT NULL
+                UNION ALL SELECT (SELECT MAX(SUBSTR(device_time, 1, 10)) FROM reading
+                    WHERE dedup IS NOT NULL AND SUBSTR(device_time, 1, 10) < day.n) FROM day WHERE day.n IS NOT NULL)
+            SELECT latest FROM (SELECT (SELECT MAX(device_time) FROM reading WHERE dedup IS NOT NULL
+                AND SUBSTR(device_time, 1, 10) = day.n AND device = each.value) AS latest FROM day) AS walked
+            WHERE latest IS NOT NULL LIMIT 1) AS device_time FROM {each}"
+    )
 }
 
 /// The id of the reading that takes the place `seq` of `stream`.
@@ -137,10 +152,31 @@ const COLUMNS: [Into; 22] = [
     Into { name: "dedup", holds: Holds::Text },
 ];
 
+/// Words that are told apart; what follows them is written out for each row.
+const WORDS_MAX: usize = 32;
+
 /// Readings from devices that wait to be written together.
 #[derive(Debug, Default)]
 pub struct Rows {
     values: Vec<Value<'static>>,
+    words: Words,
+}
+
+/// What many rows say alike, held once.
+#[derive(Debug, Default)]
+struct Words(Vec<Arc<str>>);
+
+impl Words {
+    fn of(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.iter().find(|known| &***known == text) {
+            return Arc::clone(known);
+        }
+        let word = Arc::<str>::from(text);
+        if self.0.len() < WORDS_MAX {
+            self.0.push(Arc::clone(&word));
+        }
+        word
+    }
 }
 
 impl Rows {
@@ -167,32 +203,39 @@ impl Rows {
             true => None,
             false => Some(json(&measurement.flags)?),
         };
-        let word = |key: &'static str| key.into_value();
-        self.values.extend([
+        let hash = |hash: &str| Arc::<str>::from(hash.get(..HASH_DIGITS).unwrap_or(hash));
+        let Self { values, words } = self;
+        values.extend([
             arrival.into_value(),
-            reading.patient.to_string().into_value(),
+            reading.patient.shared().into_value(),
             reading.at.as_millis().into_value(),
             reading.received_at.as_millis().into_value(),
-            word(measurement.kind.key()),
-            word(measurement.outcome.key()),
-            json(&measurement.values)?.into_value(),
+            words.of(measurement.kind.key()).into_value(),
+            words.of(measurement.outcome.key()).into_value(),
+            Arc::<str>::from(json(&measurement.values)?).into_value(),
             absent.into_value(),
             flags.into_value(),
-            word(measurement.clock.key()),
+            words.of(measurement.clock.key()).into_value(),
             measurement.clock_offset_s.into_value(),
-            envelope.device.id.to_string().into_value(),
-            envelope.device.model.clone().into_value(),
-            measurement.device_time.map(|time| time.to_string()).into_value(),
+            envelope.device.id.shared().into_value(),
+            envelope.device.model.as_deref().map(|model| words.of(model)).into_value(),
+            measurement.device_time.map(|time| Arc::<str>::from(time.to_string())).into_value(),
             measurement.user_slot.map(i64::from).into_value(),
             stream.into_value(),
             i64::try_from(envelope.seq.get()).unwrap_or(i64::MAX).into_value(),
-            decides.map(|hash| hash.get(..HASH_DIGITS).unwrap_or(hash).to_owned()).into_value(),
+            decides.map(hash).into_value(),
             envelope.sealed_at.as_millis().into_value(),
-            envelope.raw.characteristic.clone().into_value(),
-            envelope.raw.hex().into_value(),
-            mark.map(|mark| mark.dedup.clone()).into_value(),
+            words.of(&envelope.raw.characteristic).into_value(),
+            Arc::<str>::from(envelope.raw.hex()).into_value(),
+            mark.map(|mark| Arc::clone(&mark.dedup)).into_value(),
         ]);
         Ok(())
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.values.len() / COLUMNS.len()
     }
 
     /// Whether none waits.

@@ -4,7 +4,11 @@ use crate::store::sql::{self, Connection, List};
 use vitals::{DeviceId, GatewayId, PatientId, Quantity, Timestamp, Values};
 
 use crate::people::{optional_time, patient_id, time};
+use crate::readings::weeks;
 use crate::store::StoreError;
+
+/// So far back the weights that are asked for are looked for first: nearly everybody has weighed that often since.
+const USUALLY_WITHIN_DAYS: i64 = 56;
 
 /// One person who wore a device at the time asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,15 +109,13 @@ pub async fn weights(
     before: Timestamp,
     limit: u32,
 ) -> Result<Vec<(Timestamp, f64)>, StoreError> {
-    let rows: Vec<(i64, String)> = sql::query_as(
-        "SELECT at, vals FROM reading WHERE patient = $1 AND at <= $2 AND kind = 'weight' AND outcome = 'measured'
-         ORDER BY at DESC LIMIT $3",
-    )
-    .bind(patient.as_str())
-    .bind(before.as_millis())
-    .bind(i64::from(limit))
-    .fetch_all(connection)
-    .await?;
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut rows =
+        rows_of_weights(connection, patient, before.plus_days(-USUALLY_WITHIN_DAYS), (before, limit)).await?;
+    if rows.len() < wanted {
+        let ever = Timestamp::from_jiff(jiff::Timestamp::MIN);
+        rows = rows_of_weights(connection, patient, ever, (before, limit)).await?;
+    }
     let mut weights = Vec::with_capacity(rows.len());
     for (at, row) in rows {
         let values: Values = serde_json::from_str(&row)
@@ -123,4 +125,24 @@ pub async fn weights(
         }
     }
     Ok(weights)
+}
+
+async fn rows_of_weights(
+    connection: &mut Connection,
+    patient: &PatientId,
+    from: Timestamp,
+    (to, limit): (Timestamp, u32),
+) -> Result<Vec<(i64, String)>, StoreError> {
+    let (weeks, within) = (weeks::between(2, 3), weeks::within(connection.dialect()));
+    let sql = format!(
+        "{weeks}SELECT at, vals FROM reading WHERE {within} AND patient = $1 AND at >= $2 AND at <= $3 AND kind = 'weight'
+            AND outcome = 'measured' ORDER BY at DESC LIMIT $4"
+    );
+    Ok(sql::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(patient.as_str())
+        .bind(from.as_millis())
+        .bind(to.as_millis())
+        .bind(i64::from(limit))
+        .fetch_all(connection)
+        .await?)
 }

@@ -4,6 +4,8 @@
 //!
 //! **Invariant:** what was copied was read again and is, row by row, what was there.
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 
 use super::schema::{self, ColumnKind, Table};
@@ -196,6 +198,7 @@ fn add(hash: &mut Sha256, value: &Value<'_>) {
         Value::Integer(value) => put(0, value.map(i64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice)),
         Value::Float(value) => put(1, value.map(f64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice)),
         Value::Text(value) => put(2, value.clone().map(Value::storable).as_deref().map(str::as_bytes)),
+        Value::Shared(value) => put(2, Some(Value::storable(Cow::Borrowed(value)).as_bytes())),
         Value::Bytes(value) => put(3, value.as_deref()),
     }
 }

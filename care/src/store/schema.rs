@@ -31,6 +31,7 @@ const CHANGES: &[(i64, &str, &str)] = &[
     (5, "compact", include_str!("../../migrations/0005_compact.sql")),
     (6, "watching", include_str!("../../migrations/0006_watching.sql")),
     (7, "members", include_str!("../../migrations/0007_members.sql")),
+    (8, "by week", include_str!("../../migrations/0008_by_week.sql")),
 ];
 
 /// The changes as `dialect` takes them.

@@ -75,6 +75,7 @@ impl<'q> Query<'q> {
                 Bound::One(Value::Integer(value)) => arguments.add(value),
                 Bound::One(Value::Float(value)) => arguments.add(value),
                 Bound::One(Value::Text(value)) => arguments.add(value.map(Cow::into_owned)),
+                Bound::One(Value::Shared(value)) => arguments.add(value),
                 Bound::One(Value::Bytes(value)) => arguments.add(value.map(Cow::into_owned)),
                 Bound::Many(list) => arguments.add(list.json()),
             };
@@ -90,6 +91,9 @@ impl<'q> Query<'q> {
                 Bound::One(Value::Integer(value)) => query.bind(value),
                 Bound::One(Value::Float(value)) => query.bind(value),
                 Bound::One(Value::Text(value)) => query.bind(value.map(Value::storable)),
+                Bound::One(Value::Shared(value)) => {
+                    query.bind(Value::storable(Cow::Borrowed(&value)).into_owned())
+                }
                 Bound::One(Value::Bytes(value)) => query.bind(value),
                 Bound::Many(List::Integers(values)) => query.bind(values),
                 Bound::Many(List::Floats(values)) => query.bind(values),

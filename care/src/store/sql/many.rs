@@ -83,7 +83,7 @@ impl Holds {
 }
 
 /// How many rows a statement of SQLite has, the most first.
-const ROWS: [usize; 4] = [400, 50, 7, 1];
+const ROWS: [usize; 4] = [200, 50, 7, 1];
 /// The most rows in one statement of PostgreSQL, so that no message grows without bound.
 const ROWS_MAX: usize = 5_000;
 
@@ -140,15 +140,12 @@ async fn as_columns(
         (1..).zip(columns).map(|(place, column)| format!("${place}::{}", column.holds.array())).collect();
     // A conflict clause after a bare SELECT would read as a join's condition to one of the databases.
     let sql = format!("{head} SELECT * FROM unnest({}) WHERE TRUE {rest}", arrays.join(", "));
-    let mut values = values.into_iter().peekable();
-    while values.peek().is_some() {
-        let mut lists: Vec<List<'_>> = columns.iter().map(|column| empty(column.holds)).collect();
-        for _row in 0..ROWS_MAX {
-            if values.peek().is_none() {
-                break;
-            }
-            for list in &mut lists {
-                push(list, values.next())?;
+    for rows in values.chunks(columns.len() * ROWS_MAX) {
+        let count = rows.len() / columns.len();
+        let mut lists: Vec<List<'_>> = columns.iter().map(|column| empty(column.holds, count)).collect();
+        for row in rows.chunks(columns.len()) {
+            for (list, value) in lists.iter_mut().zip(row) {
+                push(list, value)?;
             }
         }
         let query = Query::new(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql.clone())));
@@ -157,19 +154,21 @@ async fn as_columns(
     Ok(())
 }
 
-const fn empty(holds: Holds) -> List<'static> {
+fn empty<'q>(holds: Holds, room: usize) -> List<'q> {
     match holds {
-        Holds::Integer => List::Integers(Vec::new()),
-        Holds::Float => List::Floats(Vec::new()),
-        Holds::Text => List::Texts(Vec::new()),
+        Holds::Integer => List::Integers(Vec::with_capacity(room)),
+        Holds::Float => List::Floats(Vec::with_capacity(room)),
+        Holds::Text => List::Texts(Vec::with_capacity(room)),
     }
 }
 
-fn push<'q>(list: &mut List<'q>, value: Option<Value<'q>>) -> Result<(), Error> {
+fn push<'q>(list: &mut List<'q>, value: &'q Value<'_>) -> Result<(), Error> {
+    let storable = |text: &'q str| Value::storable(Cow::Borrowed(text));
     match (list, value) {
-        (List::Integers(list), Some(Value::Integer(value))) => list.push(value),
-        (List::Floats(list), Some(Value::Float(value))) => list.push(value),
-        (List::Texts(list), Some(Value::Text(value))) => list.push(value.map(Value::storable)),
+        (List::Integers(list), Value::Integer(value)) => list.push(*value),
+        (List::Floats(list), Value::Float(value)) => list.push(*value),
+        (List::Texts(list), Value::Text(value)) => list.push(value.as_deref().map(storable)),
+        (List::Texts(list), Value::Shared(value)) => list.push(Some(storable(value))),
         (List::Integers(_) | List::Floats(_) | List::Texts(_), _) => {
             return Err(Error::Encode("a row holds something else than its columns".into()));
         }

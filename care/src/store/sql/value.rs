@@ -1,6 +1,7 @@
 //! Values on their way into a statement.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A value with its type; `None` is SQL's NULL of that type.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +12,8 @@ pub enum Value<'q> {
     Float(Option<f64>),
     /// A `TEXT`.
     Text(Option<Cow<'q, str>>),
+    /// A `TEXT` that others hold too: what goes into many rows is not copied into each.
+    Shared(Arc<str>),
     /// Bytes.
     Bytes(Option<Cow<'q, [u8]>>),
 }
@@ -51,6 +54,15 @@ impl<'q> IntoValue<'q> for f64 {
 impl<'q> IntoValue<'q> for &'q str {
     fn into_value(self) -> Value<'q> {
         Value::Text(Some(Cow::Borrowed(self)))
+    }
+    fn null() -> Value<'q> {
+        Value::Text(None)
+    }
+}
+
+impl<'q> IntoValue<'q> for Arc<str> {
+    fn into_value(self) -> Value<'q> {
+        Value::Shared(self)
     }
     fn null() -> Value<'q> {
         Value::Text(None)

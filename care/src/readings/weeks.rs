@@ -1,0 +1,96 @@
+//! The record week by week: how the readings of one person are found in an index that begins with the week of measuring.
+//!
+//! Such an index has one place where it grows, whoever measures, so that what a batch costs does not depend on how many people there
+//! are or how many years are stored. To find one person's readings the weeks in which anybody measured are walked, one step each, and
+//! each is asked for theirs.
+//!
+//! **Invariant:** a reading has one week, that of `at`, and the expression for it is the index's own, to the letter.
+
+use crate::store::sql::Dialect;
+
+/// The week of a reading, since 1970.
+macro_rules! week {
+    () => {
+        "at / 604800000"
+    };
+}
+
+/// Makes the table `week (n)` of the weeks with any reading in them, oldest first.
+pub(crate) const ALL: &str = concat!(
+    "WITH RECURSIVE week (n) AS (SELECT MIN(",
+    week!(),
+    ") FROM reading
+     UNION ALL SELECT (SELECT MIN(",
+    week!(),
+    ") FROM reading WHERE ",
+    week!(),
+    " > week.n) FROM week WHERE week.n IS NOT NULL) "
+);
+
+/// As [`ALL`], the weeks from that of the time bound at `$from` to that of the time at `$to`.
+pub(crate) fn between(from: usize, to: usize) -> String {
+    format!(
+        concat!(
+            "WITH RECURSIVE week (n) AS (SELECT MIN(",
+            week!(),
+            ") FROM reading WHERE ",
+            week!(),
+            " >= ${from} / 604800000
+             UNION ALL SELECT (SELECT MIN(",
+            week!(),
+            ") FROM reading WHERE ",
+            week!(),
+            " > week.n)
+             FROM week WHERE week.n < ${to} / 604800000) "
+        ),
+        from = from,
+        to = to
+    )
+}
+
+/// That a reading is of a week of the table `week`.
+pub(crate) const fn within(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => concat!(week!(), " IN (SELECT n FROM week)"),
+        // As a list, which an index takes; as a subquery it might become a join with all there is.
+        Dialect::Postgres => concat!(week!(), " = ANY(ARRAY(SELECT n FROM week))"),
+    }
+}
+
+/// The time of the last reading of `patient`, an expression, among those that `among` lets through; NULL when there is none. The weeks
+/// are walked backwards, as far as the first that has one.
+pub(crate) fn last_at(patient: &str, among: &str) -> String {
+    walked("MAX", "<", patient, among)
+}
+
+/// As [`last_at`], of the first.
+pub(crate) fn first_at(patient: &str) -> String {
+    walked("MIN", ">", patient, "TRUE")
+}
+
+fn walked(end: &str, beyond: &str, patient: &str, among: &str) -> String {
+    format!(
+        concat!(
+            "(WITH RECURSIVE week (n) AS (SELECT {end}(",
+            week!(),
+            ") FROM reading
+              UNION ALL SELECT (SELECT {end}(",
+            week!(),
+            ") FROM reading WHERE ",
+            week!(),
+            " {beyond} week.n)
+              FROM week WHERE week.n IS NOT NULL)
+             SELECT found FROM (SELECT (SELECT {end}(at) FROM reading WHERE ",
+            week!(),
+            " = week.n AND patient = {patient} AND {among})
+              AS found FROM week) AS walked WHERE found IS NOT NULL LIMIT 1)"
+        ),
+        end = end,
+        beyond = beyond,
+        patient = patient,
+        among = among
+    )
+}
+
+#[cfg(test)]
+mod tests;
