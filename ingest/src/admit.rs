@@ -192,7 +192,7 @@ fn misplaced(what: &str) -> SittingError {
 pub(crate) fn mark_of(envelope: &Envelope) -> Option<Mark> {
     let device_time = envelope.measurement.device_time?;
     let hash = Hash::of_measurement(envelope)?;
-    let dedup = hash.as_str().get(..DEDUP_DIGITS)?.to_owned();
+    let dedup = hash.as_str().get(..DEDUP_DIGITS)?.into();
     Some(Mark { device_time, dedup })
 }
 

@@ -18,7 +18,7 @@ use vitals::{Envelope, GatewayId, Timestamp};
 
 use crate::admit::{self, Source};
 use crate::commit::is_in_the_input;
-use crate::judge::{Content, Item, Place, Reason, judge};
+use crate::judge::{Content, Item, Place, Reason};
 use crate::queue::{Arrived, Topic};
 use crate::sequences;
 use crate::sitting::{Desk, Sitting, SittingError};
@@ -97,9 +97,8 @@ pub(crate) async fn rehearse(desk: &Desk, batch: &[Arrived]) -> Result<(), Sitti
         if !from_canary(gateway.as_ref()) {
             continue;
         }
-        let source = Source { gateway: gateway.as_ref(), received_at: arrived.received_at };
-        for item in judge(&arrived.payload, source.gateway, source.received_at) {
-            rehearse_one(desk, source, &item).await?;
+        for item in arrived.items() {
+            rehearse_one(desk, arrived.source(), item).await?;
         }
     }
     Ok(())

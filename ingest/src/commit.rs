@@ -24,10 +24,10 @@ use crate::admit::{self, Source};
 use crate::beat::{self, Belief};
 use crate::canary;
 use crate::fault::{self, Flaw, Step};
-use crate::judge::{Item, judge};
+use crate::judge::Item;
 use crate::link::{Gate, Outlet};
 use crate::pace::Paced;
-use crate::queue::{Arrived, Topic, down};
+use crate::queue::{Arrived, Brings, Topic, down};
 use crate::resend::{Ask, Asked};
 use crate::sequences::{self, Receipted};
 use crate::sitting::{Desk, Sitting, SittingError};
@@ -124,7 +124,7 @@ impl<O: Outlet> Committer<O> {
         let now = Instant::now();
         for arrived in batch {
             if let Topic::Up(Some(gateway)) = &arrived.topic {
-                self.paced.sent(gateway, arrived.payload.len(), now);
+                self.paced.sent(gateway, arrived.length, now);
             }
         }
         for receipted in decided.receipts {
@@ -191,17 +191,16 @@ impl<O: Outlet> Committer<O> {
 
     async fn commit(&self, batch: &[Arrived]) -> Result<Decided, SittingError> {
         canary::rehearse(&self.desk, batch).await?;
-        let judged: Vec<_> = batch.iter().map(judged).collect();
+        let judged: Vec<_> = batch.iter().map(|arrived| (arrived.source(), arrived.items())).collect();
         let mut sitting = self.desk.sit_as_member().await?;
         sitting.foresee(&judged).await?;
         let mut beliefs: Vec<Belief> = Vec::new();
         for (arrived, (source, items)) in batch.iter().zip(&judged) {
-            for item in items {
+            for item in *items {
                 admit::admit(&mut sitting, *source, item).await?;
             }
-            if let Topic::Heartbeat(gateway) = &arrived.topic {
-                let read =
-                    beat::take(&mut sitting, gateway.as_ref(), &arrived.payload, arrived.received_at).await?;
+            if let Brings::Beat(payload) = &arrived.brings {
+                let read = beat::take(&mut sitting, source.gateway, payload, arrived.received_at).await?;
                 beliefs.extend(read);
             }
         }
@@ -228,9 +227,9 @@ impl<O: Outlet> Committer<O> {
     /// Commits every item of `batch` by itself, and quarantines those on which that fails though the store works.
     async fn decide_singly(&self, batch: &[Arrived]) -> Option<Decided> {
         let mut decided = Decided::default();
-        for (source, items) in batch.iter().map(judged) {
-            for item in items {
-                for receipted in self.decide_one(source, &item).await? {
+        for arrived in batch {
+            for item in arrived.items() {
+                for receipted in self.decide_one(arrived.source(), item).await? {
                     decided.receipts.retain(|earlier| !earlier.is_of_same_outbox(&receipted));
                     decided.receipts.push(receipted);
                 }
@@ -314,18 +313,6 @@ impl<O: Outlet> Committer<O> {
             () = self.stop.asked() => None,
         }
     }
-}
-
-/// The items of a message, each judged by itself; none where it brings no envelopes.
-fn judged(arrived: &Arrived) -> (Source<'_>, Vec<Item<'_>>) {
-    let (gateway, brings) = match &arrived.topic {
-        Topic::Up(gateway) => (gateway.as_ref(), true),
-        Topic::Heartbeat(gateway) => (gateway.as_ref(), false),
-        Topic::Other => (None, false),
-    };
-    let source = Source { gateway, received_at: arrived.received_at };
-    let items = if brings { judge(&arrived.payload, gateway, arrived.received_at) } else { Vec::new() };
-    (source, items)
 }
 
 /// Waits until the first receipt that is held may go; for ever while none is.

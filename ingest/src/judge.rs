@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::panic::catch_unwind;
 
 use serde::Deserialize;
 use serde::de::{Deserializer as _, SeqAccess, Visitor};
@@ -124,6 +125,13 @@ pub struct Item<'a> {
 }
 
 impl Item<'_> {
+    /// The same, which needs the payload no longer.
+    #[must_use]
+    pub fn kept(self) -> Item<'static> {
+        let Self { place, content, raw, hash } = self;
+        Item { place, content, raw: Cow::Owned(raw.into_owned()), hash }
+    }
+
     /// When the candidate `envelope` counts as measured: `measured_at`, unless the gateway's clock was not synchronised
     /// and tells a time that cannot be; then the time of arrival stands.
     #[must_use]
@@ -142,6 +150,24 @@ impl Item<'_> {
             | ClockClass::None => measured_at,
         }
     }
+}
+
+/// As [`judge`], where a fault of ours in it may not end whoever asks: what it fails on is one item, refused as
+/// [`Reason::Unprocessable`].
+#[must_use]
+pub fn judge_safely<'a>(
+    payload: &'a [u8],
+    gateway: Option<&GatewayId>,
+    received_at: Timestamp,
+) -> Vec<Item<'a>> {
+    catch_unwind(|| judge(payload, gateway, received_at)).unwrap_or_else(|_| {
+        let refusal = Refusal {
+            reason: Reason::Unprocessable,
+            detail: "judging it failed; the log says how".to_owned(),
+        };
+        let hash = Hash::of_bytes(payload);
+        vec![Item { place: None, content: Content::Refused(refusal), raw: kept_bytes(payload), hash }]
+    })
 }
 
 /// Judges one payload that came on the `up` topic of `gateway` at `received_at`. `gateway` is `None` where the topic

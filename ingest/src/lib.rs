@@ -2,7 +2,7 @@
 //! task changes that follow, committed, acknowledged, receipted.
 //!
 //! ```text
-//! broker -> link -> queue -> [ judge -> admit -> follow ] in one transaction -> commit -> acknowledge -> receipt
+//! broker -> link -> judge -> queue -> [ admit -> follow -> write ] in one transaction -> commit -> acknowledge -> receipt
 //! ```
 //!
 //! A message is acknowledged after the commit that holds everything it said; a gateway deletes on the receipt alone. What

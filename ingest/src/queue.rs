@@ -1,6 +1,7 @@
 //! The queue between the link and the committer: bounded in messages and in bytes.
 //!
-//! What the broker may have outstanding fits; beyond that the link is not read, and the broker keeps the rest.
+//! What the broker may have outstanding fits; beyond that the link is not read, and the broker keeps the rest. A message is judged as
+//! it goes in, so that this is done for the next batch while the one before is committed.
 //!
 //! **Invariant:** nothing that was taken from the link is dropped here.
 
@@ -9,6 +10,8 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use vitals::{GatewayId, Timestamp};
 
+use crate::admit::Source;
+use crate::judge::{Item, judge_safely};
 use crate::link::{Epoch, Publish, Token};
 
 const KIB_MAX: u32 = 128 * 1024;
@@ -47,11 +50,57 @@ pub(crate) fn down(gateway: &GatewayId) -> String {
 #[derive(Debug)]
 pub(crate) struct Arrived {
     pub(crate) topic: Topic,
-    pub(crate) payload: Vec<u8>,
+    /// What it brings.
+    pub(crate) brings: Brings,
+    /// Its length, bytes.
+    pub(crate) length: usize,
     pub(crate) received_at: Timestamp,
     pub(crate) epoch: Epoch,
     pub(crate) token: Option<Token>,
     _room: OwnedSemaphorePermit,
+}
+
+/// What a message brings.
+#[derive(Debug)]
+pub(crate) enum Brings {
+    /// Items, each judged by itself.
+    Items(Vec<Item<'static>>),
+    /// A sign of life, as it came.
+    Beat(Vec<u8>),
+    /// Nothing for us.
+    Nothing,
+}
+
+impl Brings {
+    fn of(topic: &Topic, payload: Vec<u8>, received_at: Timestamp) -> Self {
+        match topic {
+            Topic::Up(gateway) => {
+                let items = judge_safely(&payload, gateway.as_ref(), received_at);
+                Self::Items(items.into_iter().map(Item::kept).collect())
+            }
+            Topic::Heartbeat(_) => Self::Beat(payload),
+            Topic::Other => Self::Nothing,
+        }
+    }
+}
+
+impl Arrived {
+    /// Where it came from.
+    pub(crate) const fn source(&self) -> Source<'_> {
+        let gateway = match &self.topic {
+            Topic::Up(gateway) | Topic::Heartbeat(gateway) => gateway.as_ref(),
+            Topic::Other => None,
+        };
+        Source { gateway, received_at: self.received_at }
+    }
+
+    /// Its items; none where it brings no envelopes.
+    pub(crate) fn items(&self) -> &[Item<'static>] {
+        match &self.brings {
+            Brings::Items(items) => items,
+            Brings::Beat(_) | Brings::Nothing => &[],
+        }
+    }
 }
 
 /// The end that fills.
@@ -74,9 +123,11 @@ impl Filler {
         let kib =
             u32::try_from(publish.payload.len() / 1024).unwrap_or(KIB_MAX).saturating_add(1).min(KIB_MAX);
         let Ok(room) = Arc::clone(&self.room).acquire_many_owned(kib).await else { return false };
+        let (topic, length) = (Topic::of(&publish.topic), publish.payload.len());
         let arrived = Arrived {
-            topic: Topic::of(&publish.topic),
-            payload: publish.payload,
+            brings: Brings::of(&topic, publish.payload, received_at),
+            topic,
+            length,
             received_at,
             epoch,
             token: publish.token,

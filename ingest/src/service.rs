@@ -316,10 +316,10 @@ impl Ingest {
         self.desk.walk.clone()
     }
 
-    /// Whether messages are being heard.
+    /// Whether messages are being heard, those of its share where several processes hear them.
     #[must_use]
     pub fn is_listening(&self) -> bool {
-        self.listening.load(Ordering::Relaxed)
+        self.listening.load(Ordering::Relaxed) && self.desk.share.borrow().has_joined()
     }
 
     /// Judges the passing of time up to `now`, whatever the clock says: for a clock that jumps.
@@ -359,10 +359,11 @@ impl Ingest {
                 (source, judge(payload, source.gateway, *received_at))
             })
             .collect();
+        let judged: Vec<_> = judged.iter().map(|(source, items)| (*source, items.as_slice())).collect();
         let mut sitting = self.desk.sit().await?;
         sitting.foresee(&judged).await?;
         for (source, items) in &judged {
-            for item in items {
+            for item in *items {
                 admit::admit(&mut sitting, *source, item).await?;
             }
         }

@@ -62,6 +62,11 @@ impl Share {
         }
     }
 
+    /// Whether it is known by now what this process hears.
+    pub(crate) fn has_joined(&self) -> bool {
+        self.member() != Some("")
+    }
+
     /// Whether this process does what one must do for all.
     #[must_use]
     pub fn is_keeper(&self) -> bool {

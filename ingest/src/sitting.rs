@@ -12,6 +12,7 @@ mod at_hand;
 mod foresight;
 mod guard;
 mod judging;
+mod pen;
 mod record;
 mod tuning;
 
@@ -30,7 +31,7 @@ use care::health::Health;
 use care::live::{Change, Feed};
 use care::people::PatientFacts;
 use care::policies::{Book, Standing};
-use care::store::{Store, StoreError, Tx};
+use care::store::{Store, StoreError};
 use care::{plans, readings, tasks};
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard, watch};
@@ -38,6 +39,7 @@ use vitals::{DeviceId, DeviceTime, PatientId, Reading, Timestamp};
 
 use at_hand::{AtHand, Present};
 use guard::{guarded, not_open};
+use pen::Pen;
 
 use crate::canary::Walk;
 use crate::intake::cases_for;
@@ -108,7 +110,7 @@ pub(crate) struct Sitting<'a> {
     /// The arrival and the mark of each reading that the rules were given.
     assessed: Vec<(i64, u32)>,
     book: Arc<Book>,
-    tx: Tx,
+    pen: Pen,
     rows: Rows,
     arrival: i64,
     pub(crate) sequences: Sequences,
@@ -142,7 +144,7 @@ impl Desk {
         let mut sitting = self.sit().await?;
         let member = self.share.borrow().member().map(str::to_owned);
         match member {
-            Some(member) if !members::is_member(&mut sitting.tx, &member).await? => {
+            Some(member) if !members::is_member(sitting.store().await?, &member).await? => {
                 Err(SittingError::Removed)
             }
             Some(_) | None => Ok(sitting),
@@ -167,7 +169,7 @@ impl Desk {
             changes: Vec::new(),
             began: Instant::now(),
             assessed: Vec::new(),
-            tx,
+            pen: Pen::Resting(tx),
             rows: Rows::default(),
             arrival: marks.arrival,
             sequences: Sequences::default(),
@@ -303,7 +305,7 @@ impl Sitting<'_> {
         self.judge_what(|_| true, facts, (trigger, glance), None, reading.received_at).await?;
         self.assessed.push((arrival, assessed::mark(&reading)));
         self.tell_of(&facts.id);
-        Ok(())
+        Ok(self.pen.hand_over(&mut self.rows, self.arrival).await?)
     }
 
     /// Lets open pages know of new readings, once for each patient.
@@ -376,11 +378,25 @@ impl Sitting<'_> {
     /// Makes everything durable, then tells whoever listens.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         self.store().await?;
-        if let Some(again) = i64::try_from(self.tally.duplicates).ok().filter(|again| *again > 0) {
-            quarantine::count_duplicates(&mut self.tx, again).await?;
+        let Self {
+            desk,
+            mut kept,
+            taken,
+            present,
+            measured,
+            assessed,
+            arrival,
+            changes,
+            began,
+            pen,
+            tally,
+            ..
+        } = self;
+        let mut tx = pen.lay_down().await?;
+        if let Some(again) = i64::try_from(tally.duplicates).ok().filter(|again| *again > 0) {
+            quarantine::count_duplicates(&mut tx, again).await?;
         }
-        assessed::note(&mut self.tx, &self.assessed).await?;
-        let Self { desk, mut kept, taken, present, measured, arrival, changes, began, tx, tally, .. } = self;
+        assessed::note(&mut tx, &assessed).await?;
         tx.commit().await?;
         kept.states.extend(taken);
         kept.people.extend(present);

@@ -25,18 +25,18 @@ impl Sitting<'_> {
     ///
     /// # Errors
     /// [`StoreError`]; the sitting must then be dropped.
-    pub(crate) async fn foresee(&mut self, judged: &[(Source<'_>, Vec<Item<'_>>)]) -> Result<(), StoreError> {
+    pub(crate) async fn foresee(&mut self, judged: &[(Source<'_>, &[Item<'_>])]) -> Result<(), StoreError> {
         let gateways: BTreeSet<&GatewayId> = judged.iter().filter_map(|(source, _)| source.gateway).collect();
         let gateways: Vec<&GatewayId> = gateways.into_iter().collect();
         if gateways.is_empty() {
             return Ok(());
         }
-        let known = streams::of_gateways(&mut self.tx, &gateways).await?;
+        let known = streams::of_gateways(self.store().await?, &gateways).await?;
         self.sequences.foresee(&gateways, known);
         let strange: Vec<&GatewayId> =
             gateways.into_iter().filter(|gateway| !self.kept.gateways.contains(*gateway)).collect();
         if !strange.is_empty() {
-            let known = wearers::gateways_known(&mut self.tx, &strange).await?;
+            let known = wearers::gateways_known(self.store().await?, &strange).await?;
             self.kept.gateways.extend(known);
         }
         let envelopes = envelopes(judged);
@@ -49,7 +49,7 @@ impl Sitting<'_> {
                 && !self.kept.measured.contains_key(&envelope.device.id)
         });
         if !untimed.is_empty() {
-            let measured = readings::last_measured(&mut self.tx, &untimed).await?;
+            let measured = readings::last_measured(self.store().await?, &untimed).await?;
             self.kept.measured.extend(measured);
         }
         let strangers = self.strangers(&envelopes);
@@ -78,7 +78,7 @@ impl Sitting<'_> {
     async fn fetch_loans(&mut self, devices: &[&DeviceId]) -> Result<(), StoreError> {
         let mut loans: HashMap<DeviceId, Vec<Loan>> =
             devices.iter().map(|device| ((*device).clone(), Vec::new())).collect();
-        for (device, loan) in wearers::loans(&mut self.tx, devices).await? {
+        for (device, loan) in wearers::loans(self.store().await?, devices).await? {
             loans.entry(device).or_default().push(loan);
         }
         self.kept.loans.extend(loans.into_iter().map(|(device, loans)| (device, loans.into())));
@@ -91,9 +91,9 @@ impl Sitting<'_> {
         patients: &[&PatientId],
         now: Timestamp,
     ) -> Result<Vec<(PatientId, Present)>, StoreError> {
-        let facts = people::all_of(&mut self.tx, patients).await?;
-        let mut cases = tasks::cases_of(&mut self.tx, patients, now).await?;
-        let mut plans = plans::latest(&mut self.tx, patients).await?;
+        let facts = people::all_of(self.store().await?, patients).await?;
+        let mut cases = tasks::cases_of(self.store().await?, patients, now).await?;
+        let mut plans = plans::latest(self.store().await?, patients).await?;
         let present = |facts: PatientFacts| {
             let id = facts.id.clone();
             let cases = cases.remove(&id).unwrap_or_default();
@@ -146,7 +146,7 @@ impl Sitting<'_> {
             return Ok(true);
         }
         // A stranger is asked for each time: that is rare, and no list of strangers can grow.
-        wearers::gateway_known(&mut self.tx, gateway).await
+        wearers::gateway_known(self.store().await?, gateway).await
     }
 
     /// Whether `device` measured what `mark` says, and that is in the record. A device time later than all before it is new.
@@ -183,10 +183,10 @@ impl Sitting<'_> {
 }
 
 /// The envelopes in order among `judged`, and when each arrived.
-fn envelopes<'e>(judged: &'e [(Source<'_>, Vec<Item<'_>>)]) -> Vec<(&'e Envelope, Timestamp)> {
+fn envelopes<'e>(judged: &[(Source<'_>, &'e [Item<'_>])]) -> Vec<(&'e Envelope, Timestamp)> {
     let mut envelopes = Vec::with_capacity(judged.len());
     for (source, items) in judged {
-        for item in items {
+        for item in *items {
             if let Content::Candidate(envelope) = &item.content {
                 envelopes.push((&**envelope, source.received_at));
             }

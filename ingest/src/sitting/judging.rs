@@ -102,7 +102,7 @@ impl Sitting<'_> {
             }
         }
         self.changes.extend(announced);
-        let mut cases = tasks::cases_of(&mut self.tx, &[&facts.id], now).await?;
+        let mut cases = tasks::cases_of(self.store().await?, &[&facts.id], now).await?;
         if let Some(present) = self.present.get_mut(&facts.id) {
             present.cases = cases.remove(&facts.id).unwrap_or_default();
         }

@@ -14,8 +14,9 @@ impl Sitting<'_> {
     /// # Errors
     /// [`StoreError`]; the sitting must then be dropped.
     pub(crate) async fn store(&mut self) -> Result<&mut Tx, StoreError> {
-        self.rows.write(&mut self.tx, self.arrival).await?;
-        Ok(&mut self.tx)
+        let tx = self.pen.rest().await?;
+        self.rows.write(tx, self.arrival).await?;
+        Ok(tx)
     }
 
     /// The place of the next reading in the order of commit.
