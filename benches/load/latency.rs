@@ -29,7 +29,7 @@ const RATED: Pace = Pace { envelopes_per_s: 1_000, tasks_per_s: 4, seconds: 60 }
 /// Enough to see that it runs, also where the machine is busy and the build is not optimised.
 const SHORT: Pace = Pace { envelopes_per_s: 50, tasks_per_s: 1, seconds: 10 };
 /// What `live.js` waits for more changes.
-const PAGE_WAITS: Duration = Duration::from_millis(150);
+const PAGE_WAITS: Duration = Duration::from_millis(40);
 /// Until the nurses' pages listen; and how long the homes stay to hear the last receipts.
 const LISTENING: Duration = Duration::from_secs(1);
 /// How long a task may take before the run has failed.

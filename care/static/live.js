@@ -6,7 +6,10 @@
 //   data-every="30"            also every so many seconds
 
 const regions = [...document.querySelectorAll("[data-live][data-src]")];
-const waiting = new Map();
+/** So long more changes are waited for: those of one commit come together. */
+const GATHER_MS = 40;
+/** The regions that are being fetched, and whether something changed since. */
+const changed = new Map();
 const shown = new WeakMap();
 
 /** What a person has written or opened in a region since it came, by the id of the field or the fold. */
@@ -73,10 +76,20 @@ async function refresh(region) {
   }
 }
 
-/** Several changes at once are one refresh. */
+/** Several changes at once are one refresh, and no older answer comes after a newer one. */
 function soon(region) {
-  if (waiting.has(region)) return;
-  waiting.set(region, setTimeout(() => { waiting.delete(region); refresh(region); }, 150));
+  if (changed.has(region)) changed.set(region, true);
+  else keepTrue(region);
+}
+
+async function keepTrue(region) {
+  do {
+    changed.set(region, true);
+    await new Promise((gathered) => setTimeout(gathered, GATHER_MS));
+    changed.set(region, false);
+    await refresh(region);
+  } while (changed.get(region));
+  changed.delete(region);
 }
 
 function concerns(region, kind, change) {
