@@ -6,7 +6,7 @@ pub(crate) mod weeks;
 
 use crate::store::sql::{self, Connection, Row};
 use alerts::ChartEvent;
-use vitals::{ClockClass, Content, DeviceTime, Kind, Outcome, PatientId, Reading, Timestamp};
+use vitals::{ClockClass, Content, DeviceTime, Kind, Outcome, PatientId, Reading, ReadingId, Timestamp};
 
 use crate::admission::readings::Whereabouts;
 use crate::people;
@@ -25,6 +25,15 @@ pub struct Recorded {
     pub author: Option<(String, String)>,
     /// The task whose conversation asked, for answers.
     pub task: Option<String>,
+}
+
+/// A reading and its place in the journal, without how it came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filed {
+    /// The place.
+    pub arrival: i64,
+    /// The reading.
+    pub reading: Reading,
 }
 
 /// How a measurement came from a device to the record.
@@ -163,6 +172,45 @@ pub async fn journal(
         .iter()
         .map(row_of)
         .collect()
+}
+
+/// The journal as [`journal`] gives it, of everybody and without how each came: for whoever copies all of it.
+///
+/// # Errors
+/// [`StoreError`] of the database, or a row that cannot be read.
+pub async fn filed(connection: &mut Connection, after: i64, limit: i64) -> Result<Vec<Filed>, StoreError> {
+    sql::query(
+        "SELECT arrival, COALESCE(reading.id, name || '-' || seq, 'a' || arrival || '-' || at), patient, at, received_at, kind,
+            outcome, vals, absent, flags, clock
+         FROM reading LEFT JOIN stream ON stream.id = reading.stream WHERE arrival > $1 ORDER BY arrival LIMIT $2",
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(connection)
+    .await?
+    .iter()
+    .map(|row| {
+        // By place: to look for eleven names in each of thousands of rows takes longer than to read them.
+        let content = Said {
+            kind: row.try_get(5)?,
+            outcome: row.try_get(6)?,
+            vals: row.try_get(7)?,
+            absent: row.try_get(8)?,
+            flags: row.try_get(9)?,
+            clock: row.try_get(10)?,
+        };
+        Ok(Filed {
+            arrival: row.try_get(0)?,
+            reading: Reading {
+                id: reading_id(row.try_get(1)?)?,
+                patient: people::patient_id(row.try_get(2)?)?,
+                at: people::time(row.try_get(3)?)?,
+                received_at: people::time(row.try_get(4)?)?,
+                content: content.content()?,
+            },
+        })
+    })
+    .collect()
 }
 
 /// How many readings of `patient` measured within `[from, to)` have come up to place `through` of the journal, of every kind and
@@ -313,34 +361,53 @@ fn row_of(row: &Row) -> Result<Recorded, StoreError> {
 }
 
 fn reading_of(row: &Row) -> Result<Reading, StoreError> {
-    let id: String = row.try_get("id")?;
-    let patient: String = row.try_get("patient")?;
+    let content = Said {
+        kind: row.try_get("kind")?,
+        outcome: row.try_get("outcome")?,
+        vals: row.try_get("vals")?,
+        absent: row.try_get("absent")?,
+        flags: row.try_get("flags")?,
+        clock: row.try_get("clock")?,
+    };
     Ok(Reading {
-        id: id.parse().map_err(|error| StoreError::unreadable("a reading id", error))?,
-        patient: people::patient_id(&patient)?,
+        id: reading_id(row.try_get("id")?)?,
+        patient: people::patient_id(row.try_get("patient")?)?,
         at: people::time(row.try_get("at")?)?,
         received_at: people::time(row.try_get("received_at")?)?,
-        content: content_of(row)?,
+        content: content.content()?,
     })
 }
 
-fn content_of(row: &Row) -> Result<Content, StoreError> {
-    let text = |column: &str| row.try_get::<String, _>(column);
-    let kind = text("kind")?;
-    let vals = text("vals")?;
-    if kind == "symptoms" {
-        return Ok(Content::Symptoms(json("symptom answers", &vals)?));
+fn reading_id(id: &str) -> Result<ReadingId, StoreError> {
+    id.parse().map_err(|error| StoreError::unreadable("a reading id", error))
+}
+
+/// What a reading says, as its columns have it.
+struct Said<'r> {
+    kind: &'r str,
+    outcome: &'r str,
+    vals: &'r str,
+    absent: Option<&'r str>,
+    flags: Option<&'r str>,
+    clock: Option<&'r str>,
+}
+
+impl Said<'_> {
+    fn content(&self) -> Result<Content, StoreError> {
+        let Self { kind, outcome, vals, absent, flags, clock } = *self;
+        if kind == "symptoms" {
+            return Ok(Content::Symptoms(json("symptom answers", vals)?));
+        }
+        Ok(Content::Vitals {
+            kind: Kind::from_key(kind).ok_or_else(|| StoreError::unreadable("a kind", kind))?,
+            outcome: Outcome::from_key(outcome)
+                .ok_or_else(|| StoreError::unreadable("an outcome", outcome))?,
+            values: json("values", vals)?,
+            absent: some("absent values", absent)?,
+            flags: some("flags", flags)?,
+            clock: clock.and_then(ClockClass::from_key).unwrap_or(ClockClass::None),
+        })
     }
-    let clock: Option<String> = row.try_get("clock")?;
-    let outcome = text("outcome")?;
-    Ok(Content::Vitals {
-        kind: Kind::from_key(&kind).ok_or_else(|| StoreError::unreadable("a kind", &kind))?,
-        outcome: Outcome::from_key(&outcome).ok_or_else(|| StoreError::unreadable("an outcome", &outcome))?,
-        values: json("values", &vals)?,
-        absent: some("absent values", row.try_get("absent")?)?,
-        flags: some("flags", row.try_get("flags")?)?,
-        clock: clock.as_deref().and_then(ClockClass::from_key).unwrap_or(ClockClass::None),
-    })
 }
 
 fn origin_of(row: &Row) -> Result<Option<Origin>, StoreError> {

@@ -13,7 +13,7 @@ use care::canary;
 use care::clock::Clock;
 use care::health::{Health, Part, unseen};
 use care::live::{Change, Feed};
-use care::readings::{self, Recorded};
+use care::readings::{self, Filed};
 use care::store::{Reader, Store, StoreError, numbers};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -46,7 +46,7 @@ pub trait Projection: Send {
     ///
     /// # Errors
     /// [`ProjectionError`]; the same readings are offered again.
-    fn take(&mut self, readings: &[Recorded]) -> impl Future<Output = Result<(), ProjectionError>> + Send;
+    fn take(&mut self, readings: &[Filed]) -> impl Future<Output = Result<(), ProjectionError>> + Send;
 
     /// Takes the canary that was sealed at `sealed_at`, by the same way, to where no reading is.
     ///
@@ -78,7 +78,7 @@ pub async fn step(store: &Store, projection: &mut impl Projection) -> Result<usi
     let (after, run) = {
         let mut reader = store.read().await?;
         let after = numbers::get(&mut reader, &cursor).await?;
-        (after, readings::journal(&mut reader, after, READINGS_AT_ONCE, None, None).await?)
+        (after, readings::filed(&mut reader, after, READINGS_AT_ONCE).await?)
     };
     let Some(last) = run.last() else { return Ok(0) };
     projection.take(&run).await?;

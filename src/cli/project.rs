@@ -74,7 +74,7 @@ async fn compare(store: &Store, address: Address) -> Result<(), Failure> {
 
 fn line(difference: &Difference) -> Value {
     let row = |what: &str, row: &Row| {
-        json!({ "difference": what, "patient": row.patient, "reading": row.reading, "arrival": row.arrival,
+        json!({ "difference": what, "patient": &*row.patient, "reading": &*row.reading, "arrival": row.arrival,
                 "at": row.at, "kind": row.kind, "quantity": row.quantity })
     };
     match difference {

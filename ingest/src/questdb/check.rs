@@ -88,7 +88,11 @@ pub async fn check(
 async fn stored(store: &Store, patient: &PatientId, through: i64) -> Result<Vec<Row>, StoreError> {
     let mut reader = store.read().await?;
     let recorded = readings::journal(&mut reader, 0, i64::MAX, Some(patient), None).await?;
-    Ok(recorded.iter().filter(|one| one.arrival <= through).flat_map(rows_of).collect())
+    Ok(recorded
+        .iter()
+        .filter(|one| one.arrival <= through)
+        .flat_map(|one| rows_of(one.arrival, &one.reading))
+        .collect())
 }
 
 async fn wait_until_applied(server: &Server) -> Result<(), CheckError> {

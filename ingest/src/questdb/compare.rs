@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** nothing found means that both hold the same rows with the same values.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use vitals::Timestamp;
@@ -32,7 +33,7 @@ pub enum Difference {
 #[must_use]
 pub fn compare(store: Vec<Row>, table: Vec<Row>) -> Vec<Difference> {
     let key = |row: &Row| (row.arrival, row.quantity.clone(), row.at);
-    let mut held: BTreeMap<(i64, String, Timestamp), Row> =
+    let mut held: BTreeMap<(i64, Cow<'static, str>, Timestamp), Row> =
         table.into_iter().map(|row| (key(&row), row)).collect();
     let mut found = BTreeMap::new();
     for row in store {
@@ -64,15 +65,15 @@ fn differing(store: &Row, table: &Row) -> Vec<Field> {
         fields.push(Field::Value(store.value, table.value));
     }
     let columns = [
-        ("patient", &store.patient, &table.patient),
-        ("kind", &store.kind, &table.kind),
-        ("outcome", &store.outcome, &table.outcome),
-        ("clock", &store.clock, &table.clock),
-        ("reading", &store.reading, &table.reading),
+        ("patient", &*store.patient, &*table.patient),
+        ("kind", &*store.kind, &*table.kind),
+        ("outcome", &*store.outcome, &*table.outcome),
+        ("clock", &*store.clock, &*table.clock),
+        ("reading", &*store.reading, &*table.reading),
     ];
     for (name, one, other) in columns {
         if one != other {
-            fields.push(Field::Column(name, one.clone(), other.clone()));
+            fields.push(Field::Column(name, one.to_owned(), other.to_owned()));
         }
     }
     if store.received_at != table.received_at {

@@ -16,7 +16,7 @@ mod writer;
 
 use std::thread::JoinHandle;
 
-use care::readings::Recorded;
+use care::readings::Filed;
 use tokio::sync::{mpsc, oneshot};
 use vitals::Timestamp;
 
@@ -76,8 +76,11 @@ impl Projection for QuestDb {
         "questdb"
     }
 
-    async fn take(&mut self, readings: &[Recorded]) -> Result<(), ProjectionError> {
-        self.write(Load::Rows(readings.iter().flat_map(rows_of).collect())).await
+    async fn take(&mut self, readings: &[Filed]) -> Result<(), ProjectionError> {
+        self.write(Load::Rows(
+            readings.iter().flat_map(|filed| rows_of(filed.arrival, &filed.reading)).collect(),
+        ))
+        .await
     }
 
     async fn take_canary(&mut self, sealed_at: Timestamp) -> Result<(), ProjectionError> {

@@ -5,8 +5,10 @@
 //!
 //! **Invariant:** a reading gives the same rows whenever it is asked for, at least one, and no two with the same key.
 
-use care::readings::Recorded;
-use vitals::{Content, Quantity, ReadingId, Timestamp};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use vitals::{Content, Quantity, Reading, Timestamp};
 
 /// What stands in `quantity` where a reading has no value.
 const NOTHING: &str = "none";
@@ -21,28 +23,27 @@ pub struct Row {
     /// The reading's place in the journal.
     pub arrival: i64,
     /// Whose it is.
-    pub patient: String,
+    pub patient: Arc<str>,
     /// The kind of reading.
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// Which quantity or symptom, by its key in JSON.
-    pub quantity: String,
+    pub quantity: Cow<'static, str>,
     /// The value in the quantity's unit, or the grade of the symptom.
     pub value: Option<f64>,
     /// How the measuring went.
-    pub outcome: String,
+    pub outcome: Cow<'static, str>,
     /// How far the time can be trusted.
-    pub clock: String,
+    pub clock: Cow<'static, str>,
     /// When it arrived.
     pub received_at: Timestamp,
     /// The reading's id.
-    pub reading: String,
+    pub reading: Arc<str>,
 }
 
-/// The rows of a reading.
+/// The rows of `reading`, the `arrival`th.
 #[must_use]
-pub fn rows_of(recorded: &Recorded) -> Vec<Row> {
-    let reading = &recorded.reading;
-    let (kind, outcome, clock, values): (_, _, _, Vec<(&str, f64)>) = match &reading.content {
+pub fn rows_of(arrival: i64, reading: &Reading) -> Vec<Row> {
+    let (kind, outcome, clock, values): (_, _, _, Vec<(&'static str, f64)>) = match &reading.content {
         Content::Symptoms(answers) => (
             "symptoms",
             ANSWERED,
@@ -56,17 +57,17 @@ pub fn rows_of(recorded: &Recorded) -> Vec<Row> {
             values.iter().map(|(quantity, value): (Quantity, f64)| (quantity.key(), value)).collect(),
         ),
     };
-    let row = |quantity: &str, value| Row {
+    let row = |quantity: &'static str, value| Row {
         at: reading.at,
-        arrival: recorded.arrival,
-        patient: reading.patient.as_str().to_owned(),
-        kind: kind.to_owned(),
-        quantity: quantity.to_owned(),
+        arrival,
+        patient: reading.patient.shared(),
+        kind: kind.into(),
+        quantity: quantity.into(),
         value,
-        outcome: outcome.to_owned(),
-        clock: clock.to_owned(),
+        outcome: outcome.into(),
+        clock: clock.into(),
         received_at: reading.received_at,
-        reading: ReadingId::to_string(&reading.id),
+        reading: reading.id.shared(),
     };
     if values.is_empty() {
         return vec![row(NOTHING, None)];

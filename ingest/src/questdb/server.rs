@@ -195,14 +195,14 @@ impl Server {
         Ok(Row {
             at: self.time(row, 0)?,
             arrival: self.number(row, 1)?,
-            patient: self.text(row, 2)?,
-            kind: self.text(row, 3)?,
-            quantity: self.text(row, 4)?,
+            patient: self.text(row, 2)?.into(),
+            kind: self.text(row, 3)?.into(),
+            quantity: self.text(row, 4)?.into(),
             value: row.get(5).and_then(Value::as_f64),
-            outcome: self.text(row, 6)?,
-            clock: self.text(row, 7)?,
+            outcome: self.text(row, 6)?.into(),
+            clock: self.text(row, 7)?.into(),
             received_at: self.time(row, 8)?,
-            reading: self.text(row, 9)?,
+            reading: self.text(row, 9)?.into(),
         })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use care::clock::Clock;
 use care::health::{Health, Part, State};
 use care::live::Feed;
-use care::readings::Recorded;
+use care::readings::Filed;
 use serde_json::json;
 use vitals::Timestamp;
 
@@ -29,7 +29,7 @@ impl Projection for Memory {
         "memory"
     }
 
-    async fn take(&mut self, readings: &[Recorded]) -> Result<(), ProjectionError> {
+    async fn take(&mut self, readings: &[Filed]) -> Result<(), ProjectionError> {
         for recorded in readings {
             self.rows.insert(recorded.reading.id.to_string(), recorded.arrival);
             self.order.push(recorded.arrival);
@@ -84,7 +84,7 @@ impl Projection for Gone {
         "gone"
     }
 
-    async fn take(&mut self, _: &[Recorded]) -> Result<(), ProjectionError> {
+    async fn take(&mut self, _: &[Filed]) -> Result<(), ProjectionError> {
         Err(ProjectionError { what: "nobody there".to_owned() })
     }
 
