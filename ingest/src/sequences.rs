@@ -2,10 +2,9 @@
 //!
 //! **Invariant:** a receipt says how far a sequence is in the same transaction that took it there.
 
-use std::collections::HashMap;
-
 use care::admission::streams::{self, Of, Stream};
 use care::store::StoreError;
+use foldhash::HashMap;
 use vitals::{GatewayId, OutboxId, Receipt, Seq, Timestamp};
 
 use crate::fault::{self, Flaw};

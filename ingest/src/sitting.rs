@@ -9,6 +9,7 @@
 //! **Invariant:** no state in memory holds a reading that is not committed.
 
 mod at_hand;
+mod chart;
 mod foresight;
 mod guard;
 mod judging;
@@ -16,13 +17,12 @@ mod pen;
 mod record;
 mod tuning;
 
-use std::collections::{HashMap, HashSet};
+use std::collections;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use alerts::{
-    ChartEvent, Competence, Finding, Glance, LocalDays, Missed, Policy, Problem, Recent, Sample, State,
-    Trigger, Tuning,
+    Competence, Finding, Glance, LocalDays, Missed, Policy, Problem, Sample, State, Trigger, Tuning,
 };
 use care::admission::readings::Rows;
 use care::admission::{assessed, members, quarantine};
@@ -32,7 +32,8 @@ use care::live::{Change, Feed};
 use care::people::PatientFacts;
 use care::policies::{Book, Standing};
 use care::store::{Store, StoreError};
-use care::{plans, readings, tasks};
+use care::tasks;
+use foldhash::{HashMap, HashSet};
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, MutexGuard, watch};
 use vitals::{DeviceId, DeviceTime, PatientId, Reading, Timestamp};
@@ -81,7 +82,7 @@ pub(crate) struct Desk {
     pub(crate) share: watch::Receiver<Share>,
     pub(crate) walk: Walk,
     days: LocalDays,
-    changed: std::sync::Mutex<HashSet<PatientId>>,
+    changed: std::sync::Mutex<collections::HashSet<PatientId>>,
     at_hand: Mutex<AtHand>,
 }
 
@@ -112,6 +113,8 @@ pub(crate) struct Sitting<'a> {
     book: Arc<Book>,
     pen: Pen,
     rows: Rows,
+    /// Whose readings are among [`Sitting::rows`].
+    waiting: HashSet<PatientId>,
     arrival: i64,
     pub(crate) sequences: Sequences,
     pub(crate) tally: Tally,
@@ -132,7 +135,7 @@ impl Desk {
     }
 
     /// Those noted since it was last asked.
-    pub(crate) fn take_changed(&self) -> HashSet<PatientId> {
+    pub(crate) fn take_changed(&self) -> collections::HashSet<PatientId> {
         std::mem::take(&mut self.changed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -161,16 +164,17 @@ impl Desk {
             desk: self,
             book,
             kept,
-            taken: HashMap::new(),
-            present: HashMap::new(),
-            estranged: HashSet::new(),
-            measured: HashMap::new(),
-            told: HashSet::new(),
+            taken: HashMap::default(),
+            present: HashMap::default(),
+            estranged: HashSet::default(),
+            measured: HashMap::default(),
+            told: HashSet::default(),
             changes: Vec::new(),
             began: Instant::now(),
             assessed: Vec::new(),
             pen: Pen::Resting(tx),
             rows: Rows::default(),
+            waiting: HashSet::default(),
             arrival: marks.arrival,
             sequences: Sequences::default(),
             tally: Tally::default(),
@@ -179,58 +183,6 @@ impl Desk {
 }
 
 impl Sitting<'_> {
-    /// Takes the state of the patient in `facts` at hand, as the store has it before anything this call is followed by.
-    pub(crate) async fn open_chart(
-        &mut self,
-        facts: &PatientFacts,
-        now: Timestamp,
-    ) -> Result<(), SittingError> {
-        let patient = &facts.id;
-        if self.taken.contains_key(patient) {
-            return Ok(());
-        }
-        let plan = self.present.get(patient).ok_or_else(not_open)?.plan;
-        let standing = self.standing(facts, now);
-        let policy = (standing.policy.name().to_owned(), standing.policy.version().to_owned());
-        let kept = self.kept.states.remove(patient).filter(|known| known.enrolled_at == facts.enrolled_at);
-        let stands = kept.as_ref().is_some_and(|known| known.plan == plan && known.policy == policy);
-        let limits_changed =
-            !stands && (kept.is_some() || facts.overrides.is_some() || standing.unreadable.is_some());
-        let known = match kept.filter(|_| stands) {
-            Some(known) => known,
-            None => self.build(facts, &standing, (policy, plan)).await?,
-        };
-        self.taken.insert(patient.clone(), known);
-        if limits_changed { self.judge_limits(facts, now).await } else { Ok(()) }
-    }
-
-    async fn build(
-        &mut self,
-        facts: &PatientFacts,
-        standing: &Standing,
-        (policy, plan): ((String, String), i64),
-    ) -> Result<Known, SittingError> {
-        let desk = self.desk;
-        let said = plans::chart_events(self.store().await?, &facts.id).await?;
-        let history = self.history_beside(&said, facts, None).await?;
-        let tuning = Arc::new(tuning::tuning(standing, facts, &said));
-        let state = guarded(|| State::rebuild(&history, &tuning, &desk.days))?;
-        Ok(Known { state, tuning, policy, plan, enrolled_at: facts.enrolled_at })
-    }
-
-    /// Takes the state of the patient in `facts` at hand anew, with everything that was said about their monitoring.
-    pub(crate) async fn reopen_chart(
-        &mut self,
-        patient: &PatientId,
-        now: Timestamp,
-    ) -> Result<Arc<PatientFacts>, SittingError> {
-        self.taken.remove(patient);
-        self.forget_cases(patient);
-        let facts = self.facts(patient, now).await?.ok_or_else(not_open)?;
-        self.open_chart(&facts, now).await?;
-        Ok(facts)
-    }
-
     /// The policy that opened `task`; the recommended one where it is no longer known.
     pub(crate) fn policy_of(&self, task: &tasks::Task) -> Arc<Policy> {
         self.book.or_recommended(&task.policy, &task.policy_version)
@@ -271,29 +223,6 @@ impl Sitting<'_> {
         cases_for(problem).into_iter().find_map(of)
     }
 
-    /// The readings of the patient in `facts` that arrived since `since`, or all.
-    async fn history(
-        &mut self,
-        facts: &PatientFacts,
-        since: Option<Timestamp>,
-    ) -> Result<Recent, SittingError> {
-        let plan = plans::chart_events(self.store().await?, &facts.id).await?;
-        self.history_beside(&plan, facts, since).await
-    }
-
-    async fn history_beside(
-        &mut self,
-        plan: &[ChartEvent],
-        facts: &PatientFacts,
-        since: Option<Timestamp>,
-    ) -> Result<Recent, SittingError> {
-        let since = since.unwrap_or_else(|| Timestamp::from_jiff(jiff::Timestamp::MIN));
-        let readings = readings::chart_events(self.store().await?, &facts.id, since).await?;
-        // Silence counts from enrolment, as from the end of a pause, for somebody who never sends anything.
-        let enrolment = ChartEvent::Pause { at: facts.enrolled_at, until: facts.enrolled_at };
-        Ok(Recent::of(std::iter::once(&enrolment).chain(plan).chain(&readings)))
-    }
-
     /// Folds `reading`, which is written already as the `arrival`th, into its patient's state, and carries out what follows.
     pub(crate) async fn follow(
         &mut self,
@@ -305,7 +234,10 @@ impl Sitting<'_> {
         self.judge_what(|_| true, facts, (trigger, glance), None, reading.received_at).await?;
         self.assessed.push((arrival, assessed::mark(&reading)));
         self.tell_of(&facts.id);
-        Ok(self.pen.hand_over(&mut self.rows, self.arrival).await?)
+        if self.pen.hand_over(&mut self.rows, self.arrival).await? {
+            self.waiting.clear();
+        }
+        Ok(())
     }
 
     /// Lets open pages know of new readings, once for each patient.

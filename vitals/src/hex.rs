@@ -4,13 +4,13 @@
 #[must_use]
 pub fn encode(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 0x0F)]);
-    let mut text = String::with_capacity(2 * bytes.len());
+    let digit = |nibble: u8| DIGITS[usize::from(nibble & 0x0F)];
+    let mut digits = Vec::with_capacity(2 * bytes.len());
     for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(*byte));
+        digits.extend_from_slice(&[digit(byte >> 4), digit(*byte)]);
     }
-    text
+    // Digits are text.
+    String::from_utf8(digits).unwrap_or_default()
 }
 
 /// The bytes that `hex` writes, in any case; `None` for anything else than pairs of hex digits.

@@ -149,17 +149,18 @@ impl Book {
     }
 
     fn by(&self, activation: &Activation) -> Standing {
-        let key = activation.policy.clone().unwrap_or_default();
-        Standing { activation: Some(activation.clone()), ..self.keyed(&key) }
+        let none = Key::default();
+        let key = activation.policy.as_ref().unwrap_or(&none);
+        Standing { activation: Some(activation.clone()), ..self.keyed(key) }
     }
 
     /// The policy a register names: `name`, in the version that came first, or `name@version`.
     fn named(&self, named: &str) -> Standing {
-        let key = match named.split_once('@') {
-            Some((name, version)) => Some((name.to_owned(), version.to_owned())),
-            None => self.first_of_name.get(named).cloned(),
-        };
-        self.keyed(&key.unwrap_or_else(|| (named.to_owned(), String::new())))
+        match (named.split_once('@'), self.first_of_name.get(named)) {
+            (Some((name, version)), _) => self.keyed(&(name.to_owned(), version.to_owned())),
+            (None, Some(key)) => self.keyed(key),
+            (None, None) => self.keyed(&(named.to_owned(), String::new())),
+        }
     }
 
     fn keyed(&self, key: &Key) -> Standing {

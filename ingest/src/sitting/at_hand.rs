@@ -6,7 +6,6 @@
 //!
 //! **Invariant:** nothing in here is older than the transaction that looks at it, and nothing uncommitted is in here.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use care::admission::changes::{self, About, Marks};
@@ -14,6 +13,7 @@ use care::admission::wearers::Loan;
 use care::people::PatientFacts;
 use care::store::{StoreError, Tx};
 use care::tasks::Cases;
+use foldhash::{HashMap, HashSet};
 use vitals::{DeviceId, DeviceTime, GatewayId, PatientId};
 
 use super::Known;

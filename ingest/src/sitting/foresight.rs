@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** what is fetched here was committed before this transaction began.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use care::admission::wearers::{self, Loan};
@@ -13,6 +13,7 @@ use care::admission::{readings, streams};
 use care::people::{self, PatientFacts};
 use care::store::StoreError;
 use care::{plans, tasks};
+use foldhash::HashMap;
 use vitals::{DeviceId, DeviceTime, Envelope, GatewayId, PatientId, Timestamp};
 
 use super::Sitting;

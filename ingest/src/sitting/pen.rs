@@ -53,13 +53,13 @@ impl Pen {
         }
     }
 
-    /// Hands `rows`, the last of which is the `last`th of all, over where they are a run and none is being written.
+    /// Hands `rows`, the last of which is the `last`th of all, over where they are a run and none is being written. Says whether it did.
     ///
     /// # Errors
     /// [`StoreError`] of the run before; the sitting must then be dropped.
-    pub(super) async fn hand_over(&mut self, rows: &mut Rows, last: i64) -> Result<(), StoreError> {
+    pub(super) async fn hand_over(&mut self, rows: &mut Rows, last: i64) -> Result<bool, StoreError> {
         if rows.len() < RUN_ROWS || matches!(self, Self::Writing(run) if !run.is_finished()) {
-            return Ok(());
+            return Ok(false);
         }
         self.rest().await?;
         if let Self::Resting(mut tx) = std::mem::replace(self, Self::Broken) {
@@ -69,7 +69,7 @@ impl Pen {
                 Ok(tx)
             }));
         }
-        Ok(())
+        Ok(true)
     }
 }
 

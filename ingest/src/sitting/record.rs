@@ -4,7 +4,7 @@
 
 use care::admission::readings::Mark;
 use care::store::{StoreError, Tx};
-use vitals::{Envelope, Reading};
+use vitals::{Envelope, PatientId, Reading};
 
 use super::Sitting;
 
@@ -16,7 +16,17 @@ impl Sitting<'_> {
     pub(crate) async fn store(&mut self) -> Result<&mut Tx, StoreError> {
         let tx = self.pen.rest().await?;
         self.rows.write(tx, self.arrival).await?;
+        self.waiting.clear();
         Ok(tx)
+    }
+
+    /// The transaction, with everything in it that was decided so far about `patient`. What waits about others goes on waiting:
+    /// to write it one by one for each who is met for the first time takes longer than all the rest.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the sitting must then be dropped.
+    pub(super) async fn store_about(&mut self, patient: &PatientId) -> Result<&mut Tx, StoreError> {
+        if self.waiting.contains(patient) { self.store().await } else { self.pen.rest().await }
     }
 
     /// The place of the next reading in the order of commit.
@@ -43,6 +53,7 @@ impl Sitting<'_> {
         if let Some(mark) = mark {
             self.note_measured(&envelope.device.id, mark.device_time);
         }
+        self.waiting.insert(reading.patient.clone());
         self.tally.readings += 1;
         Ok(arrival)
     }
