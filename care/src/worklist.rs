@@ -168,7 +168,7 @@ pub async fn patients(
     now: Timestamp,
 ) -> Result<Vec<Listed>, StoreError> {
     let Some(unit) = subject.unit() else { return Ok(Vec::new()) };
-    let latest = latest_readings(connection, unit).await?;
+    let latest = latest_readings(connection, unit, now).await?;
     let schedules = plans::schedules(connection, unit).await?;
     let mut worst: BTreeMap<PatientId, Priority> = BTreeMap::new();
     for task in tasks::open(connection).await? {
@@ -193,13 +193,15 @@ pub async fn patients(
 async fn latest_readings(
     connection: &mut Connection,
     unit: &str,
+    now: Timestamp,
 ) -> Result<BTreeMap<PatientId, Timestamp>, StoreError> {
-    let last = weeks::last_at("patient_unit.patient", "TRUE");
+    let last = weeks::last_at_before("$2", "patient_unit.patient");
     sql::query(sqlx::AssertSqlSafe(format!(
         "SELECT patient, at FROM (SELECT patient, {last} AS at
          FROM patient_unit WHERE unit = $1 AND until_at IS NULL) AS latest WHERE at IS NOT NULL",
     )))
     .bind(unit)
+    .bind(now.as_millis())
     .fetch_all(connection)
     .await?
     .iter()

@@ -100,7 +100,7 @@ struct Known {
 pub(crate) struct Sitting<'a> {
     desk: &'a Desk,
     kept: MutexGuard<'a, AtHand>,
-    taken: HashMap<PatientId, Known>,
+    taken: HashMap<PatientId, Box<Known>>,
     present: HashMap<PatientId, Present>,
     /// Those who were let go of in this transaction, because of what it wrote.
     estranged: HashSet<PatientId>,

@@ -152,6 +152,9 @@ const COLUMNS: [Into; 22] = [
     Into { name: "dedup", holds: Holds::Text },
 ];
 
+/// So many rows are written together while many come.
+pub const ROWS_USUAL: usize = 200;
+
 /// Words that are told apart; what follows them is written out for each row.
 const WORDS_MAX: usize = 32;
 
@@ -205,6 +208,9 @@ impl Rows {
         };
         let hash = |hash: &str| Arc::<str>::from(hash.get(..HASH_DIGITS).unwrap_or(hash));
         let Self { values, words } = self;
+        if values.is_empty() {
+            values.reserve(COLUMNS.len() * ROWS_USUAL);
+        }
         values.extend([
             arrival.into_value(),
             reading.patient.shared().into_value(),

@@ -63,6 +63,19 @@ pub(crate) fn last_at(patient: &str, among: &str) -> String {
     walked("MAX", "<", patient, among)
 }
 
+/// As [`last_at`], where `now`, an expression, is the time: nearly everybody has one of this week or the last, which is looked at first.
+pub(crate) fn last_at_before(now: &str, patient: &str) -> String {
+    let of_week = |week: &str| {
+        format!(
+            concat!("(SELECT MAX(at) FROM reading WHERE ", week!(), " = {week} AND patient = {patient})"),
+            week = week,
+            patient = patient
+        )
+    };
+    let near = [1, 0, -1].map(|ahead| of_week(&format!("{now} / 604800000 + {ahead}"))).join(", ");
+    format!("COALESCE({near}, {})", last_at(patient, "TRUE"))
+}
+
 /// As [`last_at`], of the first.
 pub(crate) fn first_at(patient: &str) -> String {
     walked("MIN", ">", patient, "TRUE")

@@ -37,7 +37,8 @@ pub(super) struct Present {
 #[derive(Debug, Default)]
 pub(super) struct AtHand {
     marks: Marks,
-    pub(super) states: HashMap<PatientId, Known>,
+    /// Each in a place of its own, since it moves from here into a transaction and back.
+    pub(super) states: HashMap<PatientId, Box<Known>>,
     pub(super) people: HashMap<PatientId, Present>,
     pub(super) loans: HashMap<DeviceId, Arc<[Loan]>>,
     pub(super) measured: HashMap<DeviceId, Option<DeviceTime>>,

@@ -44,7 +44,7 @@ impl Sitting<'_> {
         facts: &PatientFacts,
         standing: &Standing,
         plan: i64,
-    ) -> Result<Known, SittingError> {
+    ) -> Result<Box<Known>, SittingError> {
         let policy = (standing.policy.name().to_owned(), standing.policy.version().to_owned());
         let desk = self.desk;
         let said = plans::chart_events(self.store_about(&facts.id).await?, &facts.id).await?;
@@ -52,7 +52,7 @@ impl Sitting<'_> {
         let history = recent_of(facts, &said, &readings);
         let tuning = Arc::new(tuning::tuning(standing, facts, &said));
         let state = guarded(|| State::rebuild(&history, &tuning, &desk.days))?;
-        Ok(Known { state, tuning, policy, plan, enrolled_at: facts.enrolled_at })
+        Ok(Box::new(Known { state, tuning, policy, plan, enrolled_at: facts.enrolled_at }))
     }
 
     /// Takes the state of the patient in `facts` at hand anew, with everything that was said about their monitoring.

@@ -5,12 +5,9 @@
 //! **Invariant:** whoever gets the transaction gets it with everything in it that was handed over; what could not be written is told
 //! to the next who asks, and the transaction is gone with it.
 
-use care::admission::readings::Rows;
+use care::admission::readings::{ROWS_USUAL, Rows};
 use care::store::{StoreError, Tx};
 use tokio::task::{JoinError, JoinHandle};
-
-/// So many rows are handed over at once.
-const RUN_ROWS: usize = 200;
 
 /// See the module.
 pub(super) enum Pen {
@@ -58,7 +55,7 @@ impl Pen {
     /// # Errors
     /// [`StoreError`] of the run before; the sitting must then be dropped.
     pub(super) async fn hand_over(&mut self, rows: &mut Rows, last: i64) -> Result<bool, StoreError> {
-        if rows.len() < RUN_ROWS || matches!(self, Self::Writing(run) if !run.is_finished()) {
+        if rows.len() < ROWS_USUAL || matches!(self, Self::Writing(run) if !run.is_finished()) {
             return Ok(false);
         }
         self.rest().await?;

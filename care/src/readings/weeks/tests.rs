@@ -91,6 +91,18 @@ async fn walking_the_weeks_finds_what_looking_at_every_row_finds() {
                 .await
                 .expect("reads");
         assert_eq!(last, expected.last().copied(), "{person}");
+        for now in TIMES {
+            let sql = format!("SELECT {}", last_at_before("$1", "$2"));
+            let last: Option<i64> = sql::query_scalar(sqlx::AssertSqlSafe(sql))
+                .bind(now)
+                .bind(person)
+                .fetch_one(&mut reader)
+                .await
+                .expect("reads");
+            // Nothing is later than the week after now; these made-up times are, so that only what lies within is asked about.
+            let is_known = expected.last().is_none_or(|last| *last < (now.div_euclid(WEEK_MS) + 2) * WEEK_MS);
+            assert!(!is_known || last == expected.last().copied(), "{person} {now}");
+        }
         for from in TIMES {
             for to in TIMES {
                 let between =
@@ -118,6 +130,7 @@ async fn no_question_about_one_person_reads_everybody() {
             between(2, 3)
         ),
         format!("SELECT {}", first_at("$1")),
+        format!("SELECT {} FROM patient_unit", last_at_before("$1", "patient_unit.patient")),
         format!("SELECT {}", last_at("patient_unit.patient", "kind = 'symptoms'") + " FROM patient_unit"),
         crate::admission::readings::WAS_MEASURED.to_owned(),
         crate::admission::readings::last_measured_sql(Dialect::Sqlite),
