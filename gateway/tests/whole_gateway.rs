@@ -53,7 +53,10 @@ impl BleSource for SimulatedHome {
         self.asked.lock().expect("sound").push(action.clone());
         match action {
             Action::Connect => {
-                self.say(Event::Connected { characteristics: vec![uuid(0x2a08), uuid(0x2a9d)] });
+                self.say(Event::Connected {
+                    characteristics: vec![uuid(0x2a08), uuid(0x2a9d)],
+                    link_up_at: None,
+                });
             }
             // An hour ahead of the gateway.
             Action::Read(asked) if asked == uuid(0x2a08) => {
@@ -201,7 +204,7 @@ async fn a_reading_that_waited_when_the_power_was_cut_is_sealed_by_the_next_proc
     );
     let weighed =
         Event::Notified { uuid: Uuid16(0x2a9d), bytes: vec![0x02, 0x94, 0x3e, 0xea, 0x07, 1, 1, 8, 3, 0] };
-    let scale = Speaking(vec![weighed, Event::Connected { characteristics: Vec::new() }]);
+    let scale = Speaking(vec![weighed, Event::Connected { characteristics: Vec::new(), link_up_at: None }]);
     let gateway = Gateway::open(config.clone(), scale, Clock::of(|| at(0))).expect("opens");
     let running = tokio::spawn(gateway.run(std::future::pending()));
     let written = || {

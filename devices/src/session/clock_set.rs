@@ -27,16 +27,17 @@ pub(super) enum Decision {
     Set,
 }
 
-/// Whether to set the clock of a device that was connected to at `since` and whose clock showed `reading`.
+/// Whether to set the clock of a device to which the link came up at `link_up_at` and whose clock showed `reading`.
 pub(super) fn decide(
     model: &Model,
     reading: ClockReading,
     now: Timestamp,
-    since: Timestamp,
+    link_up_at: Timestamp,
     settings: Settings,
 ) -> Decision {
     let behaviour = model.behaviour;
-    let is_late = behaviour.set_clock_within_ms.is_some_and(|within_ms| now.millis_since(since) > within_ms);
+    let is_late =
+        behaviour.set_clock_within_ms.is_some_and(|within_ms| now.millis_since(link_up_at) > within_ms);
     let is_right = match reading {
         ClockReading::Read(pair) => (pair.offset_s() + settings.local_offset_s).abs() <= WRONG_BY_S,
         ClockReading::Unset => false,

@@ -286,7 +286,7 @@ impl Air {
             }
             CentralEvent::DeviceConnected(id) => {
                 if let Some(conversation) = self.conversations.get(&id) {
-                    conversation.is_up();
+                    conversation.is_up(self.ear.clock.now());
                 }
                 Ok(())
             }
