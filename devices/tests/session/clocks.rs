@@ -211,13 +211,15 @@ fn the_time_to_set_a_clock_counts_from_the_link() {
     let no_answer = "trouble: the device's clock was not read in time";
     let read = "read 2a08 ea070101080400";
     let set = |second: u8| format!("write 2a08 ea0701010804{second:02x}");
-    let rows: [(f64, f64, &str, &[&str]); 5] = [
+    let rows: [(f64, f64, &str, &[&str]); 6] = [
         (4.0, 0.4, read, &["offset -3600", &set(0), "subscribe 2a35"]),
         (4.8, 0.3, read, &["offset -3600", too_late, "subscribe 2a35"]),
         // Its clock is to be read until one second before the window ends.
         (2.5, 1.5, "", &[no_answer, &set(1), "subscribe 2a35"]),
         (0.0, 3.0, "", &[no_answer, &set(3), "subscribe 2a35"]),
-        (4.4, 0.5, "", &[no_answer, &set(0), "subscribe 2a35"]),
+        // What is written needs a moment to arrive.
+        (3.9, 0.5, "", &[no_answer, &set(0), "subscribe 2a35"]),
+        (4.4, 0.5, "", &[no_answer, too_late, "subscribe 2a35"]),
     ];
     for (before_s, after_s, what, expected) in rows {
         let mut cuff = session("UA-651BLE", SYNCED);
