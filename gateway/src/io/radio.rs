@@ -22,6 +22,7 @@ mod conversation;
 mod identity;
 mod patience;
 mod reader;
+mod sightings;
 mod speaker;
 
 use std::sync::Arc;

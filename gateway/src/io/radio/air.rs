@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** whatever ends takes its conversations with it, and each device that was spoken to is said to be gone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,14 +21,11 @@ use vitals::DeviceId;
 use super::airtime::{Airtime, scan};
 use super::conversation::{Conversation, Partner};
 use super::identity::{Signals, adapter_of, advertisement, device_of, hides_address};
-use super::{EVENTS, Ear, Keys, Pairing, bonds, is_address};
+use super::sightings::Sightings;
+use super::{Ear, Keys, Pairing, bonds, is_address};
 use crate::io::bluez::{Bluez, News, RETRY_EVERY};
 use crate::vigil::{Part, Trouble};
 
-/// A device's advertisement is passed on at most this often, unless it carries data.
-const ADVERTISEMENT_EVERY: Duration = Duration::from_secs(1);
-/// A device that was not heard for so long is not in the air.
-const IN_THE_AIR: Duration = Duration::from_secs(60);
 /// An adapter that heard nothing at all for so long may be stuck; its scanning is started anew.
 const STUCK_AFTER: Duration = Duration::from_secs(300);
 
@@ -56,10 +53,14 @@ struct OpenAdapter {
     _open: oneshot::Sender<()>,
 }
 
-struct Sighting {
-    device: DeviceId,
-    at: Instant,
-    rssi: Option<i16>,
+/// What of a device bluetoothd told.
+enum Told {
+    /// It is new to bluetoothd.
+    Discovered,
+    /// How strongly it is heard, or that it advertises.
+    Heard(Option<i16>),
+    /// What it says in its advertisement.
+    Said(HashMap<uuid::Uuid, Vec<u8>>),
 }
 
 pub(super) struct Air {
@@ -73,7 +74,7 @@ pub(super) struct Air {
     said_none: bool,
     asking_since: Option<Instant>,
     events: SelectAll<Pin<Box<dyn Stream<Item = Happening> + Send>>>,
-    sightings: BTreeMap<PeripheralId, Sighting>,
+    sightings: Sightings,
     conversations: BTreeMap<PeripheralId, Conversation>,
     engaged: Engaged,
 }
@@ -90,7 +91,7 @@ impl Air {
             said_none: false,
             asking_since: Some(Instant::now()),
             events: SelectAll::new(),
-            sightings: BTreeMap::new(),
+            sightings: Sightings::default(),
             conversations: BTreeMap::new(),
             engaged: Engaged::default(),
         }
@@ -206,7 +207,7 @@ impl Air {
     async fn close(&mut self, name: Option<&str>) {
         let is_of = |id: &PeripheralId| name.is_none_or(|name| adapter_of(id) == name);
         self.adapters.retain(|adapter, _| name.is_some_and(|name| name != adapter));
-        self.sightings.retain(|id, _| !is_of(id));
+        self.sightings.forget(is_of);
         let ended: Vec<PeripheralId> = self.conversations.keys().filter(|id| is_of(id)).cloned().collect();
         for id in ended {
             if let Some(conversation) = self.conversations.remove(&id) {
@@ -269,11 +270,14 @@ impl Air {
             open.heard_at = Instant::now();
         }
         let done = match event {
-            // A new process is told of devices that bluetoothd remembers and that are not there; a signal strength
-            // or data come from the air.
-            CentralEvent::RssiUpdate { id, rssi } => self.advertised(id, Some(rssi), false).await,
-            CentralEvent::ManufacturerDataAdvertisement { id, .. } => self.advertised(id, None, false).await,
-            CentralEvent::ServiceDataAdvertisement { id, .. } => self.advertised(id, None, true).await,
+            CentralEvent::DeviceDiscovered(id) => self.advertised(id, Told::Discovered).await,
+            CentralEvent::RssiUpdate { id, rssi } => self.advertised(id, Told::Heard(Some(rssi))).await,
+            CentralEvent::ManufacturerDataAdvertisement { id, .. } => {
+                self.advertised(id, Told::Heard(None)).await
+            }
+            CentralEvent::ServiceDataAdvertisement { id, service_data } => {
+                self.advertised(id, Told::Said(service_data)).await
+            }
             CentralEvent::DeviceDisconnected(id) => {
                 if let Some(conversation) = self.conversations.get(&id) {
                     conversation.gone();
@@ -290,8 +294,7 @@ impl Air {
                 }
                 Ok(())
             }
-            CentralEvent::DeviceDiscovered(_)
-            | CentralEvent::DeviceUpdated(_)
+            CentralEvent::DeviceUpdated(_)
             | CentralEvent::DeviceServicesModified(_)
             | CentralEvent::ServicesAdvertisement { .. } => Ok(()),
         };
@@ -301,36 +304,36 @@ impl Air {
         }
     }
 
-    async fn advertised(
-        &mut self,
-        id: PeripheralId,
-        rssi: Option<i16>,
-        with_data: bool,
-    ) -> Result<(), AirError> {
+    async fn advertised(&mut self, id: PeripheralId, told: Told) -> Result<(), AirError> {
         let now = Instant::now();
-        if let Some(seen) = self.sightings.get_mut(&id) {
-            seen.rssi = rssi.or(seen.rssi);
-            if !with_data && now.duration_since(seen.at) < ADVERTISEMENT_EVERY {
-                return Ok(());
-            }
+        let rssi = if let Told::Heard(rssi) = told { rssi } else { None };
+        let is_soon = self.sightings.is_too_soon(&id, rssi, now);
+        if matches!(told, Told::Heard(_)) && is_soon {
+            return Ok(());
         }
         let Some(open) = self.adapters.get(&adapter_of(&id)) else { return Ok(()) };
         let Some(properties) = open.airtime.peripheral(&id).await?.properties().await? else { return Ok(()) };
+        // A new process is told of devices that bluetoothd remembers and that are not there. One that has a signal strength was
+        // heard, and what it said in its first advertisement, which may be its only one, is told in no other way. One to connect to
+        // advertises again, by when every adapter has heard it.
+        let is_there = properties.rssi.is_some() && !properties.service_data.is_empty();
+        if matches!(told, Told::Discovered) && !is_there {
+            return Ok(());
+        }
         let device = device_of(&properties)?;
-        if let Some(dbm) = rssi.or(properties.rssi) {
+        let rssi = rssi.or(properties.rssi);
+        if let Some(dbm) = rssi {
             self.signals.heard(&device, dbm);
         }
-        // Devices that changed their address would fill the memory of a box that runs for years.
-        if self.sightings.len() > EVENTS {
-            self.sightings.retain(|_, seen| now.duration_since(seen.at) < IN_THE_AIR);
-        }
-        let rssi = rssi.or(properties.rssi);
-        self.sightings.insert(id.clone(), Sighting { device: device.clone(), at: now, rssi });
-        if !with_data && self.conversations.get(&id).is_some_and(|conversation| conversation.rests(now)) {
+        self.sightings.saw(id.clone(), device.clone(), rssi, now);
+        // What it said is taken as it came: by now bluetoothd may hold what it said next.
+        let said = if let Told::Said(data) = &told { Some(data) } else { None };
+        let rests = self.conversations.get(&id).is_some_and(|conversation| conversation.rests(now));
+        if said.is_none() && rests {
             return Ok(());
         }
         let hides = hides_address(properties.address_type, &device);
-        let event = advertisement(&properties);
+        let event = advertisement(&properties, said);
         let name = properties.advertisement_name.or(properties.local_name).filter(|name| !is_address(name));
         self.ear.hear_from(&device, hides, name, event).await;
         Ok(())
@@ -373,18 +376,14 @@ impl Air {
 
     /// The object by which a device is best spoken to.
     async fn best(&mut self, device: &DeviceId) -> Option<PeripheralId> {
-        let now = Instant::now();
-        let of_device = self.sightings.iter().filter(|(_, seen)| seen.device == *device);
-        let mut heard: Vec<_> =
-            of_device.filter(|(_, seen)| now.duration_since(seen.at) < IN_THE_AIR).collect();
-        heard.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.rssi));
+        let heard = self.sightings.of(device, Instant::now());
         if heard.len() > 1 {
-            for (id, _) in &heard {
+            for id in &heard {
                 if bonds::is_bonded(id).await.unwrap_or(false) {
-                    return Some((*id).clone());
+                    return Some(id.clone());
                 }
             }
         }
-        heard.first().map(|(id, _)| (*id).clone())
+        heard.into_iter().next()
     }
 }
