@@ -19,6 +19,7 @@ mod air;
 mod airtime;
 mod bonds;
 mod conversation;
+mod hearing;
 mod identity;
 mod patience;
 mod reader;

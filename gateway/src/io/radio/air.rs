@@ -13,16 +13,16 @@ use std::time::{Duration, Instant};
 use btleplug::api::{Central as _, CentralEvent, Manager as _, Peripheral as _};
 use btleplug::platform::{Adapter, Manager, PeripheralId};
 use devices::session::{Action, Event};
-use futures::stream::SelectAll;
-use futures::{Stream, StreamExt as _};
-use tokio::sync::{mpsc, oneshot};
+use futures::Stream;
+use tokio::sync::mpsc;
 use vitals::DeviceId;
 
 use super::airtime::{Airtime, scan};
 use super::conversation::{Conversation, Partner};
+use super::hearing::{Happening, Hearing};
 use super::identity::{Signals, adapter_of, advertisement, device_of, hides_address};
 use super::sightings::Sightings;
-use super::{Ear, Keys, Pairing, bonds, is_address};
+use super::{EVENTS, Ear, Keys, Pairing, bonds, is_address};
 use crate::io::bluez::{Bluez, News, RETRY_EVERY};
 use crate::vigil::{Part, Trouble};
 
@@ -31,8 +31,6 @@ const STUCK_AFTER: Duration = Duration::from_secs(300);
 
 /// How long bluetoothd may take to say how an adapter is.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
-
-type Happening = (String, CentralEvent);
 
 /// Which object of bluetoothd's speaks for a device.
 pub(super) type Engaged = Arc<Mutex<BTreeMap<DeviceId, PeripheralId>>>;
@@ -49,8 +47,7 @@ pub(super) enum AirError {
 struct OpenAdapter {
     airtime: Airtime,
     heard_at: Instant,
-    /// Dropped, it ends the adapter's stream.
-    _open: oneshot::Sender<()>,
+    _hearing: Hearing,
 }
 
 /// What of a device bluetoothd told.
@@ -73,7 +70,7 @@ pub(super) struct Air {
     unopened: BTreeSet<String>,
     said_none: bool,
     asking_since: Option<Instant>,
-    events: SelectAll<Pin<Box<dyn Stream<Item = Happening> + Send>>>,
+    events: (mpsc::Sender<Happening>, mpsc::Receiver<Happening>),
     sightings: Sightings,
     conversations: BTreeMap<PeripheralId, Conversation>,
     engaged: Engaged,
@@ -90,7 +87,7 @@ impl Air {
             unopened: BTreeSet::new(),
             said_none: false,
             asking_since: Some(Instant::now()),
-            events: SelectAll::new(),
+            events: mpsc::channel(EVENTS),
             sightings: Sightings::default(),
             conversations: BTreeMap::new(),
             engaged: Engaged::default(),
@@ -111,9 +108,7 @@ impl Air {
             self.ear.vigil.moved(Part::Radio, Instant::now());
             tokio::select! {
                 Some(news) = news.recv() => self.told(news).await,
-                Some((adapter, event)) = self.events.next(), if !self.events.is_empty() => {
-                    self.happened(&adapter, event).await;
-                }
+                Some(happening) = self.events.1.recv() => self.happened(happening).await,
                 Some((device, action)) = requests.recv() => self.asked(&device, action).await,
                 _ = tick.tick() => self.look_after().await,
             }
@@ -165,15 +160,13 @@ impl Air {
         let asked_at = self.asking_since.take().unwrap_or_else(Instant::now);
         match self.opened(&name).await {
             Ok((adapter, events)) => {
-                let (open, closed) = oneshot::channel();
-                let from = name.clone();
-                let events = events.map(move |event| (from.clone(), event)).take_until(closed);
-                self.events.push(Box::pin(events));
+                let (clock, to) = (self.ear.clock.clone(), self.events.0.clone());
+                let hearing = Hearing::start(name.clone(), events, clock, to);
                 let adapter_ms = u64::try_from(asked_at.elapsed().as_millis()).unwrap_or(u64::MAX);
                 tracing::info!(adapter = name, adapter_ms, "listening for devices");
                 let airtime = Airtime::new(name.clone(), adapter);
-                self.adapters
-                    .insert(name.clone(), OpenAdapter { airtime, heard_at: Instant::now(), _open: open });
+                let open = OpenAdapter { airtime, heard_at: Instant::now(), _hearing: hearing };
+                self.adapters.insert(name.clone(), open);
                 self.ear.links.send_modify(|links| links.adapters.push(name));
                 self.all_is_well();
             }
@@ -265,8 +258,8 @@ impl Air {
         }
     }
 
-    async fn happened(&mut self, adapter: &str, event: CentralEvent) {
-        if let Some(open) = self.adapters.get_mut(adapter) {
+    async fn happened(&mut self, Happening { adapter, at, event }: Happening) {
+        if let Some(open) = self.adapters.get_mut(&adapter) {
             open.heard_at = Instant::now();
         }
         let done = match event {
@@ -290,7 +283,7 @@ impl Air {
             }
             CentralEvent::DeviceConnected(id) => {
                 if let Some(conversation) = self.conversations.get(&id) {
-                    conversation.is_up(self.ear.clock.now());
+                    conversation.is_up(at);
                 }
                 Ok(())
             }
