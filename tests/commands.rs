@@ -59,7 +59,8 @@ fn models_lists_what_decode_knows() {
     let output = run(vagen().args(["models", "--json"]));
     let models = lines(&output);
     assert!(models.iter().any(|model| model["name"] == "Beurer BM85"), "{models:?}");
-    // How each comes to a gateway, by the makers' manuals; the records of this Omron family lie in its memory.
+    // How each comes to a gateway, by the makers' manuals; the records of one Omron family lie in its memory, and the other
+    // deletes what it has sent.
     let listed = stdout(&run(vagen().arg("models")));
     for (model, read_by) in [
         ("Beurer BM85", " connection "),
@@ -67,6 +68,7 @@ fn models_lists_what_decode_knows() {
         ("Beurer BF720", " pairing and code "),
         ("Xiaomi Mi Scale 2", " advertisements "),
         ("Omron HEM-7xxx", " decode only "),
+        ("Omron HEM-9xxx", " pairing, once "),
     ] {
         assert!(listed.lines().any(|line| line.starts_with(model) && line.contains(read_by)), "{listed}");
     }

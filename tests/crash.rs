@@ -119,7 +119,7 @@ impl Radio {
         let advertised =
             Event::Advertised { service_uuids: vec![Uuid16(service)], service_data: BTreeMap::new() };
         let notified = Event::Notified { uuid: Uuid16(uuid), bytes: bytes.collect() };
-        let connected = Event::Connected { characteristics: Vec::new() };
+        let connected = Event::Connected { characteristics: Vec::new(), link_up_at: None };
         for event in [advertised, connected, notified, Event::Disconnected] {
             let device = device.parse().expect("a device id");
             let name = Some(name.to_owned());

@@ -81,7 +81,7 @@ pub struct Behaviour {
     pub bonding: Bonding,
     /// Where its clock is read and written.
     pub clock_channel: Option<ClockChannel>,
-    /// How soon after the connection its clock must be set, ms.
+    /// How soon after the link came up its clock must be set, ms.
     pub set_clock_within_ms: Option<i64>,
     /// How long to wait before subscribing, ms.
     pub subscribe_after_ms: i64,
@@ -91,10 +91,9 @@ pub struct Behaviour {
     pub speaks_once_told_the_time: bool,
     /// Gives out its stored records when asked for them (2A52), oldest first.
     pub record_access: bool,
-    /// Deletes its records once they are transferred.
+    /// Deletes its records once they are transferred: what was read of it cannot be read again. The connection ends only after
+    /// everything that came, and one that ends in the middle is told.
     pub deletes_after_transfer: bool,
-    /// Hangs up by itself after sending what it has.
-    pub hangs_up_after_upload: bool,
 }
 
 /// What a device asks for before it speaks.

@@ -27,7 +27,8 @@ pub use self::messages::{Action, Consent, Event, Heard, Learned, Settings, Troub
 use self::requests::Known;
 pub use self::requests::is_worth_connecting;
 use self::state::{
-    CLOCK_READ_WITHIN_MS, CONNECT_WITHIN_MS, Link, REST_MS, SILENCE_MS, Stage, WAIT_FOR_ANSWERS_MS,
+    CLOCK_READ_TAKES_MS, CLOCK_READ_WITHIN_MS, CLOCK_WRITE_TAKES_MS, CONNECT_WITHIN_MS, Link, REST_MS,
+    SILENCE_MS, Stage, WAIT_FOR_ANSWERS_MS,
 };
 use self::waiting::Waiting;
 use crate::clock::{ClockPair, ClockReading, KnownClock};
@@ -57,6 +58,8 @@ pub struct Session {
     known_clock: Option<KnownClock>,
     waits: Waits,
     waiting: Vec<Waiting>,
+    /// It was asked for its stored records and has not said that those are all.
+    is_draining: bool,
     /// What an earlier session held.
     recalled: Vec<HeldFrame>,
     /// Not connected to again before.
@@ -86,6 +89,7 @@ impl Session {
             known_clock: None,
             waits: Waits::default(),
             waiting: Vec::new(),
+            is_draining: false,
             recalled: Vec::new(),
             rests_until: None,
             broadcast: Broadcast::default(),
@@ -142,7 +146,9 @@ impl Session {
                     actions.push(Action::Connect);
                 }
             }
-            Event::Connected { characteristics } => self.connected(now, characteristics, &mut actions),
+            Event::Connected { characteristics, link_up_at } => {
+                self.connected(now, characteristics, link_up_at, &mut actions);
+            }
             Event::Read { uuid, bytes } => self.heard(now, uuid, bytes, Source::Read, &mut actions),
             Event::Notified { uuid, bytes } => self.heard(now, uuid, bytes, Source::Notified, &mut actions),
             Event::Record { format, bytes } => self.frame(now, format, bytes, &mut actions),
@@ -153,7 +159,10 @@ impl Session {
             }
             Event::Subscribed { .. } => {}
             Event::Failed { uuid, reason } => self.failed(now, uuid, reason, &mut actions),
-            Event::Disconnected => self.disconnected(&mut actions),
+            Event::Disconnected => {
+                self.note_cut_off(&mut actions);
+                self.disconnected(&mut actions);
+            }
         }
         actions
     }
@@ -224,13 +233,22 @@ impl Session {
         self.silent_since.plus_millis(self.silence_ms)
     }
 
-    fn connected(&mut self, now: Timestamp, characteristics: Vec<Uuid16>, actions: &mut Vec<Action>) {
+    fn connected(
+        &mut self,
+        now: Timestamp,
+        characteristics: Vec<Uuid16>,
+        link_up_at: Option<Timestamp>,
+        actions: &mut Vec<Action>,
+    ) {
         // What the device sent while it was being connected to belongs to this connection, and waits for its clock.
         if !matches!(self.link, Link::Connecting { .. }) {
             self.release(actions);
         }
+        self.note_cut_off(actions);
         self.forget_reading();
-        self.link = Link::Connected { since: now };
+        // A clock that was set back meanwhile would make the link younger than it is told of.
+        let link_up_at = link_up_at.filter(|up_at| *up_at <= now).unwrap_or(now);
+        self.link = Link::Connected { since: now, link_up_at };
         self.characteristics = characteristics;
         self.silence_ms = SILENCE_MS;
         let channel = self.known().clock_channel();
@@ -242,11 +260,21 @@ impl Session {
         self.settle(now, actions);
         match channel {
             Some(channel) => {
-                self.stage = Stage::ReadingClock { channel, until: now.plus_millis(CLOCK_READ_WITHIN_MS) };
+                self.stage = Stage::ReadingClock { channel, until: self.clock_read_until(now, link_up_at) };
                 actions.push(Action::Read(channel));
             }
             None => self.pause(now, actions),
         }
+    }
+
+    /// How long the device's clock is waited for before it is set unread, where it has to be set soon.
+    fn clock_read_until(&self, now: Timestamp, link_up_at: Timestamp) -> Timestamp {
+        let until = now.plus_millis(CLOCK_READ_WITHIN_MS);
+        let window_ms = self.model.and_then(|model| model.behaviour.set_clock_within_ms);
+        window_ms.map_or(until, |window_ms| {
+            let in_window = link_up_at.plus_millis(window_ms - CLOCK_WRITE_TAKES_MS);
+            until.min(in_window).max(now.plus_millis(CLOCK_READ_TAKES_MS))
+        })
     }
 
     fn known(&self) -> Known<'_> {
@@ -258,6 +286,15 @@ impl Session {
         self.forget_reading();
         self.link = Link::Idle;
         self.stage = Stage::Done;
+        self.is_draining = false;
+    }
+
+    /// Says so where a device that deletes what it has sent was interrupted in sending it.
+    fn note_cut_off(&mut self, actions: &mut Vec<Action>) {
+        let deletes = self.model.is_some_and(|model| model.behaviour.deletes_after_transfer);
+        if std::mem::take(&mut self.is_draining) && deletes {
+            actions.push(Action::Trouble(Trouble::CutOff));
+        }
     }
 }
 

@@ -33,7 +33,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             .prop_map(|(service_uuids, service_data)| Event::Advertised { service_uuids, service_data }),
         (any::<[u8; 6]>(), any::<bool>()).prop_map(|(tail, settled)| weighing(tail, settled)),
         prop::collection::vec(any_uuid(), 0..6)
-            .prop_map(|characteristics| Event::Connected { characteristics }),
+            .prop_map(|characteristics| Event::Connected { characteristics, link_up_at: None }),
         (any_uuid(), any_frame()).prop_map(|(uuid, bytes)| Event::Read { uuid, bytes }),
         any_uuid().prop_map(|uuid| Event::Written { uuid }),
         any_uuid().prop_map(|uuid| Event::Subscribed { uuid }),

@@ -97,7 +97,7 @@ pub fn event_of(line: &str) -> Result<RadioEvent, LineError> {
     let device = DeviceId::from_address(&line.address).map_err(LineError::Address)?;
     let event = match line.event {
         Name::Advertise => advertised(&line)?,
-        Name::Connect => Event::Connected { characteristics: Vec::new() },
+        Name::Connect => Event::Connected { characteristics: Vec::new(), link_up_at: None },
         Name::Read => {
             let (characteristic, bytes) = value(&line)?;
             Event::Read { uuid: characteristic.parse().map_err(LineError::Characteristic)?, bytes }

@@ -35,9 +35,16 @@ pub(crate) enum Failure {
     Failed(String),
 }
 
+/// A program that can be made to work wrongly says so.
+const VERSION: &str = if cfg!(feature = "flaws") {
+    concat!(env!("CARGO_PKG_VERSION"), " with flaws")
+} else {
+    env!("CARGO_PKG_VERSION")
+};
+
 /// Hears health devices over Bluetooth and carries what they measure to the server.
 #[derive(Debug, Parser)]
-#[command(name = "vagen-gateway", version, about)]
+#[command(name = "vagen-gateway", version = VERSION, about)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -363,8 +363,12 @@ impl Guide {
                     progress.identity = Some(sealing.device);
                     progress.readings.push(measurement);
                 }
-                Duty::Remember(known) => progress.identity = Some(known.identity),
+                Duty::Remember(known) => {
+                    self.keeper.remember(&known)?;
+                    progress.identity = Some(known.identity);
+                }
                 Duty::Keep(frame) => {
+                    self.keeper.keep_undecoded(&frame)?;
                     tell(&format!("{}: {} ({})", frame.characteristic, frame.reason, frame.hex))
                 }
                 // The daemon's memory of the device is the daemon's.

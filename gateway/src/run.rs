@@ -139,7 +139,7 @@ impl<S: BleSource> Gateway<S> {
                 () = drained => Ended::Drained,
                 () = carrier.run() => Ended::Stopped,
                 () = watched => Ended::Stopped,
-                () = touched(&outbox, &vigil) => Ended::Stopped,
+                () = touched(&outbox, &clock, &vigil) => Ended::Stopped,
                 () = shown => Ended::Stopped,
                 () = renewing => Ended::Stopped,
             }
@@ -162,11 +162,19 @@ async fn renewing(renewal: Option<Renewal>, clock: Clock, vigil: Vigil, renewed:
     }
 }
 
-/// Has the outbox prove again and again that it can be written, and ask for room. A full disk is an answer; a disk that
-/// fails is none, and starting again checks the file.
-async fn touched(outbox: &SharedOutbox, vigil: &Vigil) {
+/// Has the outbox prove again and again that it can be written, let go of history past its age, and ask for room. A full disk is an
+/// answer; a disk that fails is none, and starting again checks the file.
+async fn touched(outbox: &SharedOutbox, clock: &Clock, vigil: &Vigil) {
     loop {
-        let lacking = match outbox.with(|outbox| outbox.touch().and_then(|()| outbox.lacks())).await {
+        let today = clock.today();
+        let touched = outbox.with(move |outbox| {
+            outbox.touch()?;
+            if let Some(now) = today {
+                outbox.age_history(now)?;
+            }
+            outbox.lacks()
+        });
+        let lacking = match touched.await {
             Ok(lacking) => Ok(lacking.is_some()),
             Err(StoreError::DiskFull) => Ok(true),
             Err(StoreError::Failed(error)) => Err(error),

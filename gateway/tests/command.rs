@@ -88,6 +88,76 @@ fn a_capture_is_played_and_ends_with_every_receipt() {
     assert_eq!(status["devices"][0]["id"], "546c0e000001");
 }
 
+/// What a person reads: first with everything delivered, then with a server that is silent and a frame cut after its second byte.
+#[test]
+fn status_is_told_in_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(Rules::default());
+    assert_eq!(play(folder.path(), &server, &[]).status.code(), Some(0));
+    let outbox = folder.path().join("o.db").to_str().expect("UTF-8").to_owned();
+    let told = || {
+        let said = run(&["status", "--outbox", &outbox]);
+        assert_eq!((said.status.code(), said.stderr.as_slice()), (Some(0), &b""[..]));
+        let text = String::from_utf8(said.stdout).expect("UTF-8");
+        // The database's name is random, and when a receipt came depends on how fast the capture was played.
+        let masked = |line: &str| match line.split_once("receipt ") {
+            Some((before, at)) if at.starts_with("2026-01-01T07:04:0") => format!("{before}receipt AT"),
+            _ if line.starts_with("outbox ") => "outbox           ID".to_owned(),
+            _ if line.starts_with("last receipt     2026-01-01T07:04:0") => "last receipt     AT".to_owned(),
+            _ => line.to_owned(),
+        };
+        text.lines().map(masked).collect::<Vec<_>>().join("\n")
+    };
+    let delivered = r#"gateway          gw-0001
+daemon           does not run
+outbox           ID
+last number      3
+without receipt  0
+  oldest sealed  -
+last receipt     AT
+set aside        0
+undecodable      0
+device 546c0e000001 A&D UC-352BLE, last heard 2026-01-01T07:04:03.000Z
+reading 3 546c0e000001 2026-01-01T07:02:00.000Z weight {"weight_kg":80.2}, receipt AT
+reading 2 546c0e000001 2026-01-01T07:03:00.000Z weight {"weight_kg":80.15}, receipt AT
+reading 1 546c0e000001 2026-01-01T07:04:00.000Z weight {"weight_kg":80.1}, receipt AT"#;
+    assert_eq!(told(), delivered);
+
+    let silent = Server::start(Rules { receipt: false, ..Rules::default() });
+    let more = r#"{"at":"2026-01-01T07:05:00.000Z","address":"54:6C:0E:00:00:01","event":"notify","characteristic":"2a9d","hex":"02b2"}
+{"at":"2026-01-01T07:05:01.000Z","address":"54:6C:0E:00:00:01","event":"read","characteristic":"2a19","hex":"42"}
+{"at":"2026-01-01T07:05:02.000Z","address":"54:6C:0E:00:00:01","event":"notify","characteristic":"2a9d","hex":"02b23eea070101080500"}
+"#;
+    let capture = folder.path().join("more.jsonl");
+    std::fs::write(&capture, more).expect("writes");
+    let played = run(&[
+        "run",
+        "--capture",
+        capture.to_str().expect("UTF-8"),
+        "--broker",
+        &silent.url,
+        "--gateway",
+        "gw-0001",
+        "--outbox",
+        &outbox,
+        "--timeout-s",
+        "1",
+    ]);
+    assert_eq!(played.status.code(), Some(1), "{played:?}");
+    let told = told();
+    for line in [
+        "last number      4",
+        "without receipt  1",
+        "  oldest sealed  2026-01-01T07:05:02.000Z",
+        "undecodable      1",
+        "  last at 2026-01-01T07:05:00.000Z from 546c0e000001 on 2a9d: 2a9d frame ends in field 'weight' at byte 1: has 2 bytes, needs 3 (02b2)",
+        "device 546c0e000001 A&D UC-352BLE, last heard 2026-01-01T07:05:02.000Z, battery 66 %",
+        r#"reading 4 546c0e000001 2026-01-01T07:05:02.000Z weight {"weight_kg":80.25}, no receipt yet"#,
+    ] {
+        assert!(told.lines().any(|got| got == line), "{line}\nin\n{told}");
+    }
+}
+
 #[test]
 fn a_server_without_receipts_is_status_1() {
     let folder = tempfile::tempdir().expect("a folder");

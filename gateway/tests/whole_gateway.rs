@@ -53,7 +53,10 @@ impl BleSource for SimulatedHome {
         self.asked.lock().expect("sound").push(action.clone());
         match action {
             Action::Connect => {
-                self.say(Event::Connected { characteristics: vec![uuid(0x2a08), uuid(0x2a9d)] });
+                self.say(Event::Connected {
+                    characteristics: vec![uuid(0x2a08), uuid(0x2a9d)],
+                    link_up_at: None,
+                });
             }
             // An hour ahead of the gateway.
             Action::Read(asked) if asked == uuid(0x2a08) => {
@@ -201,7 +204,7 @@ async fn a_reading_that_waited_when_the_power_was_cut_is_sealed_by_the_next_proc
     );
     let weighed =
         Event::Notified { uuid: Uuid16(0x2a9d), bytes: vec![0x02, 0x94, 0x3e, 0xea, 0x07, 1, 1, 8, 3, 0] };
-    let scale = Speaking(vec![weighed, Event::Connected { characteristics: Vec::new() }]);
+    let scale = Speaking(vec![weighed, Event::Connected { characteristics: Vec::new(), link_up_at: None }]);
     let gateway = Gateway::open(config.clone(), scale, Clock::of(|| at(0))).expect("opens");
     let running = tokio::spawn(gateway.run(std::future::pending()));
     let written = || {
@@ -225,6 +228,31 @@ async fn a_reading_that_waited_when_the_power_was_cut_is_sealed_by_the_next_proc
     let (_, tally) = gateway.run(async {}).await.expect("a sound outbox");
     assert_eq!((tally.sealed, gateway::outbox::status(&path).expect("reads").last_seq), (1, 1));
     assert!(!written(), "what is sealed is held no longer");
+}
+
+/// What was receipted more than 90 days ago is gone once a gateway runs whose clock is right, and nothing ages by a capture's clock,
+/// which is not of today.
+#[tokio::test]
+async fn history_ages_while_a_gateway_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (server, path) = (Server::start(Rules::default()), folder.path().join("o.db"));
+    let config =
+        Config::new("gw-0001".parse().expect("a token"), path.clone(), server.url.parse().expect("a broker"));
+    let home = SimulatedHome::new("546c0e000001");
+    let gateway = Gateway::open(config.clone(), home, Clock::of(|| at(0))).expect("opens");
+    let mut depth = gateway.depth();
+    let delivered = async move {
+        let delivered = depth.wait_for(|depth| depth.last_seq == 1 && depth.unreceipted == 0);
+        let _ = tokio::time::timeout(Duration::from_secs(10), delivered).await.expect("in time");
+    };
+    gateway.run(delivered).await.expect("a sound outbox");
+    let later = || at(0).plus_days(91);
+    for (clock, kept) in [(Clock::played(later), 1), (Clock::system(false), 1), (Clock::of(later), 0)] {
+        let gateway = Gateway::open(config.clone(), Speaking(Vec::new()), clock).expect("opens");
+        gateway.run(tokio::time::sleep(Duration::from_millis(300))).await.expect("a sound outbox");
+        let status = gateway::outbox::status(&path).expect("reads");
+        assert_eq!((status.last_readings.len(), status.last_seq), (kept, 1));
+    }
 }
 
 /// A full outbox does not answer a scale that asks to be heard: what it measured stays in it, until a receipt makes room.

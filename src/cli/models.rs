@@ -15,7 +15,7 @@ pub(crate) fn run(arguments: &ModelsArguments) -> Result<(), Failure> {
 
 fn print(json: bool, out: &mut impl Write) -> io::Result<()> {
     if !json {
-        writeln!(out, "{:<20} {:<28} {:<17} RECOGNISED BY", "MODEL", "SENDS", "READ BY")?;
+        writeln!(out, "{:<20} {:<28} {:<19} RECOGNISED BY", "MODEL", "SENDS", "READ BY")?;
     }
     for model in devices::models::all() {
         if json {
@@ -24,13 +24,13 @@ fn print(json: bool, out: &mut impl Write) -> io::Result<()> {
         } else {
             let formats = model.formats.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
             let patterns = model.patterns.join(", ");
-            writeln!(out, "{:<20} {formats:<28} {:<17} {patterns}", model.name, read_by(model))?;
+            writeln!(out, "{:<20} {formats:<28} {:<19} {patterns}", model.name, read_by(model))?;
         }
     }
     out.flush()
 }
 
-/// How its readings come to a gateway.
+/// How its readings come to a gateway; once, where the device deletes what it has sent.
 fn read_by(model: &Model) -> &'static str {
     if !model.is_fetched() {
         return "decode only";
@@ -38,9 +38,12 @@ fn read_by(model: &Model) -> &'static str {
     if model.behaviour.advertisement_only {
         return "advertisements";
     }
-    match model.behaviour.bonding {
-        Bonding::No => "connection",
-        Bonding::Required => "pairing",
-        Bonding::RequiredWithConsent => "pairing and code",
+    match (model.behaviour.bonding, model.behaviour.deletes_after_transfer) {
+        (Bonding::No, false) => "connection",
+        (Bonding::No, true) => "connection, once",
+        (Bonding::Required, false) => "pairing",
+        (Bonding::Required, true) => "pairing, once",
+        (Bonding::RequiredWithConsent, false) => "pairing and code",
+        (Bonding::RequiredWithConsent, true) => "pairing, code, once",
     }
 }

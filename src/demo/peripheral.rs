@@ -200,7 +200,7 @@ impl Peripheral {
         if self.make.has_clock() {
             characteristics.push(DATE_TIME);
         }
-        vec![Event::Connected { characteristics }]
+        vec![Event::Connected { characteristics, link_up_at: None }]
     }
 
     fn if_connected(&mut self, uuid: Uuid16, then: impl FnOnce(&mut Self) -> Vec<Event>) -> Vec<Event> {

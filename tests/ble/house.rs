@@ -24,6 +24,13 @@ impl House {
         let data = folder.join("data");
         apply(&data, &register(devices));
         let serving = Serving::start(&data);
+        // One that can be wrong on purpose, as the simulation's can, says so in its version.
+        let version = support::stdout(&support::run(support::vagen_gateway().arg("--version")));
+        assert_eq!(
+            version,
+            format!("vagen-gateway {}\n", env!("CARGO_PKG_VERSION")),
+            "an unmodified gateway"
+        );
         Self { folder: folder.to_owned(), data, serving, bus: bus.to_owned() }
     }
 
@@ -60,6 +67,15 @@ impl House {
         let (configuration, log) = (self.configuration(name), self.file(&format!("{name}.log")));
         let mut command = self.command(&["run", "--config", &configuration]);
         Daemon::start(&mut command, &log)
+    }
+
+    /// Every envelope in the outbox of gateway `name`, which is not running, in order.
+    pub(crate) fn envelopes(&self, name: &str) -> Vec<Value> {
+        let outbox = rusqlite::Connection::open(self.file(&format!("{name}.db"))).expect("an outbox");
+        let mut query =
+            outbox.prepare("SELECT body FROM envelope ORDER BY seq").expect("a table of envelopes");
+        let bodies = query.query_map([], |row| row.get::<_, String>(0)).expect("rows");
+        bodies.map(|body| serde_json::from_str(&body.expect("text")).expect("JSON")).collect()
     }
 
     /// What the store holds of the patient who wears `device`, in order of arrival.
@@ -116,7 +132,7 @@ fn register(devices: &[(&str, &str)]) -> String {
         r#"
 organisation = [{ id = "region", name = "Region Exempel", kind = "region" }]
 unit = [{ id = "hf", organisation = "region", name = "Hjärtsviktsmottagningen" }]
-gateway = [{ id = "gw-0001" }, { id = "gw-0002" }]
+gateway = [{ id = "gw-0001" }, { id = "gw-0002" }, { id = "gw-0003" }]
 "#,
     );
     let rows = |row: &dyn Fn(&str, &str) -> String| {

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** what was started is ended when a [`Lab`] is dropped, also by a failing test.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -78,13 +79,28 @@ impl Lab {
             all.iter().map(|it| it.as_str().expect("text").to_owned()).collect()
         };
         let count = |key: &str| said[key].as_u64().expect("a count");
+        let times = |key: &str| {
+            let all = said[key].as_array().expect("a list");
+            all.iter().map(|it| it.as_f64().expect("seconds")).collect()
+        };
+        let link = |it: &Value| (it[0].as_f64().expect("seconds"), it[1].as_f64());
         Report {
             confirmed: texts("confirmed"),
+            confirmed_at: times("confirmed_at"),
             clock_writes: texts("clock_writes"),
+            clock_write_after_s: times("clock_write_after_s"),
+            links: said["links"].as_array().expect("a list").iter().map(link).collect(),
             sessions: count("sessions"),
             pairings: count("pairings"),
             shown: said["shown"].as_str().map(str::to_owned),
         }
+    }
+
+    /// What a scale that only advertises has shown: each frame in hex, and how often; `None` while it goes on.
+    pub(crate) fn aired(&mut self, id: &str) -> Option<BTreeMap<String, u64>> {
+        let said = self.tell(&json!({ "do": "report", "id": id }));
+        let is_over = said["weighing"] == false;
+        is_over.then(|| serde_json::from_value(said["aired"].clone()).expect("counts"))
     }
 
     /// Gives the machine an order, and its answer.
@@ -96,11 +112,18 @@ impl Lab {
 }
 
 /// What a device did.
+#[derive(Debug)]
 pub(crate) struct Report {
     /// The frames that the other side confirmed, in hex, in order.
     pub(crate) confirmed: Vec<String>,
+    /// When each of those was confirmed, s by a clock that all devices share.
+    pub(crate) confirmed_at: Vec<f64>,
     /// What was written to its clock.
     pub(crate) clock_writes: Vec<String>,
+    /// How long after the link had come up, s.
+    pub(crate) clock_write_after_s: Vec<f64>,
+    /// When each of its links came up and when it ended, s by the shared clock; `None` while it stands.
+    pub(crate) links: Vec<(f64, Option<f64>)>,
     /// How many connections it had.
     pub(crate) sessions: u64,
     /// How many of them ended in a new bond.
@@ -122,7 +145,10 @@ fn ask(stream: &mut BufReader<UnixStream>, line: &str) -> String {
 fn script(what: &str, folder: &Path) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ble/lab");
     let output = Command::new(script).arg(what).arg(folder).output().expect("the script starts");
-    assert!(output.status.success(), "lab {what}: {}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "lab {what}: {said}");
+    // Past the test harness: that KVM was there and is no more must be seen.
+    std::io::stderr().write_all(said.as_bytes()).expect("a place to print to");
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 

@@ -51,6 +51,9 @@ const DEVICES: &[Device] = &[
     ("guided-cuff", "54606e00000d"),
     ("showing-cuff", "54606e00000e"),
     ("chosen-cuff", "54606e00000f"),
+    ("broadcast-first", "54606e000010"),
+    ("broadcast-second", "54606e000011"),
+    ("broadcast-once", "54606e000012"),
 ];
 
 impl World {

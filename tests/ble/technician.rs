@@ -32,12 +32,13 @@ fn content(envelope: &Value) -> Value {
     })
 }
 
-/// A scale is recorded; the recording is played by one gateway and then by another, and gives the same envelopes. The same
-/// scale, read live by the daemon, had given the same but for the second in which its clock was read.
+/// A scale is recorded; the recording is played by one gateway and then by another, and gives the same envelopes. A visit like it
+/// that a third gateway reads live gives them too, but for the second in which the clock was read.
 fn recorded(world: &mut World) -> Counts {
     let device = "recorded-scale";
     let (given, stored) = weights(65.0, 3, 0);
-    let scale = json!({ "kind": "scale", "name": "A&D_UC-352BLE_000010", "clock_s": -600, "serial": "77", "battery": 50 });
+    // It thinks before it sends, so that it has always said its serial number by then.
+    let scale = json!({ "kind": "scale", "name": "A&D_UC-352BLE_000010", "clock_s": -600, "serial": "77", "battery": 50, "thinks_s": 2.0 });
     let with = |records: Value| {
         let mut scale = scale.clone();
         scale["records"] = records;
@@ -89,18 +90,43 @@ fn recorded(world: &mut World) -> Counts {
         assert_eq!(reading["values"]["weight_kg"], expected["weight_kg"]);
         assert_eq!(reading["clock"], "offset_corrected", "{reading}");
     }
-    world.gateway = Some(world.house.gateway("gw-0001"));
-    // The same weighings live: recognised, one by one, so what the recording gave is what the daemon gives.
+    // The same weighings live, into an outbox of its own.
+    let daemon = world.house.gateway("gw-0003");
     world.add(device, with(given));
     world.until_confirmed(device, 3);
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
-    while world.gateway().received(identity(device)) < 3 && std::time::Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    wait_for("the live gateway to seal them", || (daemon.received(identity(device)) == 3).then_some(()));
     world.lab.remove(device);
+    assert_eq!(daemon.stop(), Some(0));
+    assert_same_visit(&world.house.envelopes("gw-0003"), &world.house.envelopes("gw-0002"));
+    world.gateway = Some(world.house.gateway("gw-0001"));
     let after = world.house.stored(device);
     assert_eq!(after.iter().map(content).collect::<Vec<_>>(), once.iter().map(content).collect::<Vec<_>>());
-    Counts { sent: 6, received: notified + world.gateway().received(identity(device)), stored: after.len() }
+    Counts { sent: 6, received: notified + 3, stored: after.len() }
+}
+
+/// Two gateways' envelopes of visits to one device that measured nothing in between: alike in every key, but for who sealed them and
+/// when, and the one second by which the device's clock may have been read differently.
+fn assert_same_visit(live: &[Value], played: &[Value]) {
+    assert_eq!((live.len(), played.len()), (3, 3));
+    for (live, played) in live.iter().zip(played) {
+        let (mut live, mut played) = (live.clone(), played.clone());
+        let placed = |envelope: &mut Value| {
+            for key in ["gateway", "outbox", "sealed_at"] {
+                assert!(envelope[key].take().is_string(), "{key}: {envelope}");
+            }
+            let at: jiff::Timestamp = envelope["measurement"]["measured_at"]
+                .take()
+                .as_str()
+                .expect("a time")
+                .parse()
+                .expect("a time");
+            (at.as_second(), envelope["measurement"]["clock_offset_s"].take().as_i64().expect("an offset"))
+        };
+        let (one, other) = (placed(&mut live), placed(&mut played));
+        assert_eq!(live, played);
+        assert_eq!(one.0 - other.0, one.1 - other.1, "placed by its offset");
+        assert!((one.1 - other.1).abs() <= 1, "{one:?} {other:?}");
+    }
 }
 
 /// The guide lists the cuff among what is in the air, pairs with it, keeps what it measures, and says its id; `scan` and
@@ -160,6 +186,16 @@ fn guided(world: &mut World) -> Counts {
         let listens = status["links"]["adapters"].as_array().is_some_and(|all| !all.is_empty());
         (listens && status["links"]["broker"]["connected"] == true).then_some(status)
     });
+    let words = stdout(&output(&mut world.house.command(&["status", "--config", &configuration])));
+    for line in [
+        "daemon           runs",
+        "without receipt  0",
+        "broker           connected since ",
+        "Bluetooth        listening with hci",
+        &format!("device {} A&D UA-651BLE, last heard ", identity(device)),
+    ] {
+        assert!(words.lines().any(|told| told.starts_with(line)), "{line}\nin\n{words}");
+    }
     assert_eq!(status["running"], true, "{status}");
     assert_eq!(status["unreceipted"], 0, "{status}");
     world.lab.remove(device);
@@ -231,6 +267,13 @@ fn by_hand(
     world.lab.measured(device, more);
     let counts = world.assert_delivered(device, &[stored, later].concat());
     assert_eq!(world.lab.report(device).pairings, 1, "the daemon uses the bond");
+    let link = wait_for("status to tell of the link", || {
+        let words = stdout(&output(&mut world.house.command(&["status", "--config", &configuration])));
+        let its_own = format!("device {} ", identity(device));
+        let line = words.lines().find(|line| line.starts_with(&its_own)).map(str::to_owned);
+        line.filter(|line| line.contains(", not connected since "))
+    });
+    assert!(link.contains(" (hci") && link.ends_with(", bonded)"), "{link}");
     world.lab.remove(device);
     let received = counts.received + told["readings"].as_array().map_or(0, Vec::len);
     (Counts { received, ..counts }, said)

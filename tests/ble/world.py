@@ -11,7 +11,8 @@ socket, one JSON object a line, what shall be in the room, and is answered with 
   {"do": "report", "id": "scale"}                        what it sent, and what the other side confirmed
 
 A device knows nothing of what reads it. It does what its manual says: advertises while it has something to say, sends its
-records oldest first as indications once somebody subscribes, and counts a record as sent when it is confirmed.
+records oldest first as indications once somebody subscribes, and counts a record as sent when it is confirmed. Scales that only
+advertise are in broadcast.py.
 """
 
 import argparse
@@ -22,7 +23,10 @@ import logging
 import os
 import struct
 import sys
+import time
 
+from broadcast import KINDS as BROADCAST_KINDS
+from broadcast import Broadcast
 from bumble import att, ll
 from bumble.controller import Controller
 from bumble.core import AdvertisingData, PhysicalTransport, UUID
@@ -107,6 +111,12 @@ class Health:
         self.name, self.said, self.room = said["name"], said, room
         self.records, self.sent, self.tried = list(said.get("records", [])), 0, 0
         self.confirmed, self.sessions, self.pairings, self.clock_writes = [], 0, 0, []
+        # By a clock that all devices share: each link from when it came up to when it ended, each confirmation, and how long
+        # after its link came up a clock was written, s.
+        self.links, self.confirmed_at, self.clock_write_after_s = [], [], []
+        # When the machine first said anything on the present link. An emulated one may take seconds to notice that it stands, which
+        # no gateway can know of.
+        self.spoken_to_at = None
         self.clock_s = said.get("clock_s")
         self.connection, self.is_sending, self.is_on, self.is_advertising = None, False, True, False
         self.shown = None
@@ -137,7 +147,13 @@ class Health:
         self.device.keystore = MemoryKeyStore()
         self.build()
         self.device.pairing_config_factory = self.pairing
+        answers = self.device.gatt_server.on_gatt_pdu
+        self.device.gatt_server.on_gatt_pdu = lambda *asked: (self.is_spoken_to(), answers(*asked))
         self.device.on("connection", lambda connection: asyncio.ensure_future(self.connected(connection)))
+
+    def is_spoken_to(self):
+        if self.spoken_to_at is None:
+            self.spoken_to_at = time.monotonic()
 
     def build(self):
         """Its services, as its manual lists them."""
@@ -190,6 +206,9 @@ class Health:
     def clock_written(self, _connection, value):
         self.log("clock set to", value.hex())
         self.clock_writes.append(value.hex())
+        now, up_at, spoken_to_at = time.monotonic(), self.links[-1][0], self.spoken_to_at
+        self.clock_write_after_s.append(now - spoken_to_at)
+        self.log(f"{now - up_at:.2f} s after its link came up, {now - spoken_to_at:.2f} s after the machine noticed")
         year, month, day, hour, minute, second = struct.unpack("<HBBBBB", value)
         told = datetime.datetime(year, month, day, hour, minute, second, tzinfo=datetime.timezone.utc)
         self.clock_s = (told - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
@@ -214,6 +233,8 @@ class Health:
 
     async def connected(self, connection):
         self.connection, self.is_sending, self.is_advertising = connection, False, False
+        self.links.append([time.monotonic(), None])
+        self.spoken_to_at = None
         self.sessions += 1
         self.log(f"session {self.sessions}: connected by", connection.peer_address)
         connection.on("disconnection", lambda reason: asyncio.ensure_future(self.gone(reason)))
@@ -224,6 +245,7 @@ class Health:
     async def gone(self, reason):
         self.log("disconnected, reason", reason)
         self.connection = None
+        self.links[-1][1] = time.monotonic()
         if self.said.get("replays"):
             self.sent = 0 if self.sessions < self.said["replays"] else len(self.records)
         await asyncio.sleep(self.said.get("rests_s", 0.3))
@@ -256,6 +278,7 @@ class Health:
                     return self.log("not confirmed", frame.hex())
                 self.sent += 1
                 self.confirmed.append(frame.hex())
+                self.confirmed_at.append(time.monotonic())
                 self.log("confirmed", frame.hex())
                 await asyncio.sleep(self.said.get("gap_s", 0.0))
             if self.said.get("hangs_up", True) and self.connection is connection:
@@ -293,6 +316,9 @@ class Health:
             "sessions": self.sessions,
             "pairings": self.pairings,
             "clock_writes": self.clock_writes,
+            "clock_write_after_s": self.clock_write_after_s,
+            "links": self.links,
+            "confirmed_at": self.confirmed_at,
             "shown": self.shown,
             "connected": self.connection is not None,
         }
@@ -342,7 +368,9 @@ class World:
             case "add":
                 if said["id"] in self.devices:
                     return {"error": f"there is a {said['id']}"}
-                device = self.devices[said["id"]] = Health(self.room, said)
+                is_broadcast = said["kind"] in BROADCAST_KINDS
+                device = Broadcast(self.room, said, says) if is_broadcast else Health(self.room, said)
+                self.devices[said["id"]] = device
                 await device.start()
             case "records":
                 await self.devices[said["id"]].more(said["records"])

@@ -111,7 +111,8 @@ pub(crate) fn complaints_on_root(manifest: &str) -> Vec<String> {
 /// Features for crash tests that are on without being asked for.
 fn held_by_default(manifest: &Table) -> impl Iterator<Item = &str> {
     let default = manifest.get("features").and_then(|features| features.get("default"));
-    default.into_iter().flat_map(words).filter(|feature| feature.contains("fault-points"))
+    let is_held = |feature: &&str| feature.contains("fault-points") || feature.ends_with("flaws");
+    default.into_iter().flat_map(words).filter(is_held)
 }
 
 fn words(list: &Value) -> impl Iterator<Item = &str> {
@@ -171,6 +172,7 @@ fn a_manifest_that_breaks_the_table_is_noticed() {
         ("ingest", "[dependencies]\ncare = { workspace = true, features = [\"web\"] }", 1),
         ("ingest", "[build-dependencies]\naxum.workspace = true\ngateway.workspace = true", 2),
         ("ingest", "[features]\ndefault = [\"fault-points\"]", 1),
+        ("gateway", "[features]\ndefault = [\"flaws\"]", 1),
     ];
     for (name, says, expected) in rows {
         let room = ROOMS.iter().find(|room| room.name == name).expect("a room");

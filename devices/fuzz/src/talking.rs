@@ -60,7 +60,7 @@ pub fn session(data: &[u8]) {
             3 => session.handle_timeout(now),
             4 => session.finish(now),
             kind => {
-                let event = event(kind, &mut supply);
+                let event = event(now, kind, &mut supply);
                 came.extend(frame_of(&event));
                 session.handle_event(now, event)
             }
@@ -75,7 +75,7 @@ pub fn session(data: &[u8]) {
     come_to_rest(session);
 }
 
-fn event(kind: u8, supply: &mut Supply<'_>) -> Event {
+fn event(now: Timestamp, kind: u8, supply: &mut Supply<'_>) -> Event {
     match kind {
         5 | 6 => {
             let service_uuids = (0..supply.byte() % 3).map(|_| supply.uuid()).collect();
@@ -84,7 +84,9 @@ fn event(kind: u8, supply: &mut Supply<'_>) -> Event {
             Event::Advertised { service_uuids, service_data }
         }
         7 | 8 => {
-            Event::Connected { characteristics: (0..supply.byte() % 8).map(|_| supply.uuid()).collect() }
+            let how = supply.byte();
+            let link_up_at = (how / 8 % 2 == 1).then(|| now.plus_millis(-PACES_MS[usize::from(how / 16)]));
+            Event::Connected { characteristics: (0..how % 8).map(|_| supply.uuid()).collect(), link_up_at }
         }
         9 => Event::Read { uuid: supply.uuid(), bytes: supply.bytes() },
         10 | 11 => Event::Notified { uuid: supply.uuid(), bytes: supply.bytes() },

@@ -24,7 +24,6 @@ const PLAIN: Behaviour = Behaviour {
     speaks_once_told_the_time: false,
     record_access: false,
     deletes_after_transfer: false,
-    hangs_up_after_upload: false,
 };
 
 /// Advertises about a minute after a measurement, sends what it stored oldest first, and is gone a minute later. Asks for
@@ -34,7 +33,6 @@ const AND_MEDICAL: Behaviour = Behaviour {
     clock_channel: Some(ClockChannel::DateTime),
     set_clock_within_ms: Some(5_000),
     omits_time_when_unset: true,
-    hangs_up_after_upload: true,
     ..PLAIN
 };
 

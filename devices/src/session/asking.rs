@@ -4,7 +4,7 @@
 
 use vitals::Timestamp;
 
-use super::learned::{is_control, learn, says_drained};
+use super::learned::{RECORD_ACCESS, answers_drain, is_control, learn, says_drained};
 use super::messages::{Action, Learned, Trouble};
 use super::state::{DRAINED_SILENCE_MS, HANG_UP_WITHIN_MS, Link, Stage, UNREADABLE_REST_MS};
 use super::{Session, Source};
@@ -22,6 +22,9 @@ impl Session {
     ) {
         if let Some(format) = Format::of_characteristic(uuid) {
             return self.frame(now, format, bytes, actions);
+        }
+        if answers_drain(uuid, &bytes) {
+            self.is_draining = false;
         }
         if says_drained(uuid, &bytes) && self.model.is_some_and(|model| model.behaviour.record_access) {
             self.silence_ms = DRAINED_SILENCE_MS;
@@ -73,9 +76,13 @@ impl Session {
     ) {
         actions.push(Action::Trouble(Trouble::Failed { uuid, reason }));
         let Some(uuid) = uuid else {
+            self.note_cut_off(actions);
             return self.disconnected(actions);
         };
         self.waits.is_answered(uuid);
+        if uuid == RECORD_ACCESS {
+            self.is_draining = false;
+        }
         match self.stage {
             Stage::ReadingClock { channel, .. } if uuid == channel => {
                 self.waits.clock_is_known();
@@ -105,6 +112,8 @@ impl Session {
         let is_measurement = |uuid: Uuid16| Format::of_characteristic(uuid).is_some();
         let is_readable =
             requests.iter().any(|action| matches!(action, Action::Subscribe(uuid) if is_measurement(*uuid)));
+        let drains = |action: &Action| matches!(action, Action::Write { uuid, .. } if *uuid == RECORD_ACCESS);
+        self.is_draining = requests.iter().any(drains);
         actions.extend(requests);
         if !is_readable && !self.characteristics.is_empty() {
             actions.push(Action::Trouble(Trouble::NothingToHear));
@@ -112,7 +121,14 @@ impl Session {
         }
     }
 
+    /// Ends the connection. A device that deletes what it has sent takes the end for our word that it arrived, so everything
+    /// that came goes out first, whatever it still waits for: actions are done in order, and a measurement is done once it is on
+    /// disk.
     pub(super) fn hang_up(&mut self, now: Timestamp, rest_ms: i64, actions: &mut Vec<Action>) {
+        if self.model.is_some_and(|model| model.behaviour.deletes_after_transfer) {
+            self.release(actions);
+        }
+        self.note_cut_off(actions);
         self.link = Link::Closing { until: now.plus_millis(HANG_UP_WITHIN_MS) };
         self.rests_until = Some(now.plus_millis(rest_ms));
         actions.push(Action::Disconnect);

@@ -12,6 +12,8 @@ use crate::models::Model;
 
 /// A clock closer than this is left alone, by devices that do not ask for theirs.
 const WRONG_BY_S: i64 = 5;
+/// What is written reaches the device so much later: some intervals of the connection, and a box that has other things to do.
+const ON_ITS_WAY_MS: i64 = Timestamp::SECOND_MS / 2;
 const RECORD_TOLERANCE_MS: i64 = Timestamp::MINUTE_MS;
 /// Current Time Service 1.1: the time was set by hand or by a host.
 const MANUAL_UPDATE: u8 = 1;
@@ -27,16 +29,18 @@ pub(super) enum Decision {
     Set,
 }
 
-/// Whether to set the clock of a device that was connected to at `since` and whose clock showed `reading`.
+/// Whether to set the clock of a device to which the link came up at `link_up_at` and whose clock showed `reading`.
 pub(super) fn decide(
     model: &Model,
     reading: ClockReading,
     now: Timestamp,
-    since: Timestamp,
+    link_up_at: Timestamp,
     settings: Settings,
 ) -> Decision {
     let behaviour = model.behaviour;
-    let is_late = behaviour.set_clock_within_ms.is_some_and(|within_ms| now.millis_since(since) > within_ms);
+    let is_late = behaviour
+        .set_clock_within_ms
+        .is_some_and(|within_ms| now.millis_since(link_up_at) > within_ms - ON_ITS_WAY_MS);
     let is_right = match reading {
         ClockReading::Read(pair) => (pair.offset_s() + settings.local_offset_s).abs() <= WRONG_BY_S,
         ClockReading::Unset => false,

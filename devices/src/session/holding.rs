@@ -160,7 +160,7 @@ impl Session {
     }
 
     fn timeline(&self, newest: Option<DeviceTime>) -> Timeline {
-        let connected_since = if let Link::Connected { since } = self.link { Some(since) } else { None };
+        let connected_since = if let Link::Connected { since, .. } = self.link { Some(since) } else { None };
         Timeline {
             reading: self.clock,
             reading_is_sound: self.clock_is_sound,

@@ -41,6 +41,11 @@ pub(super) fn learn(uuid: Uuid16, bytes: &[u8]) -> Option<Action> {
     learned.map(Action::Learned)
 }
 
+/// Whether the device's answer to being asked for its records has come: all sent, or none will be.
+pub(super) fn answers_drain(uuid: Uuid16, bytes: &[u8]) -> bool {
+    uuid == RECORD_ACCESS && matches!(bytes, [RECORD_ACCESS_RESPONSE, _, _, _, ..])
+}
+
 /// Whether the device says that it has sent all its records.
 pub(super) fn says_drained(uuid: Uuid16, bytes: &[u8]) -> bool {
     match bytes {

@@ -24,6 +24,9 @@ pub enum Event {
     Connected {
         /// The characteristics it has; empty where they are not known (a capture).
         characteristics: Vec<Uuid16>,
+        /// When the link itself came up, before the device was asked what it has and for a bond: its time windows count
+        /// from there. `None` where the radio does not tell: from this event.
+        link_up_at: Option<Timestamp>,
     },
     /// A characteristic was read.
     Read {
@@ -187,6 +190,12 @@ pub enum Trouble {
     /// The device's clock was not set, because the moments in which it takes the time had passed.
     #[error("the device's clock was not set: it takes the time only just after connecting")]
     ClockTooLate,
+    /// The connection ended in the middle of the stored records of a device that deletes what it has sent: what was on its
+    /// way then may be gone from both.
+    #[error(
+        "the connection ended before the device had sent all its records, and it deletes what it has sent"
+    )]
+    CutOff,
     /// The device did not answer in time.
     #[error("{0}")]
     TimedOut(Why),

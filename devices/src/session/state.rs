@@ -9,6 +9,9 @@ use crate::format::Uuid16;
 pub(super) const CONNECT_WITHIN_MS: i64 = 30 * Timestamp::SECOND_MS;
 /// Leaves time to set the clock within the five seconds that A&D's devices give.
 pub(super) const CLOCK_READ_WITHIN_MS: i64 = 3 * Timestamp::SECOND_MS;
+/// What of a device's window stays for writing its clock, however late the read is answered; and the least that a read gets.
+pub(super) const CLOCK_WRITE_TAKES_MS: i64 = Timestamp::SECOND_MS;
+pub(super) const CLOCK_READ_TAKES_MS: i64 = Timestamp::SECOND_MS / 2;
 /// Somebody else who leads the conversation may read the clock later than we would.
 pub(super) const WAIT_FOR_ANSWERS_MS: i64 = 10 * Timestamp::SECOND_MS;
 pub(super) const SILENCE_MS: i64 = 2 * Timestamp::MINUTE_MS;
@@ -26,9 +29,17 @@ pub(super) const UNREADABLE_REST_MS: i64 = Timestamp::HOUR_MS;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {
     Idle,
-    Connecting { until: Timestamp },
-    Connected { since: Timestamp },
-    Closing { until: Timestamp },
+    Connecting {
+        until: Timestamp,
+    },
+    /// Told of at `since`; the link itself stands since `link_up_at`.
+    Connected {
+        since: Timestamp,
+        link_up_at: Timestamp,
+    },
+    Closing {
+        until: Timestamp,
+    },
 }
 
 /// What a connection still has to ask for.

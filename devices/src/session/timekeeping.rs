@@ -59,11 +59,11 @@ impl Session {
             return;
         };
         self.stage = Stage::Done;
-        let (Some(model), Link::Connected { since }) = (self.model, self.link) else {
+        let (Some(model), Link::Connected { link_up_at, .. }) = (self.model, self.link) else {
             return self.pause(now, actions);
         };
         let right = clock_set::local_time(now, self.settings.local_offset_s);
-        match clock_set::decide(model, self.clock, now, since, self.settings) {
+        match clock_set::decide(model, self.clock, now, link_up_at, self.settings) {
             clock_set::Decision::Leave => {}
             clock_set::Decision::TooLate => actions.push(Action::Trouble(Trouble::ClockTooLate)),
             clock_set::Decision::Cannot => actions.push(Action::Trouble(Trouble::ClockNotWritten)),

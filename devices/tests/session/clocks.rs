@@ -193,12 +193,39 @@ fn a_record_sent_before_the_connection_is_told_of_does_not_wait_for_a_clock_that
 #[test]
 fn a_clock_that_takes_the_time_no_more_is_left_and_said() {
     let mut held_up = session("UA-651BLE", SYNCED);
-    let connected = Event::Connected { characteristics: vec![Uuid16(0x2A08), Uuid16(0x2A35)] };
+    let connected =
+        Event::Connected { characteristics: vec![Uuid16(0x2A08), Uuid16(0x2A35)], link_up_at: None };
     held_up.handle_event(at(0.0), connected);
     let actions = held_up
         .handle_event(at(5.1), Event::Read { uuid: Uuid16(0x2A08), bytes: vec![0xEA, 0x07, 1, 1, 8, 4, 5] });
     assert!(actions.contains(&Action::Trouble(Trouble::ClockTooLate)), "{actions:?}");
     assert!(!actions.iter().any(|action| matches!(action, Action::Write { .. })), "{actions:?}");
+}
+
+/// The five seconds count from the link, not from when the cuff has said what it has and been paired with (A&D's specification).
+/// A read that is not answered in time is given up for the writing; however late it is, it gets half a second.
+#[test]
+fn the_time_to_set_a_clock_counts_from_the_link() {
+    let connect = |before_s: f64| format!("connect 2a08,2a35 {before_s}");
+    let too_late = "trouble: the device's clock was not set: it takes the time only just after connecting";
+    let no_answer = "trouble: the device's clock was not read in time";
+    let read = "read 2a08 ea070101080400";
+    let set = |second: u8| format!("write 2a08 ea0701010804{second:02x}");
+    let rows: [(f64, f64, &str, &[&str]); 6] = [
+        (4.0, 0.4, read, &["offset -3600", &set(0), "subscribe 2a35"]),
+        (4.8, 0.3, read, &["offset -3600", too_late, "subscribe 2a35"]),
+        // Its clock is to be read until one second before the window ends.
+        (2.5, 1.5, "", &[no_answer, &set(1), "subscribe 2a35"]),
+        (0.0, 3.0, "", &[no_answer, &set(3), "subscribe 2a35"]),
+        // What is written needs a moment to arrive.
+        (3.9, 0.5, "", &[no_answer, &set(0), "subscribe 2a35"]),
+        (4.4, 0.5, "", &[no_answer, too_late, "subscribe 2a35"]),
+    ];
+    for (before_s, after_s, what, expected) in rows {
+        let mut cuff = session("UA-651BLE", SYNCED);
+        play(&mut cuff, &[(0.0, &connect(before_s), &["read 2a08"])]);
+        play(&mut cuff, &[(after_s, what, expected)]);
+    }
 }
 
 /// A clock that was an hour fast is told the time, and the cuff is gone before it answers: it may run by either.

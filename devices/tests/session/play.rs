@@ -26,14 +26,18 @@ fn uuid(text: &str) -> Uuid16 {
     text.parse().expect("a 16-bit UUID")
 }
 
-/// Reads `notify 2a9d 0294..`, `connect 2a9d,2a08`, `advertise 181d`, `advertise 181d=a220..`, `written 2a08` and so on.
-fn event(text: &str) -> Event {
+/// Reads `notify 2a9d 0294..`, `connect 2a9d,2a08`, `connect 2a9d,2a08 1.5` (the link came up 1.5 s before), `advertise 181d`, `advertise 181d=a220..`, `written 2a08` and so on.
+fn event(now: Timestamp, text: &str) -> Event {
     let mut words = text.split(' ');
     let verb = words.next().expect("a verb");
     let rest: Vec<&str> = words.collect();
     match (verb, rest.as_slice()) {
-        ("connect", []) => Event::Connected { characteristics: Vec::new() },
-        ("connect", [list]) => Event::Connected { characteristics: list.split(',').map(uuid).collect() },
+        ("connect", []) => Event::Connected { characteristics: Vec::new(), link_up_at: None },
+        ("connect", [list, link_up @ ..]) => {
+            let before_ms = |seconds: &&str| (seconds.parse::<f64>().expect("seconds") * 1000.0) as i64;
+            let link_up_at = link_up.first().map(|seconds| now.plus_millis(-before_ms(seconds)));
+            Event::Connected { characteristics: list.split(',').map(uuid).collect(), link_up_at }
+        }
         ("disconnect", _) => Event::Disconnected,
         ("written", [which]) => Event::Written { uuid: uuid(which) },
         ("failed", [which]) => Event::Failed { uuid: Some(uuid(which)), reason: "refused".into() },
@@ -103,7 +107,7 @@ pub(crate) fn play(session: &mut Session, steps: &[(f64, &str, &[&str])]) {
                 *session = restarted(session);
                 Vec::new()
             }
-            what => session.handle_event(now, event(what)),
+            what => session.handle_event(now, event(now, what)),
         });
         let told: Vec<String> = actions.iter().map(told).collect();
         assert_eq!(told, *expected, "at {seconds} s: {what}");

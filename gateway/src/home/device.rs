@@ -208,6 +208,7 @@ impl Device {
             | Trouble::NothingToHear
             | Trouble::ClockNotWritten
             | Trouble::ClockTooLate
+            | Trouble::CutOff
             | Trouble::TimedOut(_) => return None,
         };
         Some(Undecoded {

@@ -102,7 +102,7 @@ fn a_device_that_hides_its_address_is_known_by_its_system_id() {
     for (hides_address, expected) in [(true, "0102030405060708"), (false, "546c0e000001")] {
         let mut home = home(Rules::default());
         let system_id = Event::Read { uuid: Uuid16(0x2a23), bytes: vec![8, 7, 6, 5, 4, 3, 2, 1] };
-        for event in [Event::Connected { characteristics: Vec::new() }, system_id] {
+        for event in [Event::Connected { characteristics: Vec::new(), link_up_at: None }, system_id] {
             home.handle(RadioEvent { hides_address, ..heard(0, event) });
         }
         home.handle(RadioEvent { hides_address, ..heard(0, notified(0x2a9d, &WEIGHING)) });
@@ -130,7 +130,7 @@ fn frames_of_one_moment_are_told_apart() {
 fn serial_and_battery_are_remembered_and_told() {
     let mut home = home(Rules::default());
     let serial = Event::Read { uuid: Uuid16(0x2a25), bytes: b"5170300042".to_vec() };
-    home.handle(heard(0, Event::Connected { characteristics: Vec::new() }));
+    home.handle(heard(0, Event::Connected { characteristics: Vec::new(), link_up_at: None }));
     let duties = home.handle(heard(1, serial));
     let identity = DeviceIdentity { id: id("546c0e000001"), model: None, serial: Some("5170300042".into()) };
     let known = KnownDevice { identity, last_seen: at(1), battery_percent: None };
@@ -157,7 +157,7 @@ fn serial_and_battery_are_remembered_and_told() {
 #[test]
 fn a_name_that_comes_late_loses_nothing() {
     let mut home = home(Rules::default());
-    home.handle(heard(0, Event::Connected { characteristics: Vec::new() }));
+    home.handle(heard(0, Event::Connected { characteristics: Vec::new(), link_up_at: None }));
     home.handle(heard(1, notified(0x2a9d, &WEIGHING)));
     let mut named = heard(2, advertised(&[]));
     named.name = Some("A&D_UC-352BLE_000001".into());
@@ -182,7 +182,10 @@ fn written(duties: &[Duty], disk: &mut BTreeMap<DeviceId, DeviceMemory>) {
 fn a_frame_that_waits_is_written_down_and_sealed_after_a_power_cut() {
     let mut disk = BTreeMap::new();
     let mut first = home(Rules::default());
-    written(&first.handle(heard(0, Event::Connected { characteristics: Vec::new() })), &mut disk);
+    written(
+        &first.handle(heard(0, Event::Connected { characteristics: Vec::new(), link_up_at: None })),
+        &mut disk,
+    );
     let duties = first.handle(heard(1, notified(0x2a9d, &WEIGHING)));
     assert_eq!(short(duties.clone()), Vec::<String>::new());
     written(&duties, &mut disk);
@@ -236,7 +239,7 @@ fn a_device_that_hides_its_address_is_remembered_by_who_it_is() {
             duties
         };
         let characteristics = [0x2a08, 0x2a23, 0x2a9d].map(Uuid16).to_vec();
-        let connected = Event::Connected { characteristics };
+        let connected = Event::Connected { characteristics, link_up_at: None };
         let clock = Event::Read { uuid: Uuid16(0x2a08), bytes: vec![0xea, 0x07, 1, 1, 8, 4, 0] };
         let who = Event::Read { uuid: Uuid16(0x2a23), bytes: vec![8, 7, 6, 5, 4, 3, 2, 1] };
         let refused = Event::Failed { uuid: Some(Uuid16(0x2a23)), reason: "refused".into() };
@@ -268,7 +271,7 @@ fn a_device_that_hides_its_address_is_remembered_by_who_it_is() {
 fn a_device_without_a_name_is_known_by_its_model_number() {
     let mut home = home(Rules::default());
     let characteristics = [0x2a24, 0x2a35].map(Uuid16).to_vec();
-    home.handle(heard(0, Event::Connected { characteristics }));
+    home.handle(heard(0, Event::Connected { characteristics, link_up_at: None }));
     home.handle(heard(0, Event::Read { uuid: Uuid16(0x2a24), bytes: b"BM85".to_vec() }));
     let frame = [0x56, 0x6a, 0, 0x47, 0, 0, 0, 0xea, 0x07, 0x08, 0x0b, 0x12, 0x1f, 0, 0, 0x3f, 0, 0, 0];
     home.handle(heard(1, notified(0x2a35, &frame)));
@@ -287,7 +290,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     let asked_for = prop_oneof![Just(0x2a08_u16), Just(0x2a2b), Just(0x2a19), Just(0x2a23), Just(0x2a25)];
     let bytes = proptest::collection::vec(any::<u8>(), 0..24);
     prop_oneof![
-        Just(Event::Connected { characteristics: Vec::new() }),
+        Just(Event::Connected { characteristics: Vec::new(), link_up_at: None }),
         Just(Event::Disconnected),
         (uuid, bytes.clone()).prop_map(|(uuid, bytes)| Event::Notified { uuid: Uuid16(uuid), bytes }),
         (asked_for, bytes.clone()).prop_map(|(uuid, bytes)| Event::Read { uuid: Uuid16(uuid), bytes }),

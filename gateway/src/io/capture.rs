@@ -103,7 +103,7 @@ impl CapturePlayer {
     #[must_use]
     pub fn clock(&self) -> Clock {
         let clock = self.clock.clone();
-        Clock::of(move || clock.now())
+        Clock::played(move || clock.now())
     }
 
     /// How long it takes to play at its pace.

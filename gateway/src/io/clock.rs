@@ -20,6 +20,8 @@ const ASK_EVERY: Duration = Duration::from_secs(15);
 pub struct Clock {
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     synced: Arc<AtomicBool>,
+    /// It tells when something was recorded.
+    is_played: bool,
 }
 
 impl std::fmt::Debug for Clock {
@@ -29,22 +31,34 @@ impl std::fmt::Debug for Clock {
 }
 
 impl Clock {
-    /// A clock of the caller's own making, believed: a demonstration's, a capture's.
+    /// A clock of the caller's own making, believed: a demonstration's.
     #[must_use]
     pub fn of(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self { now: Arc::new(now), synced: Arc::new(AtomicBool::new(true)) }
+        Self { now: Arc::new(now), synced: Arc::new(AtomicBool::new(true)), is_played: false }
+    }
+
+    /// A capture's clock, believed as to when what it holds was heard.
+    #[must_use]
+    pub fn played(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self { is_played: true, ..Self::of(now) }
     }
 
     /// The system's clock, believed from the start if `assume_synced`, else once [`watch_system`] says so.
     #[must_use]
     pub fn system(assume_synced: bool) -> Self {
-        Self { now: Arc::new(system_now), synced: Arc::new(AtomicBool::new(assume_synced)) }
+        Self { now: Arc::new(system_now), synced: Arc::new(AtomicBool::new(assume_synced)), is_played: false }
     }
 
     /// The time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.now)()
+    }
+
+    /// The time, where it is known to be that of today: not while nobody has set the clock, and not a capture's.
+    #[must_use]
+    pub fn today(&self) -> Option<Timestamp> {
+        (self.synced() && !self.is_played).then(|| self.now())
     }
 
     /// Whether it has been right since the box started, as far as we know.

@@ -19,9 +19,11 @@ mod air;
 mod airtime;
 mod bonds;
 mod conversation;
+mod hearing;
 mod identity;
 mod patience;
 mod reader;
+mod sightings;
 mod speaker;
 
 use std::sync::Arc;

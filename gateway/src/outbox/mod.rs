@@ -38,8 +38,6 @@ pub struct Depth {
     pub head: Option<Seq>,
 }
 
-/// The newest receipted envelopes that stay whatever the clock says: a clock that jumps ten years must not empty the history.
-pub const HISTORY_ROWS_KEPT: u64 = 1_000;
 /// The most undecodable frames kept; older ones are only counted.
 pub const UNDECODED_ROWS_MAX: u64 = 10_000;
 /// The most numbers declared void in answer to one request to resend; the server asks again for the rest.

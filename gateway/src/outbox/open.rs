@@ -293,8 +293,11 @@ fn settle_in(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", if flawed(Flaw::NoSync) { "OFF" } else { "FULL" })?;
     db.pragma_update(None, "journal_size_limit", JOURNAL_BYTES_KEPT)?;
-    // Not a new schema: an older program passes over a table it does not know.
-    db.execute_batch("CREATE TABLE IF NOT EXISTS former (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID")
+    // Not a new schema: an older program passes over a table it does not know, and keeps an index.
+    db.execute_batch(
+        "CREATE TABLE IF NOT EXISTS former (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+         CREATE INDEX IF NOT EXISTS envelope_receipted ON envelope (receipted_at) WHERE receipted_at IS NOT NULL;",
+    )
 }
 
 fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf, OpenError> {

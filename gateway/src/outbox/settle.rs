@@ -1,15 +1,15 @@
 //! Settling: what the server's receipts, its requests and its refusals do to the outbox.
 //!
-//! A receipted envelope stays as history, so that a server restored from a backup can ask for it again. A number
+//! A receipted envelope stays as history for a while, so that a server restored from a backup can ask for it again. A number
 //! that cannot be sent is declared void, and what it held is set aside, never deleted.
 //!
 //! **Invariant:** only a receipt marks a number as settled, and only a request to resend takes the mark away.
 
-use rusqlite::{Transaction, TransactionBehavior};
+use rusqlite::TransactionBehavior;
 use vitals::envelope::{Envelope, Version1};
 use vitals::{GatewayId, OutboxId, Seq, Timestamp, Void};
 
-use super::{HISTORY_ROWS_KEPT, Outbox, StoreError, VOIDS_PER_REQUEST_MAX, number, seq_of};
+use super::{Outbox, StoreError, VOIDS_PER_REQUEST_MAX, number, seq_of};
 
 /// What a receipt came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +58,26 @@ impl Outbox {
             "UPDATE envelope SET receipted_at = ?1 WHERE seq <= ?2 AND receipted_at IS NULL",
             (now.as_millis(), number(through)),
         )?;
-        let pruned = prune(&transaction, self.limits.history_days, now)?;
         transaction.commit()?;
-        self.rows = self.rows.saturating_sub(pruned as u64);
         self.look()?;
         Ok(Receipted::Settled(settled as u64))
+    }
+
+    /// Deletes what was receipted longer ago than history is kept, and says how many that were. `now` is the time of a clock that
+    /// is known to be right: one that nobody set must neither empty the history nor keep it for ever, so a receipt that lies in
+    /// its future was dated by such a one, and counts from now.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was deleted then.
+    pub fn age_history(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        let kept_from = now.plus_days(-i64::from(self.limits.history_days)).as_millis();
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction
+            .execute("UPDATE envelope SET receipted_at = ?1 WHERE receipted_at > ?1", [now.as_millis()])?;
+        let aged = transaction.execute("DELETE FROM envelope WHERE receipted_at < ?1", [kept_from])?;
+        transaction.commit()?;
+        self.rows = self.rows.saturating_sub(aged as u64);
+        Ok(aged as u64)
     }
 
     /// Takes up again the numbers from `from` to `to`; those no longer kept become voids. Numbers never given are ignored.
@@ -189,15 +204,6 @@ impl Outbox {
         self.rows = last;
         Ok(last)
     }
-}
-
-/// Deletes history past its age, except the newest rows: the age is read off a clock that may have jumped.
-fn prune(transaction: &Transaction<'_>, history_days: u32, now: Timestamp) -> rusqlite::Result<usize> {
-    transaction.execute(
-        "DELETE FROM envelope WHERE receipted_at < ?1
-           AND seq <= (SELECT last_seq FROM outbox) - ?2",
-        (now.plus_days(-i64::from(history_days)).as_millis(), number(HISTORY_ROWS_KEPT)),
-    )
 }
 
 fn void_body(gateway: &GatewayId, outbox: &OutboxId, seq: Seq, reason: &str) -> rusqlite::Result<String> {

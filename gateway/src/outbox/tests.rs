@@ -280,16 +280,52 @@ fn a_full_disk_is_said_and_recovers() {
     assert_eq!(outbox.seal(&weighing(2_000), at(0)).expect("seals"), Sealed::New(seq(sealed + 1)));
 }
 
+/// 90 days, by the configuration's default: not a day less, and then all of it, few as they are. What waits stays, whatever its age.
 #[test]
-fn a_clock_that_jumps_ten_years_leaves_the_history() {
+fn history_is_bounded_by_age() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut outbox = open(&folder.path().join("o.db"), Limits::default());
+    let path = folder.path().join("o.db");
+    let mut outbox = open(&path, Limits::default());
     for nth in 0..5 {
         outbox.seal(&weighing(nth), at(0)).expect("seals");
     }
-    outbox.receipt(4, at(1)).expect("settles");
-    outbox.receipt(5, at(1).plus_days(3_650)).expect("settles");
-    assert_eq!(outbox.resend(seq(1), seq(5), at(2)).expect("answers"), Asked { again: 5, voided: 0 });
+    outbox.receipt(2, at(0)).expect("settles");
+    outbox.receipt(4, at(0).plus_days(30)).expect("settles");
+    let kept = |outbox: &Outbox| -> Vec<i64> {
+        let mut query = outbox.db.prepare("SELECT seq FROM envelope ORDER BY seq").expect("a table");
+        query.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("numbers")
+    };
+    let rows: [(i64, u64, &[i64]); 5] = [
+        (89, 0, &[1, 2, 3, 4, 5]),
+        (90, 0, &[1, 2, 3, 4, 5]),
+        (91, 2, &[3, 4, 5]),
+        (121, 2, &[5]),
+        (4_000, 0, &[5]),
+    ];
+    for (day, aged, expected) in rows {
+        assert_eq!(outbox.age_history(at(0).plus_days(day)).expect("ages"), aged, "day {day}");
+        assert_eq!(kept(&outbox), expected, "day {day}");
+        assert_eq!(outbox.rows, expected.len() as u64, "the count that is kept is the count there is");
+    }
+    // It is known all the same: the scale may go on replaying it.
+    assert_eq!(outbox.seal(&weighing(0), at(1)).expect("seals"), Sealed::Known(seq(1)));
+    assert_eq!(due_numbers(&outbox), [5]);
+}
+
+/// Receipts that came while nobody had set the box's clock: ten years ahead, and 1970. The one counts from when the clock was right,
+/// the other is as old as it seems.
+#[test]
+fn a_receipt_dated_by_a_clock_that_nobody_set_ages_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut outbox = open(&folder.path().join("o.db"), Limits::default());
+    for nth in 0..3 {
+        outbox.seal(&weighing(nth), at(0)).expect("seals");
+    }
+    outbox.receipt(1, Timestamp::from_millis(0).expect("1970")).expect("settles");
+    outbox.receipt(3, at(0).plus_days(3_650)).expect("settles");
+    for (day, aged) in [(0, 1), (90, 0), (91, 2)] {
+        assert_eq!(outbox.age_history(at(0).plus_days(day)).expect("ages"), aged, "day {day}");
+    }
 }
 
 #[test]

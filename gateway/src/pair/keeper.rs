@@ -4,7 +4,7 @@
 
 use gateway::config::Config;
 use gateway::io::clock;
-use gateway::outbox::{OpenError, Outbox, Sealing};
+use gateway::outbox::{KnownDevice, OpenError, Outbox, Sealing, Undecoded};
 
 use super::words::Words;
 use crate::cli::{Failure, failed, wrong};
@@ -32,6 +32,22 @@ impl Keeper {
             Self::Outbox(_) => None,
             Self::Daemon => Some(words.daemon_runs),
             Self::Nowhere => Some(words.not_kept),
+        }
+    }
+
+    /// Writes down what is known of the device.
+    pub(super) fn remember(&mut self, device: &KnownDevice) -> Result<(), Failure> {
+        match self {
+            Self::Outbox(outbox) => outbox.remember_device(device).map_err(failed),
+            Self::Daemon | Self::Nowhere => Ok(()),
+        }
+    }
+
+    /// Keeps a frame that gave no reading.
+    pub(super) fn keep_undecoded(&mut self, frame: &Undecoded) -> Result<(), Failure> {
+        match self {
+            Self::Outbox(outbox) => outbox.keep_undecoded(frame).map_err(failed),
+            Self::Daemon | Self::Nowhere => Ok(()),
         }
     }
 

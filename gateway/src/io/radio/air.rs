@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** whatever ends takes its conversations with it, and each device that was spoken to is said to be gone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,29 +13,24 @@ use std::time::{Duration, Instant};
 use btleplug::api::{Central as _, CentralEvent, Manager as _, Peripheral as _};
 use btleplug::platform::{Adapter, Manager, PeripheralId};
 use devices::session::{Action, Event};
-use futures::stream::SelectAll;
-use futures::{Stream, StreamExt as _};
-use tokio::sync::{mpsc, oneshot};
+use futures::Stream;
+use tokio::sync::mpsc;
 use vitals::DeviceId;
 
 use super::airtime::{Airtime, scan};
 use super::conversation::{Conversation, Partner};
+use super::hearing::{Happening, Hearing};
 use super::identity::{Signals, adapter_of, advertisement, device_of, hides_address};
+use super::sightings::Sightings;
 use super::{EVENTS, Ear, Keys, Pairing, bonds, is_address};
 use crate::io::bluez::{Bluez, News, RETRY_EVERY};
 use crate::vigil::{Part, Trouble};
 
-/// A device's advertisement is passed on at most this often, unless it carries data.
-const ADVERTISEMENT_EVERY: Duration = Duration::from_secs(1);
-/// A device that was not heard for so long is not in the air.
-const IN_THE_AIR: Duration = Duration::from_secs(60);
 /// An adapter that heard nothing at all for so long may be stuck; its scanning is started anew.
 const STUCK_AFTER: Duration = Duration::from_secs(300);
 
 /// How long bluetoothd may take to say how an adapter is.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
-
-type Happening = (String, CentralEvent);
 
 /// Which object of bluetoothd's speaks for a device.
 pub(super) type Engaged = Arc<Mutex<BTreeMap<DeviceId, PeripheralId>>>;
@@ -52,14 +47,17 @@ pub(super) enum AirError {
 struct OpenAdapter {
     airtime: Airtime,
     heard_at: Instant,
-    /// Dropped, it ends the adapter's stream.
-    _open: oneshot::Sender<()>,
+    _hearing: Hearing,
 }
 
-struct Sighting {
-    device: DeviceId,
-    at: Instant,
-    rssi: Option<i16>,
+/// What of a device bluetoothd told.
+enum Told {
+    /// It is new to bluetoothd.
+    Discovered,
+    /// How strongly it is heard, or that it advertises.
+    Heard(Option<i16>),
+    /// What it says in its advertisement.
+    Said(HashMap<uuid::Uuid, Vec<u8>>),
 }
 
 pub(super) struct Air {
@@ -72,8 +70,8 @@ pub(super) struct Air {
     unopened: BTreeSet<String>,
     said_none: bool,
     asking_since: Option<Instant>,
-    events: SelectAll<Pin<Box<dyn Stream<Item = Happening> + Send>>>,
-    sightings: BTreeMap<PeripheralId, Sighting>,
+    events: (mpsc::Sender<Happening>, mpsc::Receiver<Happening>),
+    sightings: Sightings,
     conversations: BTreeMap<PeripheralId, Conversation>,
     engaged: Engaged,
 }
@@ -89,8 +87,8 @@ impl Air {
             unopened: BTreeSet::new(),
             said_none: false,
             asking_since: Some(Instant::now()),
-            events: SelectAll::new(),
-            sightings: BTreeMap::new(),
+            events: mpsc::channel(EVENTS),
+            sightings: Sightings::default(),
             conversations: BTreeMap::new(),
             engaged: Engaged::default(),
         }
@@ -110,9 +108,7 @@ impl Air {
             self.ear.vigil.moved(Part::Radio, Instant::now());
             tokio::select! {
                 Some(news) = news.recv() => self.told(news).await,
-                Some((adapter, event)) = self.events.next(), if !self.events.is_empty() => {
-                    self.happened(&adapter, event).await;
-                }
+                Some(happening) = self.events.1.recv() => self.happened(happening).await,
                 Some((device, action)) = requests.recv() => self.asked(&device, action).await,
                 _ = tick.tick() => self.look_after().await,
             }
@@ -164,15 +160,13 @@ impl Air {
         let asked_at = self.asking_since.take().unwrap_or_else(Instant::now);
         match self.opened(&name).await {
             Ok((adapter, events)) => {
-                let (open, closed) = oneshot::channel();
-                let from = name.clone();
-                let events = events.map(move |event| (from.clone(), event)).take_until(closed);
-                self.events.push(Box::pin(events));
+                let (clock, to) = (self.ear.clock.clone(), self.events.0.clone());
+                let hearing = Hearing::start(name.clone(), events, clock, to);
                 let adapter_ms = u64::try_from(asked_at.elapsed().as_millis()).unwrap_or(u64::MAX);
                 tracing::info!(adapter = name, adapter_ms, "listening for devices");
                 let airtime = Airtime::new(name.clone(), adapter);
-                self.adapters
-                    .insert(name.clone(), OpenAdapter { airtime, heard_at: Instant::now(), _open: open });
+                let open = OpenAdapter { airtime, heard_at: Instant::now(), _hearing: hearing };
+                self.adapters.insert(name.clone(), open);
                 self.ear.links.send_modify(|links| links.adapters.push(name));
                 self.all_is_well();
             }
@@ -206,7 +200,7 @@ impl Air {
     async fn close(&mut self, name: Option<&str>) {
         let is_of = |id: &PeripheralId| name.is_none_or(|name| adapter_of(id) == name);
         self.adapters.retain(|adapter, _| name.is_some_and(|name| name != adapter));
-        self.sightings.retain(|id, _| !is_of(id));
+        self.sightings.forget(is_of);
         let ended: Vec<PeripheralId> = self.conversations.keys().filter(|id| is_of(id)).cloned().collect();
         for id in ended {
             if let Some(conversation) = self.conversations.remove(&id) {
@@ -264,16 +258,19 @@ impl Air {
         }
     }
 
-    async fn happened(&mut self, adapter: &str, event: CentralEvent) {
-        if let Some(open) = self.adapters.get_mut(adapter) {
+    async fn happened(&mut self, Happening { adapter, at, event }: Happening) {
+        if let Some(open) = self.adapters.get_mut(&adapter) {
             open.heard_at = Instant::now();
         }
         let done = match event {
-            // A new process is told of devices that bluetoothd remembers and that are not there; a signal strength
-            // or data come from the air.
-            CentralEvent::RssiUpdate { id, rssi } => self.advertised(id, Some(rssi), false).await,
-            CentralEvent::ManufacturerDataAdvertisement { id, .. } => self.advertised(id, None, false).await,
-            CentralEvent::ServiceDataAdvertisement { id, .. } => self.advertised(id, None, true).await,
+            CentralEvent::DeviceDiscovered(id) => self.advertised(id, Told::Discovered).await,
+            CentralEvent::RssiUpdate { id, rssi } => self.advertised(id, Told::Heard(Some(rssi))).await,
+            CentralEvent::ManufacturerDataAdvertisement { id, .. } => {
+                self.advertised(id, Told::Heard(None)).await
+            }
+            CentralEvent::ServiceDataAdvertisement { id, service_data } => {
+                self.advertised(id, Told::Said(service_data)).await
+            }
             CentralEvent::DeviceDisconnected(id) => {
                 if let Some(conversation) = self.conversations.get(&id) {
                     conversation.gone();
@@ -286,12 +283,11 @@ impl Air {
             }
             CentralEvent::DeviceConnected(id) => {
                 if let Some(conversation) = self.conversations.get(&id) {
-                    conversation.is_up();
+                    conversation.is_up(at);
                 }
                 Ok(())
             }
-            CentralEvent::DeviceDiscovered(_)
-            | CentralEvent::DeviceUpdated(_)
+            CentralEvent::DeviceUpdated(_)
             | CentralEvent::DeviceServicesModified(_)
             | CentralEvent::ServicesAdvertisement { .. } => Ok(()),
         };
@@ -301,36 +297,36 @@ impl Air {
         }
     }
 
-    async fn advertised(
-        &mut self,
-        id: PeripheralId,
-        rssi: Option<i16>,
-        with_data: bool,
-    ) -> Result<(), AirError> {
+    async fn advertised(&mut self, id: PeripheralId, told: Told) -> Result<(), AirError> {
         let now = Instant::now();
-        if let Some(seen) = self.sightings.get_mut(&id) {
-            seen.rssi = rssi.or(seen.rssi);
-            if !with_data && now.duration_since(seen.at) < ADVERTISEMENT_EVERY {
-                return Ok(());
-            }
+        let rssi = if let Told::Heard(rssi) = told { rssi } else { None };
+        let is_soon = self.sightings.is_too_soon(&id, rssi, now);
+        if matches!(told, Told::Heard(_)) && is_soon {
+            return Ok(());
         }
         let Some(open) = self.adapters.get(&adapter_of(&id)) else { return Ok(()) };
         let Some(properties) = open.airtime.peripheral(&id).await?.properties().await? else { return Ok(()) };
+        // A new process is told of devices that bluetoothd remembers and that are not there. One that has a signal strength was
+        // heard, and what it said in its first advertisement, which may be its only one, is told in no other way. One to connect to
+        // advertises again, by when every adapter has heard it.
+        let is_there = properties.rssi.is_some() && !properties.service_data.is_empty();
+        if matches!(told, Told::Discovered) && !is_there {
+            return Ok(());
+        }
         let device = device_of(&properties)?;
-        if let Some(dbm) = rssi.or(properties.rssi) {
+        let rssi = rssi.or(properties.rssi);
+        if let Some(dbm) = rssi {
             self.signals.heard(&device, dbm);
         }
-        // Devices that changed their address would fill the memory of a box that runs for years.
-        if self.sightings.len() > EVENTS {
-            self.sightings.retain(|_, seen| now.duration_since(seen.at) < IN_THE_AIR);
-        }
-        let rssi = rssi.or(properties.rssi);
-        self.sightings.insert(id.clone(), Sighting { device: device.clone(), at: now, rssi });
-        if !with_data && self.conversations.get(&id).is_some_and(|conversation| conversation.rests(now)) {
+        self.sightings.saw(id.clone(), device.clone(), rssi, now);
+        // What it said is taken as it came: by now bluetoothd may hold what it said next.
+        let said = if let Told::Said(data) = &told { Some(data) } else { None };
+        let rests = self.conversations.get(&id).is_some_and(|conversation| conversation.rests(now));
+        if said.is_none() && rests {
             return Ok(());
         }
         let hides = hides_address(properties.address_type, &device);
-        let event = advertisement(&properties);
+        let event = advertisement(&properties, said);
         let name = properties.advertisement_name.or(properties.local_name).filter(|name| !is_address(name));
         self.ear.hear_from(&device, hides, name, event).await;
         Ok(())
@@ -373,18 +369,14 @@ impl Air {
 
     /// The object by which a device is best spoken to.
     async fn best(&mut self, device: &DeviceId) -> Option<PeripheralId> {
-        let now = Instant::now();
-        let of_device = self.sightings.iter().filter(|(_, seen)| seen.device == *device);
-        let mut heard: Vec<_> =
-            of_device.filter(|(_, seen)| now.duration_since(seen.at) < IN_THE_AIR).collect();
-        heard.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.rssi));
+        let heard = self.sightings.of(device, Instant::now());
         if heard.len() > 1 {
-            for (id, _) in &heard {
+            for id in &heard {
                 if bonds::is_bonded(id).await.unwrap_or(false) {
-                    return Some((*id).clone());
+                    return Some(id.clone());
                 }
             }
         }
-        heard.first().map(|(id, _)| (*id).clone())
+        heard.into_iter().next()
     }
 }

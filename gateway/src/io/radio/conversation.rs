@@ -11,7 +11,7 @@ use devices::Uuid16;
 use devices::session::{Action, Event};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use vitals::DeviceId;
+use vitals::{DeviceId, Timestamp};
 
 use super::air::Engaged;
 use super::airtime::Airtime;
@@ -55,6 +55,8 @@ pub(super) struct State {
 #[derive(Clone, Copy)]
 pub(super) struct Connection {
     since: Instant,
+    /// When the link came up, by the gateway's clock, as far as bluetoothd has said so.
+    link_up_at: Option<Timestamp>,
     is_up: bool,
     spoke: bool,
 }
@@ -62,7 +64,7 @@ pub(super) struct Connection {
 impl Connection {
     /// One that is asked for at `now`.
     pub(super) fn asked(now: Instant) -> Self {
-        Self { since: now, is_up: false, spoke: false }
+        Self { since: now, link_up_at: None, is_up: false, spoke: false }
     }
 
     /// How it ended, now that it has.
@@ -101,6 +103,10 @@ impl Shared {
         if let Some(connection) = &mut self.state().connection {
             (connection.is_up, connection.spoke) = (true, true);
         }
+    }
+
+    pub(super) fn link_up_at(&self) -> Option<Timestamp> {
+        self.state().connection.and_then(|connection| connection.link_up_at)
     }
 
     pub(super) fn take_connection(&self) -> Option<Connection> {
@@ -173,10 +179,11 @@ impl Conversation {
         self.shared.ask(Ask::Do(Box::new(action)));
     }
 
-    /// The connection stands, as far as the radio is concerned.
-    pub(super) fn is_up(&self) {
+    /// The connection stands since `at`, as far as the radio is concerned; what the device has is still to be found out.
+    pub(super) fn is_up(&self, at: Timestamp) {
         if let Some(connection) = &mut self.shared.state().connection {
             connection.is_up = true;
+            connection.link_up_at.get_or_insert(at);
         }
     }
 

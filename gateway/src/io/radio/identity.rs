@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** an address that its device changes is never taken for who the device is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use btleplug::api::{AddressType, PeripheralProperties};
@@ -41,10 +41,13 @@ pub(super) fn device_of(properties: &PeripheralProperties) -> Result<DeviceId, b
         .map_err(|error| btleplug::Error::Other(Box::new(error)))
 }
 
-/// What its advertisement says.
-pub(super) fn advertisement(properties: &PeripheralProperties) -> Event {
+/// What its advertisement says: the `data` that came with it, or else what bluetoothd holds.
+pub(super) fn advertisement(
+    properties: &PeripheralProperties,
+    data: Option<&HashMap<uuid::Uuid, Vec<u8>>>,
+) -> Event {
     let short = |uuid: &uuid::Uuid| uuid.to_string().parse::<Uuid16>().ok();
-    let data = properties.service_data.iter();
+    let data = data.unwrap_or(&properties.service_data).iter();
     Event::Advertised {
         service_uuids: properties.services.iter().filter_map(short).collect(),
         service_data: data.filter_map(|(uuid, bytes)| Some((short(uuid)?, bytes.clone()))).collect(),

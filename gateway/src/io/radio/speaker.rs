@@ -205,6 +205,7 @@ impl Speaker {
         let characteristics = self.partner.peripheral.characteristics();
         let event = Event::Connected {
             characteristics: characteristics.iter().filter_map(|it| short(&it.uuid)).collect(),
+            link_up_at: self.shared.link_up_at(),
         };
         // A first advertisement may come without the name; the model must be known before the first frame.
         let name = properties.as_ref().and_then(name_in);
