@@ -44,7 +44,7 @@ pub(crate) use recent::{Entry, Name};
 pub use sample::Sample;
 pub(crate) use sample::{Answers, FOLLOWED, SampleDoubt, Source};
 pub(crate) use score::Height;
-pub(crate) use trend::{Smoothed, Smoothing, Swing, Trend, seconds_between};
+pub(crate) use trend::{Smoothed, Smoothing, Swing, Trend, seconds_between, utc_day};
 pub(crate) use tuning::Signs;
 pub use tuning::Tuning;
 pub use waiting::Missed;
