@@ -25,6 +25,7 @@ mod sample;
 mod score;
 mod sense;
 mod slope;
+mod tally;
 mod textbook;
 mod trend;
 mod tuning;
