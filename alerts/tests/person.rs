@@ -4,7 +4,7 @@
 #![allow(missing_docs)]
 
 use alerts::replay::{Replay, ReplayTask};
-use alerts::{Policy, Problem};
+use alerts::{Policy, Priority, Problem};
 use jiff::tz::TimeZone;
 use vitals::Timestamp;
 
@@ -175,5 +175,41 @@ fn a_limit_counts_once_for_whoever_lives_at_it() {
             .filter(|task| task.problem == Problem::BloodPressure)
             .count();
         assert_eq!(opened, expected, "{name}");
+    }
+}
+
+/// To add a case, add a row: whose answers, those of each form, and the last form's. Every second day, 0 to 40 forms; by the triage's second
+/// step, waking breathless and "much worse" are an urgent task today. Other answers swing between none and severe, so that
+/// they say little of themselves; of a symptom that was never there they say nothing.
+#[test]
+fn whoever_never_had_a_symptom_is_heard_at_once() {
+    let swings = ["\"swelling\":3,\"fatigue\":3", "\"swelling\":0,\"fatigue\":0"];
+    let calm = ["\"swelling\":0,\"fatigue\":0"; 2];
+    let rows = [
+        ("woke breathless, answers calm", calm, "\"orthopnoea\":2"),
+        ("woke breathless, others swing", swings, "\"orthopnoea\":2"),
+        ("much more breathless, others swing", swings, "\"breathlessness\":3"),
+        ("mild chest pain, others swing", swings, "\"chest_pain\":1"),
+        ("fainted, others swing", swings, "\"fainting\":1"),
+    ];
+    let form = |day: i64, values: &str| {
+        format!(r#"{{"patient":"p","at":"{}","kind":"symptoms","values":{{{values}}}}}"#, at(day, 8))
+    };
+    for (who, others, last) in rows {
+        for forms in 0..=40 {
+            let never = "\"breathlessness\":0,\"orthopnoea\":0";
+            let mut history: Vec<String> = (0..forms)
+                .zip(others.iter().cycle())
+                .map(|(number, other)| form(2 * number, &format!("{never},{other}")))
+                .collect();
+            history.push(form(2 * forms, last));
+            let tasks = replay(Policy::recommended().clone(), &history);
+            // Where the other answers opened a case of worsening days before, it joins that.
+            let last_id = format!("line:{}", history.len());
+            let is_heard = tasks.iter().any(|task| {
+                task.priority == Priority::Urgent && task.reading_ids.iter().any(|id| id.as_str() == last_id)
+            });
+            assert!(is_heard, "{who}, after {forms} forms: {tasks:?}");
+        }
     }
 }

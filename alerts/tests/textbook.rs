@@ -108,3 +108,44 @@ fn textbook_rules_open_where_their_formulas_say() {
         }
     }
 }
+
+/// To add a case, add a row: the weights of four mornings. ESC 2021: more than 2 kg in 3 days; six weighings a day, two hours apart
+/// from 06:00, 0.1 kg more at each. By hand, the fourth day's last lies 0.5 kg above its morning and no more than three days and
+/// a half from the first morning, which is the lowest: 82.0 - 80.0 is not more than 2, 82.2 - 80.0 is.
+#[test]
+fn who_weighs_six_times_a_day_is_judged_over_days_as_well() {
+    let rule = "[rules.weight_jump]\ngain_kg = 2\ndays = 3\nurgent_gain_kg = 4";
+    let rows: [(&str, [f64; 4], bool); 3] = [
+        ("2.0 kg in three days", [80.0, 80.5, 81.0, 81.5], false),
+        ("2.2 kg in three days", [80.0, 80.6, 81.1, 81.7], true),
+        ("as much on the third day alone", [80.0, 80.0, 80.0, 81.7], true),
+    ];
+    for (why, mornings_kg, opens) in rows {
+        let lines: Vec<String> = (1..)
+            .zip(mornings_kg)
+            .flat_map(|(day, kg)| {
+                (0..6).map(move |time| {
+                    let (hour, kg) = (6 + 2 * time, kg + 0.1 * f64::from(time));
+                    format!(
+                        r#"'{{"patient":"p","at":"2026-03-{day:02}T{hour:02}:00:00Z","kind":"weight","values":{{"weight_kg":{kg:.1}}}}}'"#
+                    )
+                })
+            })
+            .collect();
+        let tasks = if opens {
+            r#"{ problem = "decompensation", priority = "soon", opened_from = "2026-03-04T06:00:00Z", opened_until = "2026-03-04T18:00:00Z", rules = ["weight_jump"] }"#
+        } else {
+            ""
+        };
+        let text = format!(
+            "{HEAD}{rule}\n[[example]]\nname = \"{why}\"\nsource = \"by hand\"\nlines = [{}]\ntasks = [{tasks}]\n",
+            lines.join(",")
+        );
+        let policy = Policy::parse(&text).unwrap_or_else(|error| panic!("{why}: {error}"));
+        for example in policy.examples() {
+            if let Err(error) = example.check(&policy, &TimeZone::get("Europe/Stockholm").expect("bundled")) {
+                panic!("{error}");
+            }
+        }
+    }
+}

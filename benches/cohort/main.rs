@@ -33,7 +33,9 @@ use textbook::TEXTBOOKS;
 /// Seeds on which numbers of a policy may be set.
 const TUNING_SEEDS: [u64; 3] = [1001, 1002, 1003];
 /// Seeds on which they are judged.
-const JUDGING_SEEDS: [u64; 3] = [9101, 9102, 9103];
+const JUDGING_SEEDS: [u64; 3] = [9401, 9402, 9403];
+/// Seeds on which earlier versions and drafts were judged, so that they have been looked at.
+const SEEN_SEEDS: [u64; 6] = [9101, 9102, 9103, 9301, 9302, 9303];
 /// Thresholds of the curves, against the policy's own, loose to strict.
 const THRESHOLDS: [f64; 11] = [0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0];
 /// Where weight alone opens a case, in the person's noise, loose to strict.
@@ -139,6 +141,8 @@ fn compare(
         policy: format!("{} {}", policy.name(), policy.version()),
         command: "cargo bench --bench cohort".to_owned(),
         seeds: JUDGING_SEEDS.map(|seed| seed.to_string()).join(", "),
+        seen_seeds: SEEN_SEEDS.map(|seed| seed.to_string()).join(", "),
+        seen: over_seen(policy, &outcomes, options),
         years: outcomes[0].run.sum().years,
         policy_curve: curve(&whole),
         weight_curve: WEIGHT_ALONE
@@ -150,6 +154,15 @@ fn compare(
         left_out,
         alone,
     }
+}
+
+/// The policy over the same variants of people on the seeds that were looked at before.
+fn over_seen(policy: &Policy, outcomes: &[Outcome], options: &Options) -> Vec<Tally> {
+    let on_seen = |outcome: &Outcome| {
+        let cohort = Cohort { seeds: &SEEN_SEEDS, ..options.cohort(&outcome.variant.assumptions) };
+        cohort.replay(policy).sum()
+    };
+    outcomes.iter().map(on_seen).collect()
 }
 
 /// The draft with its threshold moved until it gives `cost` false tasks a year; `None` where no threshold does.

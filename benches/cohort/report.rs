@@ -30,6 +30,9 @@ pub(crate) struct Findings {
     pub(crate) policy: String,
     pub(crate) command: String,
     pub(crate) seeds: String,
+    /// Seeds that were looked at before, and what the variants gave there.
+    pub(crate) seen_seeds: String,
+    pub(crate) seen: Vec<Tally>,
     pub(crate) years: f64,
     pub(crate) outcomes: Vec<Outcome>,
     /// The policy and weight alone over thresholds, loose to strict.
@@ -175,25 +178,31 @@ impl Findings {
     }
 
     fn variants(&self, page: &mut String) {
-        page.push_str(
-            "## When the assumptions move\n\nThe same frozen policy over people who differ from the base case in one way each.\n\n\
+        let _ = write!(
+            page,
+            "## When the assumptions move\n\nThe same frozen policy over people who differ from the base case in one way each. *Seen \
+             before*: the same on seeds {}, on which earlier versions and drafts were judged.\n\n\
              ![Sensitivity by variant](variants.svg)\n\n\
-             | people | sensitivity (95 %) | false a year (95 %) | chance | 3 days | 5 days | lead, days |\n|---|---|---|---|---|---|---|\n",
+             | people | sensitivity (95 %) | false a year (95 %) | chance | 3 days | 5 days | lead, days | seen before |\n\
+             |---|---|---|---|---|---|---|---|\n",
+            self.seen_seeds
         );
-        for Outcome { variant, run } in &self.outcomes {
+        for (Outcome { variant, run }, seen) in self.outcomes.iter().zip(&self.seen) {
             let sum = run.sum();
             let (low, high) = interval(&run.people, Tally::sensitivity);
             let (false_low, false_high) = interval(&run.people, Tally::false_per_year);
             let _ = writeln!(
                 page,
-                "| {} | {:.2} ({low:.2}-{high:.2}) | {:.2} ({false_low:.2}-{false_high:.2}) | {:.2} | {:.2} | {:.2} | {:.1} |",
+                "| {} | {:.2} ({low:.2}-{high:.2}) | {:.2} ({false_low:.2}-{false_high:.2}) | {:.2} | {:.2} | {:.2} | {:.1} | {:.2} at {:.2} |",
                 variant.name,
                 sum.sensitivity(),
                 sum.false_per_year(),
                 sum.chance(),
                 sum.early_3(),
                 sum.early_5(),
-                sum.lead()
+                sum.lead(),
+                seen.sensitivity(),
+                seen.false_per_year()
             );
         }
         page.push('\n');

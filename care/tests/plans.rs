@@ -183,7 +183,8 @@ async fn a_task_follows_the_policy_that_opened_it() {
     assert_eq!(anna.post("/policies", &[("policy", &own)]).await.status, 303);
     let task = house.task_of("aino").await;
     let fields = [("until", "2026-04-29"), ("why", "ny dos")];
-    for (policy, version, status) in [("ours", "1", 422), ("recommended", "3", 303)] {
+    let shipped = alerts::Policy::recommended().version();
+    for (policy, version, status) in [("ours", "1", 422), ("recommended", shipped, 303)] {
         let mut tx = house.state.store.write().await.expect("a transaction");
         sql::query("UPDATE task SET policy = $1, policy_version = $2 WHERE id = $3")
             .bind(policy)

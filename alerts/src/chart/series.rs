@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use vitals::{Reading, ReadingId, Timestamp};
 
-use crate::state::{Verdict, Weights, seconds_between};
+use crate::state::{Verdict, Weights, seconds_between, utc_day};
 
 /// What speaks against a value. It stays in the chart and is shown; trends leave it out.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -93,9 +93,10 @@ impl Series {
                 weights = Weights::default();
             }
             let mut admitted = Vec::new();
-            let verdict = weights.take(seconds_between(epoch, point.at), point.value, |earlier| {
-                admitted.push(earlier.at_s);
-            });
+            let verdict =
+                weights.take(seconds_between(epoch, point.at), utc_day(point.at), point.value, |earlier| {
+                    admitted.push(earlier.at_s);
+                });
             point.doubt = match verdict {
                 Verdict::Usable => None,
                 Verdict::Far { median_kg, other_unit_kg } => {

@@ -215,7 +215,7 @@ sections! {
         rearm_points: 0.0, 50.0;
         /// The alarm changes by this much of itself for each whole by which the person's own mean of sum over alarm, without
         /// consequence, differs from `personal_usual`.
-        personal_share: 0.0, 5.0;
+        personal_share: 0.0, 10.0;
         /// The mean of sum over alarm that is usual.
         personal_usual: 0.0, 1.0;
         /// How many days the usual mean counts for beside the person's own.
@@ -229,10 +229,23 @@ sections! {
         weight_swing_prior_count: 1.0, 200.0;
         /// How many days of answers the usual swing of answers counts for beside the person's own; absent: as for habits.
         symptom_noise_prior_count: 0.0, 100.0;
+        /// The swing of answers that is usual while the person's own is not known, grades; absent: as `symptom_noise_grade`, which is
+        /// the least that is reckoned with.
+        symptom_noise_prior_grade: 0.1, 3.0;
         /// Answers are weighed by how many there are, recent and old, against so many recent ones and a habit long known.
         symptom_answers_usual: 0.5, 14.0;
         /// Until so many answers are old enough for a habit, those before the recent days stand in for them.
         habit_answers_min: 0.0, 50.0;
+        /// The grade of the answers that a habit starts from; absent: none.
+        habit_prior_grade: 0.0, 1.0;
+        /// Until so many days of answers are old enough to tell how the person's answers swing, those before the recent days
+        /// stand in for them.
+        swing_answers_min: 0.0, 50.0;
+        /// What an answer below habit takes from the points of the others, as a share of what it would give above it.
+        symptom_below_share: 0.0, 1.0;
+        /// The person's sum over alarm is raised to this power, a whole number, before its mean is taken, so that high days
+        /// count for more; absent: 1.
+        personal_power: 1.0, 4.0;
     ]
     /// Blood pressure limits.
     BloodPressure blood_pressure {
@@ -326,7 +339,11 @@ sections! {
         above_habit: 0.0, 3.0;
         /// How many answers of "none" a habit starts from.
         habit_prior_count: 0.0, 50.0;
-    }
+    } [
+        /// A habit of few answers is known less well: what is asked above it grows by the root of one and this over their
+        /// number.
+        unknown_share: 0.0, 2.0;
+    ]
     /// The ladder of silence: whole local days without any sign of the patient.
     Silence silence {
         /// A message to the patient, days.

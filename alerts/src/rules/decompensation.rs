@@ -3,13 +3,14 @@
 //! Each sign gives points that grow from nothing to a maximum. Weight, pulse and pressure: a fast average less a slow one
 //! (a moving-average convergence/divergence, MACD: Zhang 2009, TEN-HMS; on each person's own average as in HeartPhone,
 //! Ledwidge 2013), divided by the person's own noise; for weight a guideline's jump supports it. Each symptom against the
-//! person's own habit. Unusual silence. A guideline's jump alone is barely better than chance (Zhang 2009, Gyllensten
+//! person's own habit; an answer better than habit takes from the others what as much above it would give, for worsening is
+//! felt in several ways at once, and answers that swing by themselves swing either way. Unusual silence. A guideline's jump alone is barely better than chance (Zhang 2009, Gyllensten
 //! 2016); weight with symptoms is not (HeartPredict, Larburu 2018), and clinicians ask for trends, not jumps (EMPOWER).
 //!
 //! **Opens** when the sum reaches the alarm: `alarm_points`, changed for who is near it by habit (`state/score.rs`). From then on only news joins: the sum fell below and rose again, rose by another `step_points`, or
 //! became urgent. **Closes** by staff. A sum that stays high opens nothing new; it must fall and rise again.
 //!
-//! **Invariant:** every sign that gave points is a finding of its own, so the reasons of a case add up; without a baseline
+//! **Invariant:** every sign that gave points is a finding of its own, so the reasons of a case add up to its sum at least; without a baseline
 //! there is no trend, so the first days with a new scale open nothing.
 
 use vitals::{Quantity, ReadingId, Symptom, Timestamp};
@@ -145,7 +146,7 @@ fn change_and_limit(smoothed: &Smoothed, rule: &Decompensation) -> (f64, f64) {
 }
 
 fn symptom(case: &Case<'_>, signs: &Signs, place: usize, moment: Moment) -> Option<Seen> {
-    let (stand, _) = case.input.state.symptom_sign(place, moment.day, signs)?;
+    let (stand, _) = case.input.state.symptom_sign(place, moment.day, case.input.tuning)?;
     let symptom = SCORED.get(place)?;
     let (since, readings) = since(case, *symptom, &stand);
     let date = local_date(since, case.input.days.zone());

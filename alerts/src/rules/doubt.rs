@@ -13,7 +13,7 @@ use vitals::Quantity;
 use super::{Case, Seen};
 use crate::chart::Doubt;
 use crate::finding::{Priority, Problem};
-use crate::state::{FOLLOWED, Glance, SampleDoubt, Source, Verdict, Weights, seconds_between};
+use crate::state::{FOLLOWED, Glance, SampleDoubt, Source, Verdict, Weights, seconds_between, utc_day};
 use crate::words::{Bilingual, number};
 
 pub(super) fn see(case: &Case<'_>) -> Option<Seen> {
@@ -66,7 +66,8 @@ fn far(case: &Case<'_>) -> Option<Doubt> {
             weights = Weights::default();
         }
         if let Some(kg) = entry.sample.usable(Quantity::WeightKg) {
-            let verdict = weights.take(seconds_between(start, entry.sample.at), kg, |_| ());
+            let verdict =
+                weights.take(seconds_between(start, entry.sample.at), utc_day(entry.sample.at), kg, |_| ());
             if entry.name.to_id().as_ref() == Some(&case.reading.id) {
                 latest = Some(verdict);
             }

@@ -5,7 +5,7 @@
 
 use vitals::{Kind, Quantity};
 
-use super::{Glance, Moment, Sample, State, Tuning, Verdict, sense, trend};
+use super::{Glance, Moment, Sample, State, Tuning, Verdict, sense, trend, utc_day};
 
 impl State {
     pub(super) fn take_vitals(
@@ -33,7 +33,7 @@ impl State {
         self.presence.weigh(sample.at);
         let Some(kg) = sample.usable(Quantity::WeightKg) else { return Glance::DOUBT };
         let (mut admitted, mut admitted_g) = (0_u8, 0);
-        let verdict = self.weights.take(moment.at_s, kg, |earlier| {
+        let verdict = self.weights.take(moment.at_s, utc_day(sample.at), kg, |earlier| {
             if moment.at_s.saturating_sub(earlier.at_s) < trend::SITTING_S {
                 admitted += 1;
                 admitted_g += earlier.grams();

@@ -3,9 +3,11 @@
 //! Somebody who is always a little breathless says nothing new by saying so. The answers of the last days are kept day by
 //! day, the worst of a day for each symptom; when they are as old as the policy's `habit_from_days` they join the habit,
 //! which forgets with a time constant of half the policy's span from `habit_from_days` to `habit_until_days`. Habit is
-//! begun from a few answers of "none": `sum / (n0 + n)`. What counts is how far the mean of the recent days lies above it;
-//! for somebody whose answers swing more than most, less, in proportion: the swing is that of all symptoms together, each
-//! weighed by its points.
+//! begun from a few answers of the policy's usual grade, or of "none": `(n0 g0 + sum) / (n0 + n)`. What counts is how far the mean
+//! of the recent days lies above it; for somebody whose answers swing more than the calmest, less, in proportion: the swing is
+//! that of all symptoms together, each weighed by its points, shrunk to what is usual, so that of somebody new neither calm nor
+//! unrest is assumed. A symptom swings no more than answers between none and severe with its mean can: whoever never had it
+//! is heard at once.
 //!
 //! Where the policy asks for it, the difference is also weighed by how well it is known: two means of `m` and `n` answers
 //! that swing alike differ by chance with a standard deviation of `sqrt(1/m + 1/n)` times the swing (the standard error of
@@ -18,6 +20,7 @@
 use vitals::Symptom;
 
 use super::sample::Answers;
+use super::tally::{Packed, Tally, Total, Worst};
 use crate::policy::Decompensation;
 
 /// The symptoms that are signs of worsening; the others are red flags and have no habit.
@@ -58,6 +61,12 @@ impl HabitShape {
         let weights = SCORED.map(|symptom| rule.map_or(1.0, |rule| points_of(symptom, rule)) as f32);
         Self { lag_days: lag_days as i32, kept_a_day: (-1.0 / constant_days).exp() as f32, weights }
     }
+
+    /// A day's answers together, each weighed by its points.
+    fn weigh(&self, worst: Worst) -> f32 {
+        let answers = self.weights.iter().enumerate();
+        answers.map(|(place, weight)| weight * f32::from(worst.get(place).unwrap_or(0))).sum()
+    }
 }
 
 /// Points at full; none for what the red flags judge.
@@ -72,112 +81,6 @@ pub(crate) const fn points_of(symptom: Symptom, rule: &Decompensation) -> f64 {
         Symptom::Cough => rule.cough_points,
         Symptom::Palpitations => rule.palpitations_points,
         Symptom::ChestPain | Symptom::Fainting | Symptom::BreathlessAtRest => 0.0,
-    }
-}
-
-/// The old answers to one symptom: how many, and their sum, both in hundredths so that they are small. Habits forget, so
-/// that neither comes near its end.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Tally {
-    count: u16,
-    sum: u16,
-}
-
-const UNIT: f32 = 100.0;
-
-impl Tally {
-    fn parts(self) -> (f32, f32) {
-        (f32::from(self.count) / UNIT, f32::from(self.sum) / UNIT)
-    }
-
-    fn keep(&mut self, share: f32) {
-        let (count, sum) = self.parts();
-        *self = Self { count: fixed(count * share), sum: fixed(sum * share) };
-    }
-
-    fn add(&mut self, grade: u8) {
-        let (count, sum) = self.parts();
-        *self = Self { count: fixed(count + 1.0), sum: fixed(sum + f32::from(grade)) };
-    }
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn fixed(number: f32) -> u16 {
-    // Numbers are not negative; a cast cuts, and holds at the ends.
-    (number * UNIT + 0.5) as u16
-}
-
-/// The old answers to all symptoms together.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Total {
-    count: f32,
-    sum: f32,
-    squares: f32,
-}
-
-impl Total {
-    fn keep(&mut self, share: f32) {
-        *self = Self { count: self.count * share, sum: self.sum * share, squares: self.squares * share };
-    }
-
-    fn add(&mut self, total: f32) {
-        self.count += 1.0;
-        self.sum += total;
-        self.squares += total * total;
-    }
-}
-
-/// A day's worst answers: three bits for each of [`SCORED`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Worst(u32);
-
-/// The same in the three bytes that they fill.
-type Packed = [u8; 3];
-
-impl From<Packed> for Worst {
-    fn from([low, middle, high]: Packed) -> Self {
-        Self(u32::from_le_bytes([low, middle, high, 0]))
-    }
-}
-
-impl From<Worst> for Packed {
-    fn from(worst: Worst) -> Self {
-        let [low, middle, high, _] = worst.0.to_le_bytes();
-        [low, middle, high]
-    }
-}
-
-impl Worst {
-    const ANSWERED: u32 = 0b100;
-
-    fn of(answers: Answers) -> Self {
-        SCORED.iter().enumerate().fold(Self::default(), |day, (place, symptom)| match answers.get(*symptom) {
-            Some(grade) => Self(day.0 | ((Self::ANSWERED | u32::from(grade)) << (3 * place))),
-            None => day,
-        })
-    }
-
-    const fn get(self, place: usize) -> Option<u8> {
-        let bits = self.0 >> (3 * place);
-        // Two bits hold a grade.
-        #[allow(clippy::cast_possible_truncation)]
-        if bits & Self::ANSWERED == 0 { None } else { Some((bits & 0b11) as u8) }
-    }
-
-    /// The worse of the two, symptom by symptom.
-    fn join(self, other: Self) -> Self {
-        (0..SCORED.len()).fold(Self::default(), |joined, place| {
-            let shift = 3 * place;
-            // With the bit that says "answered" on top, the larger is the worse, and any answer beats none.
-            let (one, two) = ((self.0 >> shift) & 0b111, (other.0 >> shift) & 0b111);
-            Self(joined.0 | (one.max(two) << shift))
-        })
-    }
-
-    /// Whether nothing was answered but "none".
-    const fn all_none(self) -> bool {
-        const GRADES: u32 = 0o33_333_333;
-        self.0 & GRADES == 0
     }
 }
 
@@ -201,6 +104,8 @@ pub(crate) struct Stand {
     pub(crate) latest: u8,
     /// The person's habit, grades.
     pub(crate) habit: f32,
+    /// The same of what the person said alone, begun from "none": what was only assumed speaks against nothing.
+    pub(crate) said: f32,
     /// How much more than most the person's answers swing, and how much less than usual is known of them.
     pub(crate) scale: f32,
 }
@@ -251,21 +156,23 @@ impl Habits {
     }
 
     fn absorb(&mut self, worst: Worst, shape: &HabitShape) {
-        let mut total = 0.0;
-        for (place, (tally, weight)) in self.tallies.iter_mut().zip(&shape.weights).enumerate() {
-            if let Some(grade) = worst.get(place) {
-                tally.add(grade);
-                total += weight * f32::from(grade);
-            }
+        for (place, tally) in self.tallies.iter_mut().enumerate() {
+            worst.get(place).into_iter().for_each(|grade| tally.add(grade));
         }
-        self.total.add(total);
+        self.total.add(shape.weigh(worst));
     }
 
     /// The habit of the symptom at `place` of [`SCORED`] on the latest form's day, begun from `prior_count` answers of "none";
     /// grades.
     pub(crate) fn habit(&self, place: usize, prior_count: f32, young: Young) -> f32 {
-        let (count, sum) = self.old(place, self.day, young);
-        if count + prior_count > 0.0 { sum / (count + prior_count) } else { 0.0 }
+        self.known(place, prior_count, young).grade
+    }
+
+    /// The same, with how well it is known.
+    pub(crate) fn known(&self, place: usize, prior_count: f32, young: Young) -> Known {
+        let (old, sum) = self.old(place, self.day, young);
+        let count = old + prior_count;
+        Known { grade: if count > 0.0 { sum / count } else { 0.0 }, count, is_new: old <= 0.0 }
     }
 
     /// How many answers to the symptom at `place` are the habit on `day`, and their sum.
@@ -309,8 +216,8 @@ impl Habits {
         self.recent(day, days).filter_map(|worst| worst.get(place)).max()
     }
 
-    /// How the symptom at `place` of [`SCORED`] stands on `day`; `None` when it was not answered of late, or no worse than by
-    /// habit: most symptoms on most days, so that is asked first.
+    /// How the symptom at `place` of [`SCORED`] stands on `day`; `None` when it was not answered of late or, unless the rule
+    /// sees what is below habit, when it is no worse: most symptoms on most days, so that is asked first.
     pub(crate) fn stand(&self, place: usize, day: i32, scale: f32, rule: &SymptomRule) -> Option<Stand> {
         let (mut sum, mut count, mut latest) = (0.0, 0.0, None);
         for grade in self.recent(day, rule.recent_days).filter_map(|worst| worst.get(place)) {
@@ -318,32 +225,78 @@ impl Habits {
             count += 1.0;
             latest = latest.or(Some(grade));
         }
-        if sum <= 0.0 {
+        if count <= 0.0 || (sum <= 0.0 && !rule.sees_below) {
             return None;
         }
         let (old_count, old_sum) = self.old(place, day, rule.young);
         let all = old_count + rule.prior_count;
-        let habit = if all > 0.0 { old_sum / all } else { 0.0 };
-        if sum <= habit * count {
+        let over_all = |sum: f32| if all > 0.0 { sum / all } else { 0.0 };
+        let (said, habit) = (over_all(old_sum), over_all(old_sum + rule.prior_count * rule.prior_grade));
+        if sum <= habit * count && !rule.sees_below {
             return None;
         }
         let known = rule
             .answers_usual
             .map_or(1.0, |usual| (usual * (1.0 / count + 1.0 / all.max(ALMOST_NONE))).sqrt());
-        Some(Stand { recent: sum / count, latest: latest?, habit, scale: scale * known })
+        Some(Stand { recent: sum / count, latest: latest?, habit, said, scale: scale * known })
     }
 
-    /// How much more than most this person's answers swing: the standard deviation of all old answers together, shrunk to the
-    /// usual one, over it; at least 1.
-    pub(crate) fn scale(&self, rule: &SymptomRule) -> f32 {
-        let Total { count, sum, squares } = self.total;
-        if count <= 0.0 || rule.usual_swing <= 0.0 {
+    /// The days that tell how answers swing: the old ones, and while those are few, the ones before the recent days.
+    fn old_total(&self, rule: &SymptomRule, shape: &HabitShape) -> Total {
+        let mut total = self.total;
+        if total.count < rule.swing_days_min {
+            let ends = [rule.young.from_days, rule.young.until_days];
+            let [from, until] = ends.map(|day| usize::try_from(day).unwrap_or(0));
+            let days = self.days.iter().take(until).skip(from).map(|packed| Worst::from(*packed));
+            days.filter(|worst| *worst != Worst::default()).for_each(|worst| total.add(shape.weigh(worst)));
+        }
+        total
+    }
+
+    /// The scale of one symptom with a habit of `grade`: answers between none and severe with that mean have a variance of at most
+    /// `grade (3 - grade)` (Bhatia and Davis 2000). So whoever never says so is heard at once, however other answers swing.
+    pub(crate) fn scale_of(&self, grade: f32, rule: &SymptomRule, shape: &HabitShape) -> f32 {
+        let most = (grade * (WORST - grade)).max(0.0).sqrt() / rule.usual_grade;
+        self.scale(rule, shape).min(most.max(1.0))
+    }
+
+    /// How much more than most this person's answers swing: the standard deviation of all old answers together, shrunk to
+    /// what is usual, over the least that is reckoned with; at least 1.
+    pub(crate) fn scale(&self, rule: &SymptomRule, shape: &HabitShape) -> f32 {
+        let Total { count, sum, squares } = self.old_total(rule, shape);
+        if rule.usual_swing <= 0.0 {
             return 1.0;
         }
-        let around_mean = squares - sum * sum / count;
-        let usual = rule.usual_swing * rule.usual_swing;
-        let variance = (rule.swing_prior_count * usual + around_mean) / (rule.swing_prior_count + count);
-        (variance.max(0.0) / usual).sqrt().max(1.0)
+        let around_mean = if count > 0.0 { squares - sum * sum / count } else { 0.0 };
+        let all = rule.swing_prior_count + count;
+        if all <= 0.0 {
+            return 1.0;
+        }
+        let prior = rule.prior_swing * rule.prior_swing;
+        let variance = (rule.swing_prior_count * prior + around_mean) / all;
+        (variance.max(0.0).sqrt() / rule.usual_swing).max(1.0)
+    }
+}
+
+/// The worst grade there is.
+const WORST: f32 = 3.0;
+
+/// A habit with how many answers it rests on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Known {
+    /// Grades.
+    pub(crate) grade: f32,
+    /// Those it was begun from among them.
+    count: f32,
+    /// Whether nothing but what it was begun from is known.
+    is_new: bool,
+}
+
+impl Known {
+    /// By how much more one answer differs from a habit of so few than from one long known: the standard error of a
+    /// prediction, `sqrt(1 + 1/n)`, with the policy's share for 1. Of somebody new nothing is known to differ from.
+    pub(crate) fn unknown(&self, share: f32) -> f32 {
+        if self.is_new || self.count <= 0.0 { 1.0 } else { (1.0 + share / self.count).sqrt() }
     }
 }
 
@@ -369,10 +322,20 @@ impl Young {
 pub(crate) struct SymptomRule {
     pub(crate) recent_days: i32,
     pub(crate) prior_count: f32,
+    /// The grade of those.
+    pub(crate) prior_grade: f32,
+    /// Whether answers below habit are asked about as well.
+    pub(crate) sees_below: bool,
     pub(crate) young: Young,
     /// How many recent answers are usual, where the policy weighs answers by how many there are.
     pub(crate) answers_usual: Option<f32>,
-    /// The usual standard deviation of all answers together, each weighed by its points.
+    /// The usual standard deviation of one symptom's answers, grades.
+    pub(crate) usual_grade: f32,
+    /// Until so many days are old, younger ones tell how answers swing as well.
+    pub(crate) swing_days_min: f32,
+    /// The standard deviation of all answers together, each weighed by its points, where the person's own is not known.
+    pub(crate) prior_swing: f32,
+    /// The least that is reckoned with.
     pub(crate) usual_swing: f32,
     pub(crate) swing_prior_count: f32,
 }

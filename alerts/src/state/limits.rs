@@ -238,11 +238,12 @@ impl State {
         if self.habits.is_calm(day, days) {
             return Feeling::Well;
         }
-        let least = above_habit.map_or(ABOVE_HABIT, grades) * self.swing_of_answers(tuning);
+        let least = above_habit.map_or(ABOVE_HABIT, grades);
         let young = sense::young(tuning);
         let feels = |(place, symptom): (usize, &Symptom)| {
             let grade = self.habits.worst(place, day, days)?;
-            let above = f32::from(grade) - self.habits.habit(place, HABIT_PRIOR_COUNT, young) >= least;
+            let habit = self.habits.habit(place, HABIT_PRIOR_COUNT, young);
+            let above = f32::from(grade) - habit >= least * self.swing_of_answers(habit, tuning);
             above.then(|| feeling_of(*symptom, grade))
         };
         SCORED.iter().enumerate().filter_map(feels).max().unwrap_or(Feeling::Well)

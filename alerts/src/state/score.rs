@@ -2,8 +2,8 @@
 //! this person.
 //!
 //! The alarm is the policy's; where it asks for it, changed for a person whose sum is by habit higher or lower than most:
-//! `alarm (1 + c (m - m0))`, where m is the person's own mean of a day's highest sum over the alarm, cut at 1.5, over some
-//! two months, shrunk to m0. Days count when they are two weeks old and no stay in hospital followed, so that the
+//! `alarm (1 + c (m - m0))`, where m is the person's own mean of a day's highest sum over the alarm, cut at 1.5 and raised
+//! to the policy's power (squared, one high day is worth several middling ones), over some two months, shrunk to m0. Days count when they are two weeks old and no stay in hospital followed, so that the
 //! worsening before an admission does not make itself usual.
 //!
 //! **Invariant:** a reading that carries no points of its own never raises the level.
@@ -84,6 +84,12 @@ const LAG_DAYS: usize = 14;
 const KEPT_A_DAY: f32 = 1.0 - 1.0 / 65.0;
 const CUT: f64 = 1.5;
 
+/// A power of the policy is a whole number.
+#[allow(clippy::cast_possible_truncation)]
+fn power_of(rule: &Decompensation) -> i32 {
+    rule.personal_power.map_or(1, |power| power.round() as i32)
+}
+
 /// How high this person's sum has been without consequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Own {
@@ -114,8 +120,9 @@ impl Own {
             return;
         }
         let kept = self.young.len().saturating_sub(passed);
+        let power = power_of(rule);
         for aged in self.young.iter().skip(kept).rev().filter(|aged| **aged > 0) {
-            self.sum = KEPT_A_DAY * self.sum + f32::from(aged - 1) / 100.0;
+            self.sum = KEPT_A_DAY * self.sum + (f32::from(aged - 1) / 100.0).powi(power);
             self.count = KEPT_A_DAY * self.count + 1.0;
         }
         self.young.copy_within(..kept, passed.min(LAG_DAYS + 1));

@@ -92,20 +92,40 @@ impl State {
         if self.habits.is_calm(day, signs.symptoms.recent_days) {
             return 0.0;
         }
-        let scale = self.habits.scale(&signs.symptoms);
-        (0..SCORED.len())
+        let scale = self.habits.scale(&signs.symptoms, &tuning.habit);
+        let above: f32 = (0..SCORED.len())
             .filter_map(|place| self.symptom_sign_at(place, day, scale, signs))
             .map(|(_, points)| points)
-            .sum()
+            .sum();
+        match signs.rule.symptom_below_share {
+            Some(share) if above > 0.0 => (above - self.points_below(day, scale, signs, share)).max(0.0),
+            Some(_) | None => above,
+        }
+    }
+
+    /// What answers below habit take from the others' points: worsening heart failure is felt in several ways at once, and
+    /// answers that swing by themselves swing either way.
+    fn points_below(&self, day: i32, scale: f32, signs: &Signs, share: f64) -> f32 {
+        let rule = &signs.rule;
+        let given = |(place, at_full): (usize, &f64)| {
+            let stand = self.habits.stand(place, day, scale, &signs.symptoms)?;
+            let under = f64::from((stand.said - stand.recent) / stand.scale);
+            Some(share * at_full * ramp(under, 0.0, rule.symptom_full))
+        };
+        points(signs.symptom_points.iter().enumerate().filter_map(given).sum())
     }
 
     /// How the symptom at `place` of [`SCORED`] stands on `day`, and the points it gives, if any.
-    pub(crate) fn symptom_sign(&self, place: usize, day: i32, signs: &Signs) -> Option<(Stand, f32)> {
-        self.symptom_sign_at(place, day, self.habits.scale(&signs.symptoms), signs)
+    pub(crate) fn symptom_sign(&self, place: usize, day: i32, tuning: &Tuning) -> Option<(Stand, f32)> {
+        let signs = tuning.signs.as_ref()?;
+        self.symptom_sign_at(place, day, self.habits.scale(&signs.symptoms, &tuning.habit), signs)
     }
 
     fn symptom_sign_at(&self, place: usize, day: i32, scale: f32, signs: &Signs) -> Option<(Stand, f32)> {
-        let stand = self.habits.stand(place, day, scale, &signs.symptoms)?;
+        let stand = self
+            .habits
+            .stand(place, day, scale, &signs.symptoms)
+            .filter(|stand| stand.recent > stand.habit)?;
         let rule = &signs.rule;
         let (from, full) = match SCORED.get(place)? {
             // Asked as yes or no, so that one grade is all there is.
@@ -126,10 +146,11 @@ impl State {
         (given > 0.0).then_some((stand, points(given)))
     }
 
-    /// How much more than most the person's answers swing, where the policy weighs answers by what is known of them.
-    pub(crate) fn swing_of_answers(&self, tuning: &Tuning) -> f32 {
+    /// How much more than most the person's answers to a symptom with this habit swing, where the policy weighs answers by what is known of them.
+    pub(crate) fn swing_of_answers(&self, habit: f32, tuning: &Tuning) -> f32 {
         let weighs = |signs: &&Signs| signs.symptoms.answers_usual.is_some();
-        tuning.signs.as_ref().filter(weighs).map_or(1.0, |signs| self.habits.scale(&signs.symptoms))
+        let signs = tuning.signs.as_ref().filter(weighs);
+        signs.map_or(1.0, |signs| self.habits.scale_of(habit, &signs.symptoms, &tuning.habit))
     }
 
     /// The share of silent days in the last week above that of the weeks before.
@@ -185,7 +206,7 @@ impl State {
         let large = weight.is_some_and(|smoothed| f64::from(smoothed.change()) >= rule.urgent_gain_kg);
         let breathless = || {
             [0, 1].into_iter().any(|place| {
-                self.symptom_sign(place, moment.day, signs)
+                self.symptom_sign(place, moment.day, tuning)
                     .is_some_and(|(stand, _)| f64::from(stand.latest) >= rule.urgent_symptom_grade)
             })
         };
@@ -293,9 +314,13 @@ impl State {
         red.chain(habitual).filter_map(move |(symptom, from, place)| {
             let grade = answers.get(symptom).filter(|grade| f64::from(*grade) >= from)?;
             let usual = place.zip(rule).is_some_and(|(place, rule)| {
-                let habit = self.habits.habit(place, points(rule.habit_prior_count), young(tuning));
-                let scale = tuning.signs.as_ref().map_or(1.0, |signs| self.habits.scale(&signs.symptoms));
-                f64::from((f32::from(grade) - habit) / scale) < rule.above_habit
+                let habit = self.habits.known(place, points(rule.habit_prior_count), young(tuning));
+                let scale = tuning
+                    .signs
+                    .as_ref()
+                    .map_or(1.0, |signs| self.habits.scale_of(habit.grade, &signs.symptoms, &tuning.habit));
+                let unknown = rule.unknown_share.map_or(1.0, |share| habit.unknown(points(share)));
+                f64::from((f32::from(grade) - habit.grade) / (scale * unknown)) < rule.above_habit
             });
             (!usual).then_some((symptom, grade, from))
         })

@@ -83,7 +83,7 @@ mod tests {
     fn the_line_is_that_of_least_squares() {
         let mut weights = Weights::default();
         for (day, kg) in (0..).zip([80.0, 80.3, 80.2, 80.6, 80.7]) {
-            weights.take(day * DAY_S, kg, |_| ());
+            weights.take(day * DAY_S, day, kg, |_| ());
         }
         let rule = WeightSlope { days: 7.0, readings_min: 5.0, gain_kg: 1.0, probability_max: 0.05 };
         let line = line(&weights, &rule).expect("five weighings");

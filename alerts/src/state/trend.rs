@@ -260,6 +260,11 @@ pub(crate) fn seconds_between(epoch: Timestamp, at: Timestamp) -> i32 {
     i32::try_from(seconds).unwrap_or(if seconds < 0 { i32::MIN } else { i32::MAX })
 }
 
+/// Days from 1970 in UTC: which weighings are of one day must not depend on who asks.
+pub(crate) fn utc_day(at: Timestamp) -> i32 {
+    i32::try_from(at.as_millis().div_euclid(Timestamp::DAY_MS)).unwrap_or(i32::MAX)
+}
+
 /// Seconds as days.
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn days(seconds: i32) -> f32 {

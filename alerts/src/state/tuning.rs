@@ -124,6 +124,12 @@ fn symptom_rule(rule: &Decompensation) -> SymptomRule {
         young,
         answers_usual: rule.symptom_answers_usual.map(|usual| usual as f32),
         prior_count: rule.habit_prior_count as f32,
+        sees_below: rule.symptom_below_share.is_some(),
+        prior_grade: rule.habit_prior_grade.unwrap_or(0.0) as f32,
+        usual_grade: rule.symptom_noise_grade as f32,
+        swing_days_min: rule.swing_answers_min.unwrap_or(0.0) as f32,
+        prior_swing: (rule.symptom_noise_prior_grade.unwrap_or(rule.symptom_noise_grade) * squares.sqrt())
+            as f32,
         usual_swing: (rule.symptom_noise_grade * squares.sqrt()) as f32,
         swing_prior_count: rule.symptom_noise_prior_count.unwrap_or(rule.habit_prior_count) as f32,
     }
