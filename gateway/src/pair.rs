@@ -23,6 +23,7 @@ use gateway::io::clock::{self, Clock};
 use gateway::io::radio::{PASSKEY_MAX, PasskeyAsked, Radio};
 use gateway::io::service;
 use gateway::links::{DeviceLink, DeviceState};
+use gateway::outbox::KnownDevice;
 use gateway::source::{BleSource, RadioEvent};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -137,6 +138,8 @@ struct Progress {
     paired_at: Option<Instant>,
     identity: Option<DeviceIdentity>,
     readings: Vec<serde_json::Value>,
+    /// Whether the device is written down.
+    is_remembered: bool,
     hung_up: bool,
 }
 
@@ -360,11 +363,17 @@ impl Guide {
                     if self.keeper.keep(&sealing)? {
                         tell(self.words.kept);
                     }
+                    if !std::mem::replace(&mut progress.is_remembered, true) {
+                        // A short visit may end before anything else is learned of the device.
+                        let (identity, last_seen) = (sealing.device.clone(), sealing.heard_at);
+                        self.keeper.remember(&KnownDevice { identity, last_seen, battery_percent: None })?;
+                    }
                     progress.identity = Some(sealing.device);
                     progress.readings.push(measurement);
                 }
                 Duty::Remember(known) => {
                     self.keeper.remember(&known)?;
+                    progress.is_remembered = true;
                     progress.identity = Some(known.identity);
                 }
                 Duty::Keep(frame) => {

@@ -23,6 +23,8 @@ use lab::{Lab, Report};
 
 /// The longest that readings may take from the device to the store on a busy, emulated machine.
 const DELIVERY: Duration = Duration::from_secs(75);
+/// How long one may take that is perhaps not heard at all.
+const LONE_DELIVERY: Duration = Duration::from_secs(25);
 
 /// Everything a case works with.
 struct World {
@@ -54,6 +56,8 @@ const DEVICES: &[Device] = &[
     ("broadcast-first", "54606e000010"),
     ("broadcast-second", "54606e000011"),
     ("broadcast-once", "54606e000012"),
+    ("broadcast-once-more", "54606e000013"),
+    ("broadcast-once-last", "54606e000014"),
 ];
 
 impl World {
@@ -93,6 +97,18 @@ impl World {
             );
             std::thread::sleep(Duration::from_millis(300));
         }
+    }
+
+    /// Whether `count` readings of a device are stored before `patience` is over.
+    fn is_stored_within(&mut self, device: &str, count: usize, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        while self.house.stored(device).len() < count {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        true
     }
 
     /// Waits until a device had `count` confirmations.
