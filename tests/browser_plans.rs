@@ -19,11 +19,13 @@ const SHARED: &str = r#"worn_by = [{ device = "546c0e000003", patient = "p1", fr
 fn ours() -> String {
     let named =
         include_str!("../alerts/policies/recommended.toml").replacen("\"recommended\"", "\"ours\"", 1);
-    named.replacen("\nversion = \"3\"", "\nversion = \"1\"", 1).replacen(
-        "systolic_high_extreme_mmhg = 180 ",
-        "systolic_high_extreme_mmhg = 145 ",
-        1,
-    )
+    named
+        .replacen(
+            &format!("\nversion = \"{}\"", alerts::Policy::recommended().version()),
+            "\nversion = \"1\"",
+            1,
+        )
+        .replacen("systolic_high_extreme_mmhg = 180 ", "systolic_high_extreme_mmhg = 145 ", 1)
 }
 
 fn measured(seq: u64, device: &str, kind: &str, values: &Value, raw: &str) -> Value {

@@ -20,7 +20,11 @@ type Row = (&'static str, &'static [(&'static str, &'static str)], &'static str)
 
 fn ours() -> String {
     OURS.replacen("\"recommended\"", "\"ours\"", 1)
-        .replacen("\nversion = \"3\"", "\nversion = \"1\"", 1)
+        .replacen(
+            &format!("\nversion = \"{}\"", alerts::Policy::recommended().version()),
+            "\nversion = \"1\"",
+            1,
+        )
         .replacen("symptom_form_days = 2 ", "symptom_form_days = 3 ", 1)
 }
 

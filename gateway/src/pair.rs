@@ -23,7 +23,6 @@ use gateway::io::clock::{self, Clock};
 use gateway::io::radio::{PASSKEY_MAX, PasskeyAsked, Radio};
 use gateway::io::service;
 use gateway::links::{DeviceLink, DeviceState};
-use gateway::outbox::KnownDevice;
 use gateway::source::{BleSource, RadioEvent};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -364,9 +363,7 @@ impl Guide {
                         tell(self.words.kept);
                     }
                     if !std::mem::replace(&mut progress.is_remembered, true) {
-                        // A short visit may end before anything else is learned of the device.
-                        let (identity, last_seen) = (sealing.device.clone(), sealing.heard_at);
-                        self.keeper.remember(&KnownDevice { identity, last_seen, battery_percent: None })?;
+                        self.keeper.remember_heard(&sealing)?;
                     }
                     progress.identity = Some(sealing.device);
                     progress.readings.push(measurement);

@@ -9,51 +9,30 @@
 use crate::store::sql::Dialect;
 
 /// The week of a reading, since 1970.
-macro_rules! week {
-    () => {
-        "at / 604800000"
-    };
-}
+const WEEK: &str = "at / 604800000";
 
 /// Makes the table `week (n)` of the weeks with any reading in them, oldest first.
-pub(crate) const ALL: &str = concat!(
-    "WITH RECURSIVE week (n) AS (SELECT MIN(",
-    week!(),
-    ") FROM reading
-     UNION ALL SELECT (SELECT MIN(",
-    week!(),
-    ") FROM reading WHERE ",
-    week!(),
-    " > week.n) FROM week WHERE week.n IS NOT NULL) "
-);
+pub(crate) fn all() -> String {
+    format!(
+        "WITH RECURSIVE week (n) AS (SELECT MIN({WEEK}) FROM reading
+         UNION ALL SELECT (SELECT MIN({WEEK}) FROM reading WHERE {WEEK} > week.n) FROM week WHERE week.n IS NOT NULL) "
+    )
+}
 
-/// As [`ALL`], the weeks from that of the time bound at `$from` to that of the time at `$to`.
+/// As [`all`], the weeks from that of the time bound at `$from` to that of the time at `$to`.
 pub(crate) fn between(from: usize, to: usize) -> String {
     format!(
-        concat!(
-            "WITH RECURSIVE week (n) AS (SELECT MIN(",
-            week!(),
-            ") FROM reading WHERE ",
-            week!(),
-            " >= ${from} / 604800000
-             UNION ALL SELECT (SELECT MIN(",
-            week!(),
-            ") FROM reading WHERE ",
-            week!(),
-            " > week.n)
-             FROM week WHERE week.n < ${to} / 604800000) "
-        ),
-        from = from,
-        to = to
+        "WITH RECURSIVE week (n) AS (SELECT MIN({WEEK}) FROM reading WHERE {WEEK} >= ${from} / 604800000
+         UNION ALL SELECT (SELECT MIN({WEEK}) FROM reading WHERE {WEEK} > week.n) FROM week WHERE week.n < ${to} / 604800000) "
     )
 }
 
 /// That a reading is of a week of the table `week`.
-pub(crate) const fn within(dialect: Dialect) -> &'static str {
+pub(crate) fn within(dialect: Dialect) -> String {
     match dialect {
-        Dialect::Sqlite => concat!(week!(), " IN (SELECT n FROM week)"),
+        Dialect::Sqlite => format!("{WEEK} IN (SELECT n FROM week)"),
         // As a list, which an index takes; as a subquery it might become a join with all there is.
-        Dialect::Postgres => concat!(week!(), " = ANY(ARRAY(SELECT n FROM week))"),
+        Dialect::Postgres => format!("{WEEK} = ANY(ARRAY(SELECT n FROM week))"),
     }
 }
 
@@ -65,13 +44,8 @@ pub(crate) fn last_at(patient: &str, among: &str) -> String {
 
 /// As [`last_at`], where `now`, an expression, is the time: nearly everybody has one of this week or the last, which is looked at first.
 pub(crate) fn last_at_before(now: &str, patient: &str) -> String {
-    let of_week = |week: &str| {
-        format!(
-            concat!("(SELECT MAX(at) FROM reading WHERE ", week!(), " = {week} AND patient = {patient})"),
-            week = week,
-            patient = patient
-        )
-    };
+    let of_week =
+        |week: &str| format!("(SELECT MAX(at) FROM reading WHERE {WEEK} = {week} AND patient = {patient})");
     let near = [1, 0, -1].map(|ahead| of_week(&format!("{now} / 604800000 + {ahead}"))).join(", ");
     format!("COALESCE({near}, {})", last_at(patient, "TRUE"))
 }
@@ -83,25 +57,10 @@ pub(crate) fn first_at(patient: &str) -> String {
 
 fn walked(end: &str, beyond: &str, patient: &str, among: &str) -> String {
     format!(
-        concat!(
-            "(WITH RECURSIVE week (n) AS (SELECT {end}(",
-            week!(),
-            ") FROM reading
-              UNION ALL SELECT (SELECT {end}(",
-            week!(),
-            ") FROM reading WHERE ",
-            week!(),
-            " {beyond} week.n)
-              FROM week WHERE week.n IS NOT NULL)
-             SELECT found FROM (SELECT (SELECT {end}(at) FROM reading WHERE ",
-            week!(),
-            " = week.n AND patient = {patient} AND {among})
-              AS found FROM week) AS walked WHERE found IS NOT NULL LIMIT 1)"
-        ),
-        end = end,
-        beyond = beyond,
-        patient = patient,
-        among = among
+        "(WITH RECURSIVE week (n) AS (SELECT {end}({WEEK}) FROM reading
+          UNION ALL SELECT (SELECT {end}({WEEK}) FROM reading WHERE {WEEK} {beyond} week.n) FROM week WHERE week.n IS NOT NULL)
+         SELECT found FROM (SELECT (SELECT {end}(at) FROM reading WHERE {WEEK} = week.n AND patient = {patient} AND {among})
+          AS found FROM week) AS walked WHERE found IS NOT NULL LIMIT 1)"
     )
 }
 

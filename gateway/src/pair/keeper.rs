@@ -43,6 +43,12 @@ impl Keeper {
         }
     }
 
+    /// Writes down the device that a reading came from: a short visit may end before anything else is learned of it.
+    pub(super) fn remember_heard(&mut self, sealing: &Sealing) -> Result<(), Failure> {
+        let (identity, last_seen) = (sealing.device.clone(), sealing.heard_at);
+        self.remember(&KnownDevice { identity, last_seen, battery_percent: None })
+    }
+
     /// Keeps a frame that gave no reading.
     pub(super) fn keep_undecoded(&mut self, frame: &Undecoded) -> Result<(), Failure> {
         match self {

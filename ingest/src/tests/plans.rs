@@ -406,7 +406,11 @@ fn a_policy_switched_on_judges_and_signs() {
         let home = Home::open().await;
         let text = include_str!("../../../alerts/policies/recommended.toml")
             .replacen("\"recommended\"", "\"ours\"", 1)
-            .replacen("\nversion = \"3\"", "\nversion = \"1\"", 1)
+            .replacen(
+                &format!("\nversion = \"{}\"", alerts::Policy::recommended().version()),
+                "\nversion = \"1\"",
+                1,
+            )
             .replacen("systolic_high_extreme_mmhg = 180 ", "systolic_high_extreme_mmhg = 145 ", 1);
         shelf::add(&home.store, &text, Actor::CommandLine("test"), time(NOW)).await.expect("adds");
         home.up(&pressure(1, "2026-01-01T06:00:00.000Z", 150.0));

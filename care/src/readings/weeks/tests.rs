@@ -124,7 +124,7 @@ async fn no_question_about_one_person_reads_everybody() {
     let mut reader = store.read().await.expect("a connection");
     let within = within(Dialect::Sqlite);
     let rows = [
-        format!("{ALL}SELECT vals FROM reading WHERE {within} AND patient = $1 ORDER BY arrival"),
+        format!("{}SELECT vals FROM reading WHERE {within} AND patient = $1 ORDER BY arrival", all()),
         format!(
             "{}SELECT vals FROM reading WHERE {within} AND patient = $1 AND at >= $2 AND at < $3",
             between(2, 3)
