@@ -2,7 +2,7 @@
 //!
 //! A list is an array to PostgreSQL and a JSON array to SQLite; [`each`] makes a table of it in either. Rows go to PostgreSQL as
 //! one array a column, and to SQLite as many rows of values, in a few fixed numbers of rows so that the statements, once
-//! prepared, serve again. COPY would be cheaper; but its data and its end are two packets, and without TCP_NODELAY, which the driver does
+//! prepared, serve again. COPY is not used: its data and its end are two packets, and without TCP_NODELAY, which the driver does
 //! not set, the second waits 40 ms for the first to be acknowledged.
 //!
 //! **Invariant:** the rows are in the table in the order they were given, or the transaction is of no use any more.
